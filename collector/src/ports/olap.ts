@@ -1,0 +1,58 @@
+/** The analytic tier: every event over all time, in ClickHouse's SQL dialect. */
+
+/** Rows of one insert, already in JSONEachRow form: one object a line, ending in a newline. */
+export interface OlapInsert {
+  readonly generation: number
+  /** Everything that can change the content is in it; the same token is stored once. */
+  readonly token: string
+  readonly rows: Uint8Array
+  readonly rowCount: number
+}
+
+export interface OverrideRow {
+  readonly workspace: number
+  /** UUID text of the identifier. */
+  readonly identifierKey: string
+  /** UUID text of the profile it points at now. */
+  readonly profileId: string
+  /** Per identifier, rising; the greatest wins. */
+  readonly version: number
+}
+
+export interface LoadCount {
+  readonly partition: number
+  readonly load: number
+  readonly rows: number
+}
+
+export interface SqlRequest {
+  readonly sql: string
+  /** Values for `{name:Type}` placeholders. */
+  readonly params?: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  /** A ClickHouse format name. */
+  readonly format: string
+  /** Only this workspace's rows of `events` are visible. */
+  readonly workspace?: number
+}
+
+export interface Olap {
+  /** Creates what is missing (idempotent) and proves that a repeated insert is stored once; fails with `olap_unfit` and the reason. */
+  prepare(): Promise<void>
+  /** An empty `event_g<generation>` table, if it is not there. */
+  createGeneration(generation: number): Promise<void>
+  /** Points the view `events` at the generation. */
+  useGeneration(generation: number): Promise<void>
+  /** The generation the view shows. */
+  currentGeneration(): Promise<number>
+  dropGeneration(generation: number): Promise<void>
+  /** Repeatable with the same token. */
+  insert(insert: OlapInsert): Promise<void>
+  /** Repeatable; the view applies them when this resolves. */
+  putOverrides(rows: readonly OverrideRow[]): Promise<void>
+  /** Rows stored for each (partition, load) of a partition from `fromLoad` on. */
+  countLoads(generation: number, partition: number, fromLoad: number): Promise<readonly LoadCount[]>
+  countRows(generation: number): Promise<number>
+  /** Read-only, bounded in time and memory; the body as the engine formats it. Fails with `bad_query` and the engine's message. */
+  query(request: SqlRequest): Promise<string>
+  close(): Promise<void>
+}
