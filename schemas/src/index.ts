@@ -3,6 +3,7 @@ export type {
   PageCall, Properties, ScreenCall, TrackCall, WireEvent,
 } from './events.ts'
 export { eventTypes, metricOf } from './events.ts'
+export { isEventType, judgeEvent } from './judge-event.ts'
 export type { Limits } from './limits.ts'
 export { limits } from './limits.ts'
 export type {

@@ -48,7 +48,8 @@ export function readEnvelope(body: Uint8Array, route: 'batch' | EventType): Enve
   const encoding = encodingOf(bytes, text)
   const parsed = parse(text)
   if ('error' in parsed) return salvaged(bytes, { ...encoding, why: messageOf(parsed.error) })
-  return { ...arranged(parsed.value, route), ...encoding, rawOf: rawItems(bytes) }
+  const parts = arranged(parsed.value, route)
+  return { ...parts, ...encoding, rawOf: parts.single ? () => bytes : rawItems(bytes) }
 }
 
 function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
@@ -141,7 +142,6 @@ function fieldOf(bytes: Uint8Array, cut: Cut, name: string): unknown {
 
 function pieceBytes(bytes: Uint8Array, cut: Cut, index: number): Uint8Array {
   const piece = cut.items[index]
-  // A single event is the whole body.
   return piece === undefined ? bytes : bytes.subarray(piece.start, piece.end)
 }
 

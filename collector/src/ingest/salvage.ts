@@ -14,7 +14,7 @@ export interface Piece {
 export interface Cut {
   /** Items of `batch`, or of the array that the body is. */
   readonly items: readonly Piece[]
-  /** The values beside `batch`, by key; the first of equal keys. */
+  /** The values beside `batch`, by key; the last of equal keys, as JSON.parse has it. */
   readonly fields: ReadonlyMap<string, Piece>
 }
 
@@ -55,13 +55,13 @@ function cutFields(bytes: Uint8Array, start: number, itemsMax: number): Cut {
     at = skipSpace(bytes, keyEnd)
     if (bytes[at] !== colon) continue
     at = skipSpace(bytes, at + 1)
-    if (key === 'batch' && bytes[at] === openSquare && items.length === 0) {
+    if (key === 'batch' && bytes[at] === openSquare) {
       const cut = cutItems(bytes, at + 1, itemsMax)
       items = cut.items
       at = cut.end
     } else {
       const piece = cutValue(bytes, at)
-      if (!fields.has(key)) fields.set(key, piece)
+      fields.set(key, piece)
       at = piece.end
     }
   }

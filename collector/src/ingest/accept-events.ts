@@ -1,0 +1,178 @@
+import { type EventType, limits, type FlagCode, type QuarantineReason } from '@millrace/schemas'
+import { encodeRecordLine, type Trust } from '../ports/record.ts'
+import { canonicalise } from './canonicalise.ts'
+import { type ClientAddress, draftEvent } from './draft-event.ts'
+import { instantText } from './event-time.ts'
+import { flag, flagCodesOf, type FlagSet, noFlags } from './flag-set.ts'
+import { isObject } from './is-object.ts'
+import { messageIdOf, type MessageIdSource } from './message-id.ts'
+import { quarantinedJson } from './quarantined-json.ts'
+import { BrokenItem, type Envelope } from './read-envelope.ts'
+import { clockReader, type ItemClock } from './request-clock.ts'
+import { strongestIdentifier } from './strongest-identifier.ts'
+
+/** What the edge knows of a request besides its body. */
+export interface AcceptContext extends MessageIdSource {
+  readonly workspace: number
+  readonly trust: Trust
+  /** Epoch milliseconds. */
+  readonly receivedAt: number
+  readonly route: 'batch' | EventType
+  readonly sentAtHeader?: string
+  /** The person's address, once proxies are subtracted. */
+  readonly ip?: string
+  readonly userAgent?: string
+}
+
+/** One item of a request, ready for the log, in the order of the request. */
+export interface AcceptedEvent {
+  readonly messageId: string
+  readonly result: 'ok' | 'duplicate' | 'quarantined'
+  /** Present when the line is a quarantined event's. */
+  readonly reason?: QuarantineReason
+  readonly flags: readonly FlagCode[]
+  /** The same for every retry of an event. */
+  readonly partitionKey: string
+  /** The record line. A duplicate has one too: the log counts everything that came. */
+  readonly line: string
+}
+
+interface Request {
+  readonly envelope: Envelope
+  readonly context: AcceptContext
+  readonly client: ClientAddress
+  readonly receivedAtText: string
+  readonly clockOf: (item: Readonly<Record<string, unknown>>) => ItemClock
+  /** Flags that concern the whole body. */
+  readonly flags: FlagSet
+  readonly seen: Set<string>
+}
+
+interface Verdict {
+  readonly messageId: string
+  readonly flags: FlagSet
+  readonly reason: QuarantineReason | null
+  /** What the record line holds. */
+  readonly json: string
+  readonly identifier: string | null
+}
+
+const replacedUtf8 = flag('replaced_utf8')
+
+/** A header may be 16 KiB long, an event 32. */
+const userAgentCharactersMax = 1024
+
+/** Judges every item of a request on its own. Whatever it is, it gets a result and a line for the log. */
+export function acceptEvents(envelope: Envelope, context: AcceptContext): AcceptedEvent[] {
+  const request: Request = {
+    envelope,
+    context,
+    client: {
+      ip: context.ip,
+      userAgent: context.userAgent?.slice(0, userAgentCharactersMax),
+      onlyIfDirect: context.trust === 'secret',
+    },
+    receivedAtText: instantText(context.receivedAt),
+    clockOf: clockReader(envelope, context.sentAtHeader, context.receivedAt),
+    flags: envelope.replacedUtf8 ? replacedUtf8 : noFlags,
+    seen: new Set(),
+  }
+  return envelope.items.map((item, index) => accepted(request, judgeAlone(request, item, index)))
+}
+
+/** A defect of ours that one item brings to light is that item's alone. */
+function judgeAlone(request: Request, item: unknown, index: number): Verdict {
+  try {
+    return judge(request, item, index)
+  } catch {
+    return quarantinedRaw(request, { reason: 'internal_error', index, sentId: isObject(item) ? item['messageId'] : undefined })
+  }
+}
+
+function accepted(request: Request, verdict: Verdict): AcceptedEvent {
+  const { workspace, receivedAt, trust } = request.context
+  const { messageId, reason, json } = verdict
+  const flags = flagCodesOf(verdict.flags)
+  const duplicate = request.seen.has(messageId)
+  request.seen.add(messageId)
+  const base = {
+    messageId,
+    flags,
+    partitionKey: `${workspace}:${verdict.identifier ?? `message:${messageId}`}`,
+    line: encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json }),
+  }
+  if (reason === null) return { ...base, result: duplicate ? 'duplicate' : 'ok' }
+  return { ...base, result: duplicate ? 'duplicate' : 'quarantined', reason }
+}
+
+function judge(request: Request, item: unknown, index: number): Verdict {
+  if (item instanceof BrokenItem) return quarantinedRaw(request, { reason: 'bad_json', index, sentId: idWithin(item.bytes) })
+  if (!isObject(item)) return quarantinedRaw(request, { reason: 'not_an_object', index, sentId: undefined })
+  const merged = mergeEnvelope(item, request.envelope)
+  const canonical = canonicalise(merged, request.envelope)
+  if (canonical.reason !== null) {
+    return quarantinedRaw(request, { reason: canonical.reason, index, sentId: item['messageId'] })
+  }
+  const messageId = messageIdOf(item['messageId'], index, request.context)
+  const draft = draftEvent({
+    item: canonical.event,
+    flags: canonical.flags | request.flags,
+    messageId,
+    type: typeOf(request, item),
+    clock: request.clockOf(item),
+    receivedAtText: request.receivedAtText,
+    client: request.client,
+  })
+  const identifier = strongestIdentifier(draft.event)
+  const json = JSON.stringify(draft.event)
+  const reason = draft.reason ?? (identifier === null ? 'missing_identifier' : null) ?? sizeReason(json)
+  const flags = canonical.flags | draft.flags | request.flags
+  if (reason === null) return { messageId, flags, reason, json, identifier }
+  return { messageId, flags, reason, json: quarantinedJson(messageId, Buffer.from(json)), identifier }
+}
+
+/** Each UTF-16 unit is at most three bytes, so most events need no counting. */
+function sizeReason(json: string): 'event_too_large' | null {
+  if (json.length * 3 <= limits.eventBytesMax) return null
+  return Buffer.byteLength(json) > limits.eventBytesMax ? 'event_too_large' : null
+}
+
+/** A single route names the type; the items of a list may name their own. */
+function typeOf(request: Request, item: Readonly<Record<string, unknown>>): EventType | undefined {
+  const { route } = request.context
+  if (route === 'batch') return undefined
+  return request.envelope.single || item['type'] === undefined ? route : undefined
+}
+
+function mergeEnvelope(item: Readonly<Record<string, unknown>>, envelope: Envelope): Readonly<Record<string, unknown>> {
+  const context = mergedField(envelope.context, item['context'])
+  const integrations = mergedField(envelope.integrations, item['integrations'])
+  if (context === item['context'] && integrations === item['integrations']) return item
+  return { ...item, context, integrations }
+}
+
+/** Key by key, the item's own winning; a value of the wrong type is left for the draft to judge. */
+function mergedField(ofEnvelope: unknown, ofItem: unknown): unknown {
+  if (!isObject(ofEnvelope)) return ofItem
+  if (ofItem === undefined || ofItem === null) return ofEnvelope
+  return isObject(ofItem) ? { ...ofEnvelope, ...ofItem } : ofItem
+}
+
+interface RawInput {
+  readonly reason: QuarantineReason
+  readonly index: number
+  readonly sentId: unknown
+}
+
+/** An item that cannot even be written as canonical JSON is kept as its bytes. */
+function quarantinedRaw(request: Request, input: RawInput): Verdict {
+  const messageId = messageIdOf(input.sentId, input.index, request.context)
+  const json = quarantinedJson(messageId, request.envelope.rawOf(input.index))
+  return { messageId, flags: request.flags, reason: input.reason, json, identifier: null }
+}
+
+/** The id within bytes that are no JSON, so that a retry of them is known again. */
+function idWithin(bytes: Uint8Array): string | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, limits.eventBytesMax)).toString()
+  return /"messageId"\s*:\s*"([^"\\]{1,100})"/.exec(text)?.[1]
+}
