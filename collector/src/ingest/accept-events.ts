@@ -95,14 +95,10 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
   const flags = flagCodesOf(verdict.flags)
   const duplicate = request.seen.has(messageId)
   request.seen.add(messageId)
-  const base = {
-    messageId,
-    flags,
-    partitionKey: `${workspace}:${verdict.identifier ?? `message:${messageId}`}`,
-    line: encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json }),
-  }
-  if (reason === null) return { ...base, result: duplicate ? 'duplicate' : 'ok' }
-  return { ...base, result: duplicate ? 'duplicate' : 'quarantined', reason }
+  const partitionKey = `${workspace}:${verdict.identifier ?? `message:${messageId}`}`
+  const line = encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json })
+  if (reason === null) return { messageId, result: duplicate ? 'duplicate' : 'ok', flags, partitionKey, line }
+  return { messageId, result: duplicate ? 'duplicate' : 'quarantined', reason, flags, partitionKey, line }
 }
 
 function judge(request: Request, item: unknown, index: number): Verdict {

@@ -1,9 +1,10 @@
 import { limits } from '@millrace/schemas'
+import { isObject } from './is-object.ts'
 import { flag, type FlagSet, noFlags } from './flag-set.ts'
 import { surveyPaths } from './survey-paths.ts'
 
 export interface CanonicaliseOptions {
-  /** The text it was parsed from held no `\u` escape, so no string can hide anything. */
+  /** No string can hold half a surrogate pair or a NUL, judging by the text it was parsed from. */
   readonly plainText: boolean
 }
 
@@ -50,11 +51,11 @@ export function canonicalise(event: Readonly<Record<string, unknown>>, options: 
 }
 
 /** Recursion ends at the depth limit. */
-function lookOverObject(object: object, depth: number, found: Findings): void {
-  for (const [key, value] of Object.entries(object)) {
+function lookOverObject(object: Readonly<Record<string, unknown>>, depth: number, found: Findings): void {
+  for (const key in object) {
     found.keys += 1
     lookOverKey(key, found)
-    lookOver(value, depth, found)
+    lookOver(object[key], depth, found)
   }
 }
 
@@ -66,7 +67,7 @@ function lookOver(value: unknown, depth: number, found: Findings): void {
   } else if (typeof value === 'object' && value !== null) {
     if (depth >= limits.eventDepthMax) found.tooDeep = true
     else if (Array.isArray(value)) for (const item of value) lookOver(item, depth + 1, found)
-    else lookOverObject(value, depth + 1, found)
+    else if (isObject(value)) lookOverObject(value, depth + 1, found)
   }
 }
 

@@ -19,7 +19,7 @@ export interface Envelope {
   readonly items: readonly EnvelopeItem[]
   /** Bytes that were no UTF-8 were replaced somewhere in the body. */
   readonly replacedUtf8: boolean
-  /** The body holds nothing that can hide in a string: no `\u` escape, no replaced byte. */
+  /** No string of the body can hold half a surrogate pair or a NUL: valid UTF-8 carries them as escapes only. */
   readonly plainText: boolean
   /** The bytes of an item as they came. Slow: for what goes to quarantine. */
   rawOf(index: number): Uint8Array
@@ -60,8 +60,10 @@ type Encoding = Pick<Envelope, 'replacedUtf8' | 'plainText'>
 
 function encodingOf(bytes: Uint8Array, text: string): Encoding {
   const replacedUtf8 = !isUtf8(bytes)
-  return { replacedUtf8, plainText: !replacedUtf8 && !text.includes('\\u') }
+  return { replacedUtf8, plainText: !(text.includes('\\u') && suspiciousEscape.test(text)) }
 }
+
+const suspiciousEscape = /\\u(?:[dD][89a-fA-F]|0000)/
 
 type Parsed = { readonly value: unknown } | { readonly error: unknown }
 
