@@ -1,0 +1,19 @@
+/** One line of JSON a message on standard error: per request batch or step, never per event. */
+export interface Logger {
+  error(message: string, details?: Readonly<Record<string, unknown>>): void
+  warn(message: string, details?: Readonly<Record<string, unknown>>): void
+  info(message: string, details?: Readonly<Record<string, unknown>>): void
+  debug(message: string, details?: Readonly<Record<string, unknown>>): void
+}
+
+const levels = ['error', 'warn', 'info', 'debug'] as const
+
+/** Writes what is at `level` or above it; an unknown level counts as `info`. */
+export function createLogger(level: string, write: (line: string) => void, now: () => number): Logger {
+  const index = levels.findIndex((known) => known === level)
+  const highest = index < 0 ? 2 : index
+  const at = (rank: number) => (message: string, details: Readonly<Record<string, unknown>> = {}): void => {
+    if (rank <= highest) write(`${JSON.stringify({ time: new Date(now()).toISOString(), level: levels[rank], message, ...details })}\n`)
+  }
+  return { error: at(0), warn: at(1), info: at(2), debug: at(3) }
+}

@@ -1,0 +1,309 @@
+import type { QuarantineReason } from '@millrace/schemas'
+import type { IdentityChanges, IdentityReader } from './identity.ts'
+import type { LogPosition } from './log.ts'
+import type { ProfileReader } from './profile-reader.ts'
+
+/**
+ * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
+ * function of the rows it wrote. A driver loads rows and applies change sets; it decides nothing.
+ */
+
+/** The two owners a partition has: one decides and archives, one loads. Each has its own epoch and cursor. */
+export type PartitionRole = 'pump' | 'load'
+
+/** What a deciding or planning process shows: another epoch in the row means that somebody took over. */
+export interface Fence {
+  readonly partition: number
+  readonly role: PartitionRole
+  readonly epoch: number
+}
+
+export interface PartitionRow {
+  readonly partition: number
+  readonly pumpEpoch: number
+  readonly loadEpoch: number
+  /** The last record decided; null before the first. */
+  readonly position: LogPosition | null
+  /** Events of the partition up to `position` in this incarnation of the log; null where the log cannot know. */
+  readonly sequence: number | null
+  /** The last batch decided, archived, loaded; 0 before the first. Batches count from 1 without a gap. */
+  readonly batch: number
+  readonly archivedBatch: number
+  readonly loadedBatch: number
+  /** The last load planned. */
+  readonly load: number
+}
+
+export interface Claimed {
+  readonly fence: Fence
+  readonly row: PartitionRow
+}
+
+export interface BatchCounts {
+  /** Events taken from the log. */
+  readonly accepted: number
+  readonly stored: number
+  readonly duplicate: number
+  readonly quarantined: number
+}
+
+/** Freezes everything the later steps need. */
+export interface BatchRow extends BatchCounts {
+  readonly partition: number
+  readonly batch: number
+  readonly epoch: number
+  readonly firstPosition: LogPosition
+  readonly lastPosition: LogPosition
+  /** The position before the first record, where a reader starts again to rebuild the batch. */
+  readonly afterPosition: LogPosition | null
+  readonly records: number
+  /**
+   * For each event in order its profile id, or `d` (duplicate) or `q` (quarantined), run-length packed by
+   * pump/decisions.ts; null once it is archived and loaded, when the archive's lines hold the same.
+   */
+  readonly decisions: string | null
+  /** Milliseconds of the oldest record's receivedAt; places the archive object. */
+  readonly firstReceivedAt: number
+  readonly lastReceivedAt: number
+  /** Minute of receivedAt to counts, JSON. */
+  readonly minutes: string
+  /** Months of event time as `YYYYMM`, ascending, comma separated: a load may span at most so many. */
+  readonly months: string
+  /** Bytes of the archive lines, uncompressed, and the SHA-256 over them in hex. */
+  readonly lineBytes: number
+  readonly digest: string
+  readonly schemaVersion: number
+  readonly decidedAt: number
+}
+
+/** A frozen run of batches that one archive object holds. */
+export interface ObjectRow {
+  readonly partition: number
+  readonly firstBatch: number
+  readonly lastBatch: number
+  readonly name: string
+  readonly digest: string
+  readonly events: number
+  readonly plannedAt: number
+  /** null until the object exists. */
+  readonly archivedAt: number | null
+}
+
+/** A frozen run of batches (of some months) that one OLAP insert carries. */
+export interface LoadRow {
+  readonly partition: number
+  readonly load: number
+  readonly firstBatch: number
+  readonly lastBatch: number
+  /** `YYYYMM` bounds, inclusive, where a run of batches spans too many months for one insert; else null. */
+  readonly firstMonth: number | null
+  readonly lastMonth: number | null
+  /** The load that moves the cursor past lastBatch: the last of the run's months. */
+  readonly closesRun: boolean
+  readonly digest: string
+  readonly schemaVersion: number
+  readonly plannedAt: number
+  readonly rows: number | null
+  readonly loadedAt: number | null
+}
+
+export interface TimelineRow {
+  readonly workspace: number
+  readonly identifierKey: string
+  readonly metric: string
+  readonly time: number
+  readonly messageId: string
+  /** Canonical JSON of the event's properties (of an identify, its traits). */
+  readonly properties: string
+}
+
+export interface MetricDelta {
+  readonly workspace: number
+  readonly identifierKey: string
+  readonly metric: string
+  readonly count: number
+  readonly firstAt: number
+  readonly lastAt: number
+}
+
+export interface QuarantineRow {
+  readonly workspace: number
+  readonly messageId: string
+  readonly reason: QuarantineReason
+  readonly receivedAt: number
+  /** The quarantined event as JSON, see ports/record.ts. */
+  readonly event: string
+}
+
+export interface EventRef {
+  readonly workspace: number
+  readonly messageId: string
+  /** Chooses the period that a claim is kept in. */
+  readonly receivedAt: number
+}
+
+/** A message id taken for good: a second event with it is a duplicate. */
+export interface NewClaim extends EventRef {
+  /** The identifier the event belongs to; null for a quarantined event. */
+  readonly identifierKey: string | null
+}
+
+export interface RegisterRow {
+  readonly workspace: number
+  readonly identifierKey: string
+  /** As identity/registers.ts writes it. */
+  readonly registers: string
+}
+
+export interface ProfileRef {
+  readonly workspace: number
+  readonly id: string
+}
+
+/** Everything one decide transaction writes, apart from the partition row. */
+export interface DecideChanges {
+  readonly identity: IdentityChanges
+  readonly claims: readonly NewClaim[]
+  readonly registers: readonly RegisterRow[]
+  readonly metrics: readonly MetricDelta[]
+  readonly timeline: readonly TimelineRow[]
+  readonly quarantine: readonly QuarantineRow[]
+  /** Profiles with new events; each version rises by one. */
+  readonly touched: readonly ProfileRef[]
+  readonly batch: BatchRow
+  readonly sequence: number | null
+}
+
+/** Reads see the transaction's own snapshot; each is one round trip for the whole list. */
+export interface DecideTransaction extends IdentityReader {
+  readonly partition: PartitionRow
+  /** For each reference, whether its message id was claimed within the duplicate window. */
+  claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
+  registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. */
+  apply(changes: DecideChanges): Promise<void>
+}
+
+export interface KeyRow {
+  /** Short public name of the key, for listing and revoking. */
+  readonly id: string
+  readonly workspace: number
+  readonly kind: 'write' | 'secret'
+  /** SHA-256 of the key in hex; the key itself is never stored. */
+  readonly hash: string
+  readonly createdAt: number
+  readonly revokedAt: number | null
+}
+
+export interface WorkspaceRow {
+  readonly workspace: number
+  readonly name: string
+  readonly createdAt: number
+}
+
+/** The writing half: the pump, the loader and key administration. */
+export interface Oltp {
+  /** Creates or upgrades the schema; idempotent. */
+  migrate(): Promise<void>
+  /** A named setting that must never change by accident (identity key, partition count, generation). */
+  setting(name: string): Promise<string | null>
+  /** Stores it unless it is there; answers what is there. */
+  settingOnce(name: string, value: string): Promise<string>
+  setSetting(name: string, value: string): Promise<void>
+
+  /** Takes a partition over: the role's epoch rises by one. */
+  claimPartition(partition: number, role: PartitionRole): Promise<Claimed>
+  partition(partition: number): Promise<PartitionRow>
+  /**
+   * Runs `work` in one transaction after checking the epoch under the row lock. Commits if it resolves and
+   * rolls back if it rejects. Fails with `epoch_lost`, or `unavailable` (retryable), or `outcome_unknown` when
+   * the commit's answer was lost: then read the partition row before anything else.
+   */
+  decide<T>(fence: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T>
+
+  batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]>
+  /** Freezes the run before anything is put. Checks the fence. */
+  planObject(fence: Fence, row: ObjectRow): Promise<void>
+  /** The object exists: moves the archive cursor. Checks the fence. */
+  finishObject(fence: Fence, row: ObjectRow, archivedAt: number): Promise<void>
+  /** The planned object that is not finished, if any. */
+  openObject(partition: number): Promise<ObjectRow | null>
+  objectOf(partition: number, batch: number): Promise<ObjectRow | null>
+
+  planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
+  finishLoad(fence: Fence, row: LoadRow, rows: number, loadedAt: number): Promise<void>
+  openLoads(partition: number): Promise<readonly LoadRow[]>
+  loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
+  /** Overrides that batches of a partition caused, first to last inclusive. */
+  overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly OverrideChange[]>
+  /** All current overrides in key order, for a rebuild; `after` is the last key of the page before. */
+  overrides(after: OverrideChange | null, limit: number): Promise<readonly OverrideChange[]>
+  /** Drops duplicate-window periods that ended before the instant, and the decisions of finished batches. */
+  prune(partition: number, windowStart: number): Promise<void>
+
+  createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow>
+  putKey(row: KeyRow): Promise<void>
+  /** False if there is no such live key. */
+  revokeKey(id: string, revokedAt: number): Promise<boolean>
+  close(): Promise<void>
+}
+
+export interface OverrideChange {
+  readonly workspace: number
+  readonly identifierKey: string
+  readonly profileId: string
+  readonly version: number
+}
+
+/** The reading half, safe beside any number of writers. */
+export interface OltpReader extends StatusReader, ProfileReader {
+  keys(): Promise<readonly KeyRow[]>
+  workspaces(): Promise<readonly WorkspaceRow[]>
+  setting(name: string): Promise<string | null>
+  close(): Promise<void>
+}
+
+export interface StatusReader {
+  partitions(): Promise<readonly PartitionRow[]>
+  /** Sums over batches: all decided, those archived, those loaded. */
+  totals(): Promise<readonly PartitionTotals[]>
+  batch(partition: number, batch: number): Promise<BatchRow | null>
+  objectOf(partition: number, batch: number): Promise<ObjectRow | null>
+  /** The load that closes the run the batch is in, if one was planned. */
+  loadOf(partition: number, batch: number): Promise<LoadRow | null>
+  /** Where a message id was decided. */
+  claimOf(workspace: number, messageId: string): Promise<Claim | null>
+  quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null>
+}
+
+export interface Claim {
+  readonly partition: number
+  readonly batch: number
+  readonly identifierKey: string | null
+}
+
+export interface PartitionTotals {
+  readonly partition: number
+  readonly decided: BatchCounts
+  readonly archived: number
+  readonly loaded: number
+}
+
+export interface TimelineQuery {
+  readonly workspace: number
+  readonly identifierKeys: readonly string[]
+  readonly metric?: string
+  /** Epoch milliseconds, exclusive both. */
+  readonly after?: number
+  readonly before?: number
+  /** Continue strictly older than this (time, messageId). */
+  readonly cursor?: { readonly time: number; readonly messageId: string }
+  readonly limit: number
+}
+
+export interface MetricTotal {
+  readonly metric: string
+  readonly count: number
+  readonly firstAt: number
+  readonly lastAt: number
+}

@@ -1,0 +1,17 @@
+import type { Decision } from './decisions.ts'
+import type { LoggedEvent } from './read-record.ts'
+
+/**
+ * One line of the archive. `pos` and `i` say where in the log the event was; a stored event carries whose it is,
+ * a quarantined one why it was dropped. Duplicates are not archived: the first copy is.
+ * The event's own bytes go in as the edge wrote them, so a replay sees what the pump saw.
+ */
+export function archiveLine(event: LoggedEvent, decision: Decision): string {
+  if (decision === 'duplicate') return ''
+  const flags = event.flags.length > 0 ? `,"flags":${JSON.stringify(event.flags)}` : ''
+  const fate = 'dropped' in decision
+    ? `"dropped":"${decision.dropped}"`
+    : `"profileId":"${decision.profileId}","identifierKey":"${decision.identifierKey}"`
+  return `{"pos":"${event.position}","i":${event.index},${fate},"receivedAt":${event.receivedAt},` +
+    `"workspace":${event.workspace},"trust":"${event.trust}"${flags},"event":${event.json}}\n`
+}

@@ -1,0 +1,105 @@
+import type { Clock } from '../platform/clock.ts'
+import type { LogReader } from '../ports/log.ts'
+import type { Objects } from '../ports/objects.ts'
+import type { BatchRow, Fence, ObjectRow, Oltp } from '../ports/oltp.ts'
+import { encodeObject, objectName, runDigest } from './archive-object.ts'
+import type { BatchBuffer } from './batch-buffer.ts'
+import type { BatchSource } from './batch-source.ts'
+
+export interface ArchiverDependencies {
+  readonly oltp: Pick<Oltp, 'openObject' | 'batches' | 'planObject' | 'finishObject' | 'partition'>
+  readonly objects: Pick<Objects, 'put'>
+  readonly log: Pick<LogReader, 'acknowledge'>
+  readonly source: BatchSource
+  readonly clock: Clock
+}
+
+export interface ArchiverBounds {
+  /** Uncompressed bytes after which an object is closed. */
+  readonly objectBytesMax: number
+  /** How long an object stays open for more batches, milliseconds. */
+  readonly objectDelayMs: number
+}
+
+/**
+ * Puts decided batches of one partition into objects.
+ *
+ * States of a run of batches: decided → planned (an object row without a time: the run is frozen) → put (the object
+ * exists) → finished (the row has its time, the cursor passed it) → acknowledged (the log may drop it).
+ * A crash in between repeats the step after the last durable one, with the same name and bytes.
+ */
+export class Archiver {
+  readonly #fence: Fence
+  readonly #dependencies: ArchiverDependencies
+  readonly #bounds: ArchiverBounds
+
+  constructor(fence: Fence, dependencies: ArchiverDependencies, bounds: ArchiverBounds) {
+    this.#fence = fence
+    this.#dependencies = dependencies
+    this.#bounds = bounds
+  }
+
+  /**
+   * One step: finishes a planned run, or plans and puts the next one if it is full, old enough, or `force`d.
+   * Answers milliseconds to wait before the next step can have work; 0 if there may be more now.
+   */
+  async step(buffer: BatchBuffer, force: boolean): Promise<number> {
+    const { oltp, clock } = this.#dependencies
+    const { partition } = this.#fence
+    const planned = await oltp.openObject(partition)
+    if (planned !== null) {
+      const count = planned.lastBatch - planned.firstBatch + 1
+      await this.#finish(planned, await oltp.batches(partition, planned.firstBatch, count), buffer)
+      return 0
+    }
+    const cursor = await oltp.partition(partition)
+    if (cursor.archivedBatch === cursor.batch) return this.#bounds.objectDelayMs
+    const pending = await oltp.batches(partition, cursor.archivedBatch + 1, 1_000)
+    const run = this.#run(pending)
+    const oldest = run[0]?.decidedAt ?? clock.now()
+    const wait = oldest + this.#bounds.objectDelayMs - clock.now()
+    const full = run.length < pending.length || sum(run) >= this.#bounds.objectBytesMax
+    if (!full && wait > 0 && !force) return wait
+    await this.#plan(run, buffer)
+    return 0
+  }
+
+  #run(pending: readonly BatchRow[]): readonly BatchRow[] {
+    const run: BatchRow[] = []
+    for (const batch of pending) {
+      if (run.length > 0 && sum(run) + batch.lineBytes > this.#bounds.objectBytesMax) break
+      run.push(batch)
+    }
+    return run
+  }
+
+  async #plan(run: readonly BatchRow[], buffer: BatchBuffer): Promise<void> {
+    const row: ObjectRow = {
+      partition: this.#fence.partition,
+      firstBatch: run[0]?.batch ?? 0,
+      lastBatch: run.at(-1)?.batch ?? 0,
+      name: objectName(run),
+      digest: runDigest(run),
+      events: run.reduce((events, batch) => events + batch.stored, 0),
+      plannedAt: this.#dependencies.clock.now(),
+      archivedAt: null,
+    }
+    await this.#dependencies.oltp.planObject(this.#fence, row)
+    await this.#finish(row, run, buffer)
+  }
+
+  async #finish(row: ObjectRow, run: readonly BatchRow[], buffer: BatchBuffer): Promise<void> {
+    const { oltp, objects, log, source, clock } = this.#dependencies
+    const lines: Buffer[] = []
+    for (const batch of run) lines.push(await source.lines(batch, buffer))
+    await objects.put(row.name, await encodeObject(run, lines))
+    await oltp.finishObject(this.#fence, row, clock.now())
+    buffer.archived(row.lastBatch)
+    const last = run.at(-1)
+    if (last !== undefined) await log.acknowledge(this.#fence.partition, last.lastPosition)
+  }
+}
+
+function sum(run: readonly BatchRow[]): number {
+  return run.reduce((bytes, batch) => bytes + batch.lineBytes, 0)
+}

@@ -1,0 +1,204 @@
+import { metricOf, type CanonicalEvent, type QuarantineReason } from '@millrace/schemas'
+import type { Clock } from '../platform/clock.ts'
+import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseRegisters } from '../identity/registers.ts'
+import { extractIdentifiers } from '../identity/extract-identifiers.ts'
+import { identifierKey } from '../identity/identifier-key.ts'
+import type { IdentitySettings } from '../identity/identity-settings.ts'
+import { type Evidence, resolveBatch } from '../identity/resolve-batch.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type {
+  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow, TimelineRow,
+} from '../ports/oltp.ts'
+import { archiveLine } from './archive-line.ts'
+import { sha256 } from './archive-object.ts'
+import { BatchTally } from './batch-tally.ts'
+import { type Decision, packDecisions } from './decisions.ts'
+import { buildRow, olapSchemaVersion } from './olap-rows.ts'
+import type { LoggedEvent } from './read-record.ts'
+
+export interface DecideContext {
+  readonly settings: IdentitySettings
+  /** Secret key of profile ids; never rotates. */
+  readonly identityKey: Uint8Array
+  readonly clock: Clock
+}
+
+export interface BatchInput {
+  readonly records: readonly LogRecord[]
+  readonly events: readonly LoggedEvent[]
+}
+
+export interface DecidedBatch {
+  readonly row: BatchRow
+  readonly lines: Buffer
+  readonly rows: Buffer
+}
+
+/** An event that will be stored, with whom it belongs to. */
+interface Stored {
+  readonly logged: LoggedEvent
+  readonly event: CanonicalEvent
+  readonly identifierKey: string
+  readonly metric: string
+  readonly time: number
+}
+
+type Fate = Stored | 'duplicate' | { readonly dropped: QuarantineReason }
+
+/**
+ * Decides one batch inside its transaction: duplicates, identity, profiles, timeline, and the batch row that freezes
+ * the outcome. Reads a constant number of times, whatever the batch holds. After the commit everything later is a
+ * function of what this wrote.
+ */
+export async function decideBatch(transaction: DecideTransaction, { records, events }: BatchInput, context: DecideContext): Promise<DecidedBatch> {
+  const duplicate = await duplicates(transaction, events)
+  const stored: Stored[] = []
+  const evidence: Evidence[] = []
+  const claims: NewClaim[] = []
+  const quarantine: QuarantineRow[] = []
+  const fates = events.map((logged, index): Fate => {
+    if (duplicate[index] === true) return 'duplicate'
+    const fate = readEvent(logged, context, evidence)
+    const { workspace, messageId, receivedAt } = logged
+    claims.push({ workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey })
+    if ('dropped' in fate) quarantine.push({ workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
+    else stored.push(fate)
+    return fate
+  })
+  const resolution = await resolveBatch(transaction, evidence, context.settings, context.identityKey)
+  const decisions = fates.map((fate): Decision => fate === 'duplicate' || 'dropped' in fate
+    ? fate
+    : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
+  const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
+  const changes: DecideChanges = {
+    identity: resolution.changes,
+    claims,
+    registers: await registerRows(transaction, stored),
+    metrics: metricDeltas(stored),
+    timeline: stored.map(timelineRow),
+    quarantine,
+    touched: touchedProfiles(stored, resolution.profileOf),
+    batch: frozen.row,
+    sequence: sequenceAfter(records),
+  }
+  await transaction.apply(changes)
+  return frozen
+}
+
+async function duplicates(transaction: DecideTransaction, events: readonly LoggedEvent[]): Promise<readonly boolean[]> {
+  const claimed = await transaction.claimed(events)
+  const seen = new Set<string>()
+  return events.map((event, index) => {
+    const id = `${event.workspace}/${event.messageId}`
+    if (claimed[index] === true || seen.has(id)) return true
+    seen.add(id)
+    return false
+  })
+}
+
+/** Collects the event's evidence, or says why it cannot be stored. */
+function readEvent(logged: LoggedEvent, { settings }: DecideContext, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
+  if ('reason' in logged.body) return { dropped: logged.body.reason }
+  const event = logged.body.event
+  const { identifiers } = extractIdentifiers(event, settings)
+  const strongest = identifiers[0]
+  if (strongest === undefined) return { dropped: 'missing_identifier' }
+  const metric = metricOf(event)
+  const time = Date.parse(event.timestamp)
+  const { workspace, receivedAt, trust, messageId } = logged
+  evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
+  return { logged, event, identifierKey: identifierKey(workspace, strongest), metric, time }
+}
+
+function timelineRow({ logged, event, identifierKey, metric, time }: Stored): TimelineRow {
+  return {
+    workspace: logged.workspace, identifierKey, metric, time, messageId: logged.messageId,
+    properties: JSON.stringify(event.properties ?? event.traits ?? {}),
+  }
+}
+
+function metricDeltas(stored: readonly Stored[]): readonly MetricDelta[] {
+  const deltas = new Map<string, MetricDelta>()
+  for (const { logged, identifierKey, metric, time } of stored) {
+    const key = `${logged.workspace}/${identifierKey}/${metric}`
+    const before = deltas.get(key)
+    deltas.set(key, {
+      workspace: logged.workspace, identifierKey, metric, count: (before?.count ?? 0) + 1,
+      firstAt: Math.min(before?.firstAt ?? time, time), lastAt: Math.max(before?.lastAt ?? time, time),
+    })
+  }
+  return [...deltas.values()]
+}
+
+function touchedProfiles(stored: readonly Stored[], profileOf: (identifierKey: string) => string): readonly ProfileRef[] {
+  const touched = new Map<string, ProfileRef>()
+  for (const { logged, identifierKey } of stored) {
+    const id = profileOf(identifierKey)
+    touched.set(`${logged.workspace}/${id}`, { workspace: logged.workspace, id })
+  }
+  return [...touched.values()]
+}
+
+/** The registers that identify calls of this batch change, read once a workspace and merged. */
+async function registerRows(transaction: DecideTransaction, stored: readonly Stored[]): Promise<readonly RegisterRow[]> {
+  const byWorkspace = Map.groupBy(stored.filter(({ event }) => event.type === 'identify' && event.traits !== undefined),
+    ({ logged }) => logged.workspace)
+  const rows: RegisterRow[] = []
+  for (const [workspace, identifies] of byWorkspace) {
+    const keys = [...new Set(identifies.map(({ identifierKey }) => identifierKey))]
+    const known = await transaction.registers(workspace, keys)
+    const merged = new Map<string, Registers>()
+    for (const { event, identifierKey, time, logged } of identifies) {
+      const text = known.get(identifierKey)
+      const before = merged.get(identifierKey) ?? (text === undefined ? emptyRegisters() : parseRegisters(text))
+      merged.set(identifierKey, applyTraits(before, event.traits ?? {}, { time, messageId: logged.messageId, receivedAt: logged.receivedAt }))
+    }
+    for (const [identifierKey, registers] of merged) rows.push({ workspace, identifierKey, registers: serialiseRegisters(registers) })
+  }
+  return rows
+}
+
+interface Outcome {
+  readonly fates: readonly Fate[]
+  readonly decisions: readonly Decision[]
+  readonly transaction: DecideTransaction
+  readonly context: DecideContext
+}
+
+/** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
+function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): DecidedBatch {
+  const partition = transaction.partition
+  const batch = partition.batch + 1
+  const tally = new BatchTally()
+  let lines = ''
+  let rows = ''
+  events.forEach((logged, index) => {
+    const decision = decisions[index] ?? 'duplicate'
+    const fate = fates[index] ?? 'duplicate'
+    lines += archiveLine(logged, decision)
+    if (decision === 'duplicate' || 'dropped' in decision || fate === 'duplicate' || 'dropped' in fate) {
+      tally.drop(logged.receivedAt, decision === 'duplicate' ? 'duplicate' : 'quarantined')
+      return
+    }
+    const built = buildRow({ ...decision, workspace: logged.workspace, receivedAt: logged.receivedAt, event: fate.event, partition: partition.partition, batch })
+    rows += built.row
+    tally.store(logged.receivedAt, built.month)
+  })
+  const bytes = Buffer.from(lines)
+  const row: BatchRow = {
+    partition: partition.partition, batch, epoch: partition.pumpEpoch,
+    afterPosition: partition.position,
+    firstPosition: records[0]?.position ?? '', lastPosition: records.at(-1)?.position ?? '', records: records.length,
+    ...tally.counts(), ...tally.times(records[0]?.appendedAt ?? 0),
+    decisions: packDecisions(decisions),
+    minutes: tally.minutes(), months: tally.months(),
+    lineBytes: bytes.length, digest: sha256(bytes),
+    schemaVersion: olapSchemaVersion, decidedAt: context.clock.now(),
+  }
+  return { row, lines: bytes, rows: Buffer.from(rows) }
+}
+
+function sequenceAfter(records: readonly LogRecord[]): number | null {
+  const last = records.at(-1)
+  return last?.sequence === undefined ? null : last.sequence + last.events
+}

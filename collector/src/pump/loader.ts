@@ -1,0 +1,140 @@
+import type { Clock } from '../platform/clock.ts'
+import type { Olap } from '../ports/olap.ts'
+import type { BatchRow, Fence, LoadRow, Oltp } from '../ports/oltp.ts'
+import { runDigest } from './archive-object.ts'
+import type { BatchBuffer } from './batch-buffer.ts'
+import type { BatchSource } from './batch-source.ts'
+import { rowsOf } from './olap-rows.ts'
+
+/** ClickHouse refuses an insert over 100 partitions; events are partitioned by month. */
+const monthsMax = 90
+/** Under the engine's block of 268 MB and the memory of this process. */
+const loadBytesMax = 67_108_864
+
+export interface LoaderDependencies {
+  readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf'>
+  readonly olap: Pick<Olap, 'insert' | 'putOverrides'>
+  readonly source: BatchSource
+  readonly clock: Clock
+  /** The generation that live loads go to. */
+  readonly generation: () => number
+}
+
+export interface LoaderBounds {
+  readonly loadRowsMax: number
+  /** How long a load waits for more batches, milliseconds. */
+  readonly loadDelayMs: number
+}
+
+/**
+ * Carries decided batches of one partition into the OLAP.
+ *
+ * States of a run of batches: decided → planned (load rows freeze which batches, and which months where there are
+ * many) → inserted (the token makes a repeat a no-op) → finished (the cursor passed it).
+ */
+export class Loader {
+  readonly #fence: Fence
+  readonly #dependencies: LoaderDependencies
+  readonly #bounds: LoaderBounds
+
+  constructor(fence: Fence, dependencies: LoaderDependencies, bounds: LoaderBounds) {
+    this.#fence = fence
+    this.#dependencies = dependencies
+    this.#bounds = bounds
+  }
+
+  /** As {@link Archiver.step}. */
+  async step(buffer: BatchBuffer | undefined, force: boolean): Promise<number> {
+    const { oltp, clock } = this.#dependencies
+    const { partition } = this.#fence
+    const open = await oltp.openLoads(partition)
+    if (open.length > 0) {
+      for (const load of open) await this.#finish(load, buffer)
+      return 0
+    }
+    const cursor = await oltp.partition(partition)
+    if (cursor.loadedBatch === cursor.batch) return this.#bounds.loadDelayMs
+    const pending = await oltp.batches(partition, cursor.loadedBatch + 1, 1_000)
+    const run = this.#run(pending)
+    const wait = (run[0]?.decidedAt ?? 0) + this.#bounds.loadDelayMs - clock.now()
+    if (run.length === pending.length && wait > 0 && !force) return Math.min(wait, this.#bounds.loadDelayMs)
+    const loads = this.#plan(run, cursor.load)
+    await oltp.planLoads(this.#fence, loads)
+    for (const load of loads) await this.#finish(load, buffer)
+    return 0
+  }
+
+  #run(pending: readonly BatchRow[]): readonly BatchRow[] {
+    const run: BatchRow[] = []
+    const months = new Set<string>()
+    let rows = 0
+    let bytes = 0
+    for (const batch of pending) {
+      for (const month of monthsOf(batch)) months.add(month)
+      rows += batch.stored
+      bytes += batch.lineBytes
+      if (run.length > 0 && (rows > this.#bounds.loadRowsMax || bytes > loadBytesMax || months.size > monthsMax)) break
+      run.push(batch)
+    }
+    return run
+  }
+
+  #plan(run: readonly BatchRow[], lastLoad: number): readonly LoadRow[] {
+    const months = [...new Set(run.flatMap(monthsOf))].map(Number).toSorted((a, b) => a - b)
+    const pieces = Math.max(1, Math.ceil(months.length / monthsMax))
+    return Array.from({ length: pieces }, (_, piece): LoadRow => ({
+      partition: this.#fence.partition,
+      load: lastLoad + 1 + piece,
+      firstBatch: run[0]?.batch ?? 0,
+      lastBatch: run.at(-1)?.batch ?? 0,
+      firstMonth: pieces === 1 ? null : (months[piece * monthsMax] ?? null),
+      lastMonth: pieces === 1 ? null : (months[Math.min((piece + 1) * monthsMax, months.length) - 1] ?? null),
+      closesRun: piece === pieces - 1,
+      digest: runDigest(run),
+      schemaVersion: run[0]?.schemaVersion ?? 0,
+      plannedAt: this.#dependencies.clock.now(),
+      rows: null,
+      loadedAt: null,
+    }))
+  }
+
+  async #finish(load: LoadRow, buffer: BatchBuffer | undefined): Promise<void> {
+    const { oltp, clock, generation } = this.#dependencies
+    const rows = await insertLoad(load, this.#dependencies, { generation: generation(), buffer })
+    await oltp.finishLoad(this.#fence, load, rows, clock.now())
+    if (load.closesRun) buffer?.loaded(load.lastBatch)
+  }
+}
+
+/** Inserts a planned load into a generation: what the live loader and a rebuild both do. Answers the rows it carries. */
+export async function insertLoad(
+  load: LoadRow,
+  { oltp, olap, source }: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>,
+  target: { readonly generation: number; readonly buffer?: BatchBuffer | undefined },
+): Promise<number> {
+  const run = await oltp.batches(load.partition, load.firstBatch, load.lastBatch - load.firstBatch + 1)
+  const overrides = await oltp.overridesOf(load.partition, load.firstBatch, load.lastBatch)
+  // Before the rows: a row must never be seen under a profile that was already merged away.
+  if (overrides.length > 0) await olap.putOverrides(overrides)
+  const parts: Buffer[] = []
+  let count = 0
+  for (const batch of run) {
+    const ready = load.firstMonth === null ? target.buffer?.rows(batch.batch) : null
+    const rows = ready ? { bytes: ready, count: batch.stored } : rowsOf(batch, await source.lines(batch, target.buffer), load)
+    parts.push(rows.bytes)
+    count += rows.count
+  }
+  if (count === 0) return 0
+  const months = load.firstMonth === null ? '' : `/${load.firstMonth}-${load.lastMonth}`
+  await olap.insert({
+    generation: target.generation,
+    token: `event_g${target.generation}/${load.partition}/${load.load}/${load.digest.slice(0, 32)}/${load.schemaVersion}${months}`,
+    rows: Buffer.concat(parts),
+    rowCount: count,
+  })
+  return count
+}
+
+function monthsOf(batch: BatchRow): readonly string[] {
+  return batch.months === '' ? [] : batch.months.split(',')
+}

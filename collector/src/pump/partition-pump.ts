@@ -1,0 +1,150 @@
+import { MillraceError } from '../platform/errors.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { LogReader, LogRecord } from '../ports/log.ts'
+import type { Oltp, Claimed, Fence } from '../ports/oltp.ts'
+import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
+import { BatchBuffer } from './batch-buffer.ts'
+import type { DecideContext } from './decide.ts'
+import { decideCarefully } from './decide-carefully.ts'
+import { Loader, type LoaderBounds, type LoaderDependencies } from './loader.ts'
+import type { PumpMetrics } from './pump-metrics.ts'
+import { readRecord } from './read-record.ts'
+import { Signal } from './signal.ts'
+
+export interface PumpDependencies extends ArchiverDependencies, LoaderDependencies {
+  readonly oltp: Oltp
+  readonly log: LogReader
+  readonly clock: Clock
+  readonly metrics: PumpMetrics
+  readonly context: DecideContext
+}
+
+export interface PumpBounds extends ArchiverBounds, LoaderBounds {
+  readonly batchEventsMax: number
+  /** Decided bytes kept in memory for archive and load, per partition. */
+  readonly bufferBytesMax: number
+}
+
+interface Step {
+  readonly name: 'archive' | 'load'
+  readonly signal: Signal
+  run(force: boolean): Promise<number>
+}
+
+/**
+ * One partition: decides its batches, archives them, loads them, each at its own pace behind its own cursor.
+ * A tier that is down holds up nobody else; a tier that is merely slower than the log slows the deciding,
+ * so that memory stays bounded and no batch has to be read twice.
+ */
+export class PartitionPump {
+  readonly #dependencies: PumpDependencies
+  readonly #bounds: PumpBounds
+  readonly #partition: number
+  readonly #buffer: BatchBuffer
+  readonly #stop = new AbortController()
+  readonly #archive = new Signal()
+  readonly #load = new Signal()
+  readonly #room = new Signal()
+  #failing = 0
+  #running: Promise<void>[] = []
+
+  constructor(partition: number, dependencies: PumpDependencies, bounds: PumpBounds) {
+    this.#partition = partition
+    this.#dependencies = dependencies
+    this.#bounds = bounds
+    this.#buffer = new BatchBuffer(bounds.bufferBytesMax)
+  }
+
+  /** Claims the partition and starts; `failed` is called once if a loop ends with an error (a lost epoch, corruption). */
+  async start(failed: (error: unknown) => void): Promise<void> {
+    const { oltp } = this.#dependencies
+    const pump = await oltp.claimPartition(this.#partition, 'pump')
+    const load = await oltp.claimPartition(this.#partition, 'load')
+    const archiver = new Archiver(pump.fence, this.#dependencies, this.#bounds)
+    const loader = new Loader(load.fence, this.#dependencies, this.#bounds)
+    const loops = [
+      this.#decideLoop(pump),
+      this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
+      this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => loader.step(this.#buffer, force) }),
+    ]
+    this.#running = loops.map((loop) => loop.catch((error: unknown) => {
+      this.#stop.abort()
+      this.#wakeAll()
+      failed(error)
+    }))
+  }
+
+  /** Ends the loops after the step each is in; what was decided is archived and loaded by the next start. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#wakeAll()
+    await Promise.all(this.#running)
+  }
+
+  #wakeAll(): void {
+    for (const signal of [this.#archive, this.#load, this.#room]) signal.wake()
+  }
+
+  async #decideLoop({ fence, row }: Claimed): Promise<void> {
+    const { log } = this.#dependencies
+    const cursor = await log.open(this.#partition, row.position)
+    try {
+      let waiting: readonly LogRecord[] = []
+      while (!this.#stop.signal.aborted) {
+        while (this.#buffer.full && this.#failing === 0 && !this.#stop.signal.aborted) await this.#room.wait(100)
+        if (waiting.length === 0) waiting = await cursor.next({ maxRecords: 10_000, maxBytes: 8_388_608, waitMs: 1_000 })
+        const batch = takeBatch(waiting, this.#bounds.batchEventsMax)
+        waiting = waiting.slice(batch.length)
+        if (batch.length > 0) await this.#decide(fence, batch)
+      }
+    } finally {
+      await cursor.close()
+    }
+  }
+
+  async #decide(fence: Fence, records: readonly LogRecord[]): Promise<void> {
+    const { oltp, context, metrics, clock } = this.#dependencies
+    const startedAt = clock.now()
+    const decided = await decideCarefully(fence, records, {
+      oltp, clock, context, events: records.flatMap((record) => readRecord(record)),
+      signal: this.#stop.signal, failed: (error) => metrics.decideRetried(error),
+    })
+    if (decided === null) return
+    metrics.decided(decided.row, clock.now() - startedAt)
+    this.#buffer.add(decided.row, decided)
+    this.#archive.wake()
+    this.#load.wake()
+  }
+
+  async #stepLoop(step: Step): Promise<void> {
+    const { clock, metrics } = this.#dependencies
+    let attempt = 0
+    while (!this.#stop.signal.aborted) {
+      try {
+        const waitMs = await step.run(false)
+        if (attempt > 0) this.#failing -= 1
+        attempt = 0
+        this.#room.wake()
+        if (waitMs > 0) await step.signal.wait(waitMs)
+        // Batches come faster than they are worth a step: look again when one is due, not at each.
+        if (waitMs > 0 && !this.#stop.signal.aborted) await clock.sleep(Math.min(waitMs, 50), this.#stop.signal)
+      } catch (error) {
+        metrics.stepFailed(step.name, error)
+        if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
+        if (attempt === 0) this.#failing += 1
+        attempt += 1
+        this.#room.wake()
+        await clock.sleep(Math.min(30_000, 100 * 2 ** Math.min(attempt, 9)), this.#stop.signal)
+      }
+    }
+  }
+}
+
+function takeBatch(records: readonly LogRecord[], eventsMax: number): readonly LogRecord[] {
+  let events = 0
+  const end = records.findIndex((record, index) => {
+    events += record.events
+    return index > 0 && events > eventsMax
+  })
+  return end < 0 ? records : records.slice(0, end)
+}

@@ -1,0 +1,45 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { MillraceError } from '../platform/errors.ts'
+import type { BatchRow } from '../ports/oltp.ts'
+
+/** What the pump exports; no label grows with the number of workspaces or metrics. */
+export class PumpMetrics {
+  readonly #events: Counter<'result'>
+  readonly #seconds: Histogram
+  readonly #retries: Counter<'cause'>
+  readonly #failures: Counter<'step' | 'cause'>
+  readonly #batch: Gauge<'partition'>
+  readonly #report: (message: string) => void
+
+  constructor(registry: Registry, report: (message: string) => void) {
+    const registers = [registry]
+    this.#events = new Counter({ name: 'millrace_decided_events_total', help: 'events decided', labelNames: ['result'], registers })
+    this.#seconds = new Histogram({ name: 'millrace_pump_decide_seconds', help: 'time of one decide transaction', registers })
+    this.#retries = new Counter({ name: 'millrace_pump_decide_retries_total', help: 'decide tries that failed', labelNames: ['cause'], registers })
+    this.#failures = new Counter({ name: 'millrace_pump_step_failures_total', help: 'archive and load steps that failed', labelNames: ['step', 'cause'], registers })
+    this.#batch = new Gauge({ name: 'millrace_pump_batch', help: 'number of the last batch decided', labelNames: ['partition'], registers })
+    this.#report = report
+  }
+
+  decided(row: BatchRow, ms: number): void {
+    this.#events.inc({ result: 'stored' }, row.stored)
+    this.#events.inc({ result: 'duplicate' }, row.duplicate)
+    this.#events.inc({ result: 'quarantined' }, row.quarantined)
+    this.#seconds.observe(ms / 1_000)
+    this.#batch.set({ partition: row.partition }, row.batch)
+  }
+
+  decideRetried(error: unknown): void {
+    this.#retries.inc({ cause: causeOf(error) })
+    this.#report(`decide failed, trying again: ${String(error)}`)
+  }
+
+  stepFailed(step: 'archive' | 'load', error: unknown): void {
+    this.#failures.inc({ step, cause: causeOf(error) })
+    this.#report(`${step} failed, trying again: ${String(error)}`)
+  }
+}
+
+function causeOf(error: unknown): string {
+  return error instanceof MillraceError ? error.code : 'internal'
+}

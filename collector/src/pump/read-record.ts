@@ -1,0 +1,81 @@
+import { eventTypes, quarantineReasons, type CanonicalEvent, type FlagCode, flagCodes, type QuarantineReason } from '@millrace/schemas'
+import type { LogRecord } from '../ports/log.ts'
+import type { Trust } from '../ports/record.ts'
+import { messageOf } from '../platform/errors.ts'
+
+/** One event of a batch, as the log has it. */
+export interface LoggedEvent {
+  readonly position: string
+  /** Index in its record. */
+  readonly index: number
+  readonly workspace: number
+  readonly receivedAt: number
+  readonly trust: Trust
+  readonly flags: readonly FlagCode[]
+  readonly messageId: string
+  /** The event's JSON as the edge wrote it; for a quarantined event the JSON of what is kept of it. */
+  readonly json: string
+  /** What the JSON says, or why there is nothing to process. */
+  readonly body: { readonly event: CanonicalEvent } | { readonly reason: QuarantineReason }
+}
+
+const noFlags: readonly FlagCode[] = []
+
+/** Cuts a record into its events. A line that cannot be read is kept as quarantined `internal_error`: one bad line harms no neighbour. */
+export function readRecord(record: LogRecord): readonly LoggedEvent[] {
+  const text = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.byteLength).toString('utf8')
+  const events: LoggedEvent[] = []
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf('\n', start)
+    const line = text.slice(start, end < 0 ? text.length : end)
+    start = end < 0 ? text.length : end + 1
+    events.push(readLine(line, record, events.length))
+  }
+  return events
+}
+
+function readLine(line: string, record: LogRecord, index: number): LoggedEvent {
+  const tab = line.indexOf('\t')
+  const [workspace = '', receivedAt = '', trust = '', reason = '', flags = ''] = line.slice(0, Math.max(tab, 0)).split(',')
+  const json = line.slice(tab + 1)
+  const base = {
+    position: record.position,
+    index,
+    workspace: Number(workspace),
+    receivedAt: Number(receivedAt),
+    trust: trust === 's' ? 'secret' : 'public',
+    flags: flags === '' ? noFlags : flagCodes.filter((code) => flags.split('+').includes(code)),
+  } as const
+  try {
+    if (tab < 0 || !Number.isInteger(base.workspace) || !Number.isInteger(base.receivedAt)) throw new Error('no event header')
+    const parsed: unknown = JSON.parse(json)
+    if (reason !== '') return { ...base, messageId: messageIdOf(parsed), json, body: { reason: reasonOf(reason) } }
+    if (!isEvent(parsed)) throw new Error('not a canonical event')
+    return { ...base, messageId: parsed.messageId, json, body: { event: parsed } }
+  } catch (error) {
+    return poisoned(base, line, messageOf(error))
+  }
+}
+
+/** An event that no step can process, kept as it came. */
+function poisoned(base: Omit<LoggedEvent, 'messageId' | 'json' | 'body'>, line: string, why: string): LoggedEvent {
+  const messageId = `unreadable:${base.position}:${base.index}`
+  const json = JSON.stringify({ messageId, encoding: 'utf8', raw: line, truncated: false, why })
+  return { ...base, workspace: base.workspace || 0, receivedAt: base.receivedAt || 0, messageId, json, body: { reason: 'internal_error' } }
+}
+
+function messageIdOf(parsed: unknown): string {
+  if (typeof parsed === 'object' && parsed !== null && 'messageId' in parsed && typeof parsed.messageId === 'string') return parsed.messageId
+  throw new Error('a quarantined event without messageId')
+}
+
+function reasonOf(text: string): QuarantineReason {
+  return quarantineReasons.find((reason) => reason === text) ?? 'internal_error'
+}
+
+/** The edge wrote it, so this checks the seam, not the client. */
+function isEvent(value: unknown): value is CanonicalEvent {
+  if (typeof value !== 'object' || value === null) return false
+  const { messageId, type, timestamp } = value as Partial<Record<string, unknown>>
+  return typeof messageId === 'string' && typeof timestamp === 'string' && eventTypes.some((known) => known === type)
+}

@@ -1,0 +1,90 @@
+import type { Cache } from '../ports/cache.ts'
+import type { IdentifierRow, ProfileRow } from '../ports/identity.ts'
+import type { TimelineRow } from '../ports/oltp.ts'
+import type { ProfileReader } from '../ports/profile-reader.ts'
+import { mergedProperties, parseRegisters } from '../identity/registers.ts'
+
+/** Events shown for each metric: "the last 10 orders, not the last 1,500 events". */
+const lastEventsMax = 10
+/** Metrics shown with their last events; the rest keep their counts. */
+const metricsWithEventsMax = 50
+/** Identifiers of one profile that a card reads; the limits of identity keep real people far below. */
+const identifiersMax = 2_000
+
+export interface TimelineEvent {
+  readonly messageId: string
+  readonly metric: string
+  readonly time: string
+  readonly properties: unknown
+}
+
+export interface ProfileCard {
+  readonly id: string
+  readonly version: number
+  readonly identifiers: Readonly<Record<string, readonly string[]>>
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly consent: Readonly<Record<string, unknown>>
+  readonly createdAt: string
+  readonly metrics: Readonly<Record<string, { readonly count: number; readonly firstAt: string; readonly lastAt: string; readonly last: readonly TimelineEvent[] }>>
+}
+
+export interface CardDependencies {
+  readonly reader: ProfileReader
+  readonly cache: Cache
+}
+
+/**
+ * The card of a live profile. The profile row's version decides whether a cached card may be shown, so a cache that
+ * is empty, late or restored from yesterday changes no answer.
+ */
+export async function profileCard(profile: ProfileRow, dependencies: CardDependencies): Promise<string> {
+  const key = `card/${profile.workspace}/${profile.id}`
+  const cached = (await dependencies.cache.get([key])).get(key)
+  if (cached !== undefined && cached.version === profile.version && cached.value !== null) return cached.value
+  const card = JSON.stringify(await buildCard(profile, dependencies.reader))
+  await dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]]))
+  return card
+}
+
+async function buildCard(profile: ProfileRow, reader: ProfileReader): Promise<ProfileCard> {
+  const identifiers = await reader.identifiersOf(profile.workspace, profile.id, identifiersMax)
+  const keys = identifiers.map((identifier) => identifier.key)
+  const registers = await reader.registersOf(profile.workspace, keys)
+  const totals = await reader.metricTotals(profile.workspace, keys)
+  const metrics: Record<string, ProfileCard['metrics'][string]> = Object.create(null)
+  for (const [index, { metric, count, firstAt, lastAt }] of totals.entries()) {
+    const last = index >= metricsWithEventsMax ? [] : await reader.timeline({
+      workspace: profile.workspace, identifierKeys: keys, metric, limit: lastEventsMax,
+    })
+    metrics[metric] = { count, firstAt: isoTime(firstAt), lastAt: isoTime(lastAt), last: last.map(timelineEvent) }
+  }
+  return {
+    id: profile.id,
+    version: profile.version,
+    identifiers: identifiersByKind(identifiers),
+    properties: mergedProperties(registers.map(parseRegisters)),
+    consent: {},
+    createdAt: isoTime(profile.createdAt),
+    metrics,
+  }
+}
+
+export function timelineEvent(row: TimelineRow): TimelineEvent {
+  const properties: unknown = JSON.parse(row.properties)
+  return { messageId: row.messageId, metric: row.metric, time: isoTime(row.time), properties }
+}
+
+/** `external_id` is `externalId` on the wire; a value in a namespace shows it, as `shopify:example/42`. */
+function identifiersByKind(identifiers: readonly IdentifierRow[]): Record<string, string[]> {
+  const byKind: Record<string, string[]> = { externalId: [], email: [], phone: [], anonymousId: [] }
+  for (const { kind, namespace, value } of identifiers) {
+    const name = kind.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+    const list = (byKind[name] ??= [])
+    list.push(namespace === '' ? value : `${namespace}/${value}`)
+  }
+  return byKind
+}
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,78 @@
+import type { LogHead } from '../ports/log.ts'
+import type { PartitionRow, PartitionTotals, StatusReader } from '../ports/oltp.ts'
+
+export interface StatusSources {
+  readonly reader: StatusReader
+  readonly heads: () => Promise<readonly LogHead[]>
+  /** Rows in the OLAP's live generation; null when it cannot be asked. */
+  readonly olapRows: () => Promise<number | null>
+  readonly spoolBytes: () => number
+}
+
+export interface PartitionStatus {
+  readonly partition: number
+  /** Events behind the log's durable end; decide counts events, the other two count decided ones still to come. */
+  readonly lag: { readonly decide: number; readonly archive: number; readonly load: number }
+}
+
+export interface Status {
+  /** Nothing is on its way: every cursor is at the end of the log. */
+  readonly atRest: boolean
+  /** accepted = stored + dropped, and all three tiers hold the same number. Only final at rest. */
+  readonly agree: boolean
+  readonly totals: {
+    readonly accepted: number
+    readonly stored: number
+    readonly archived: number
+    readonly loaded: number
+    readonly dropped: Readonly<Record<string, number>>
+  }
+  readonly partitions: readonly PartitionStatus[]
+  readonly spool: { readonly bytes: number }
+}
+
+/** The reconciliation of the tiers. `loaded` is counted in the OLAP itself where it can be asked, not taken from a cursor. */
+export async function status({ reader, heads, olapRows, spoolBytes }: StatusSources): Promise<Status> {
+  // Heads first: what arrives while the rest is read can then only show as progress, never as a negative lag.
+  const logHeads = await heads()
+  const rows = await reader.partitions()
+  const totals = await reader.totals()
+  const partitions = rows.map((row) => partitionStatus(row, totals, logHeads))
+  const decided = totals.map((total) => total.decided)
+  const behind = sum(partitions.map(({ lag }) => lag.decide))
+  const stored = sum(decided.map((counts) => counts.stored))
+  const archived = sum(totals.map((total) => total.archived))
+  const loadedByCursor = sum(totals.map((total) => total.loaded))
+  const atRest = partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0)
+  const loaded = (await olapRows()) ?? loadedByCursor
+  const dropped = {
+    duplicate: sum(decided.map((counts) => counts.duplicate)),
+    quarantined: sum(decided.map((counts) => counts.quarantined)),
+  }
+  const accepted = sum(decided.map((counts) => counts.accepted)) + behind
+  const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined &&
+    (!atRest || (stored === archived && stored === loaded))
+  return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() } }
+}
+
+function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], heads: readonly LogHead[]): PartitionStatus {
+  const total = totals.find((candidate) => candidate.partition === row.partition)
+  const head = heads.find((candidate) => candidate.partition === row.partition)
+  const stored = total?.decided.stored ?? 0
+  return {
+    partition: row.partition,
+    lag: { decide: undecided(row, head), archive: stored - (total?.archived ?? 0), load: stored - (total?.loaded ?? 0) },
+  }
+}
+
+function undecided(row: PartitionRow, head: LogHead | undefined): number {
+  if (head?.position == null || head.sequence === undefined) return 0
+  if (row.position === null || row.sequence === null) return head.sequence
+  // Another incarnation of the log counts from zero again, so nothing of it is decided yet.
+  const sameIncarnation = row.position.split(':')[0] === head.position.split(':')[0]
+  return Math.max(0, sameIncarnation ? head.sequence - row.sequence : head.sequence)
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}

@@ -1,0 +1,97 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import { MillraceError, messageOf } from '../../../platform/errors.ts'
+
+export type Row = Record<string, SQLOutputValue>
+
+export interface ConnectionOptions {
+  readonly path: string
+  readonly readOnly: boolean
+}
+
+/** One SQLite connection with its prepared statements kept. Calls are synchronous: a driver's port is what makes them awaitable. */
+export class Connection {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+
+  constructor({ path, readOnly }: ConnectionOptions) {
+    if (!readOnly) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    try {
+      this.#database = new DatabaseSync(path, { readOnly, timeout: 5_000 })
+      if (!readOnly) this.#database.exec(writerPragmas)
+      // Half the pages of a large profile store stay mapped; the rest comes from the page cache.
+      this.#database.exec('PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY')
+    } catch (error) {
+      throw new MillraceError('unavailable', `SQLite cannot open ${path}: ${messageOf(error)}`, { retryable: readOnly, cause: error })
+    }
+  }
+
+  statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.statement(sql).all(...values)
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.statement(sql).get(...values)
+  }
+
+  /** Rows changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.statement(sql).run(...values).changes)
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql)
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#database.close()
+  }
+}
+
+// FULL: a commit is on disk when it returns. The log is checkpointed every 64 MB, since a checkpoint stalls the writer.
+const writerPragmas = `
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 16384;
+PRAGMA journal_size_limit = 134217728;
+PRAGMA cache_size = -131072;
+PRAGMA secure_delete = FAST;
+`
+
+/** Readers of columns: SQLite knows the type, TypeScript must be told. */
+export function textOf(row: Row, column: string): string {
+  const value = row[column]
+  if (typeof value === 'string') return value
+  throw new MillraceError('corrupt', `SQLite column ${column} holds no text`)
+}
+
+export function numberOf(row: Row, column: string): number {
+  const value = row[column]
+  if (typeof value === 'number') return value
+  throw new MillraceError('corrupt', `SQLite column ${column} holds no number`)
+}
+
+export function bytesOf(row: Row, column: string): Buffer {
+  const value = row[column]
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  throw new MillraceError('corrupt', `SQLite column ${column} holds no bytes`)
+}
+
+export function textOrNull(row: Row, column: string): string | null {
+  return row[column] === null ? null : textOf(row, column)
+}
+
+export function numberOrNull(row: Row, column: string): number | null {
+  return row[column] === null ? null : numberOf(row, column)
+}

@@ -1,0 +1,62 @@
+/**
+ * Numbered migrations, forward only; each may be repeated. Keys begin with the workspace, then the hash of the
+ * identifier or profile, so that the same shapes shard. Hashes are 16-byte blobs, never collated text; documents are text.
+ */
+export const migrations: readonly string[] = [
+  `
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workspace (workspace INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS api_key (
+  id TEXT PRIMARY KEY, workspace INTEGER NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL, revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS partition (
+  partition INTEGER PRIMARY KEY, pump_epoch INTEGER NOT NULL, load_epoch INTEGER NOT NULL, position TEXT, sequence INTEGER,
+  batch INTEGER NOT NULL, archived_batch INTEGER NOT NULL, loaded_batch INTEGER NOT NULL, load INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS batch (
+  partition INTEGER NOT NULL, batch INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  after_position TEXT, first_position TEXT NOT NULL, last_position TEXT NOT NULL, records INTEGER NOT NULL,
+  accepted INTEGER NOT NULL, stored INTEGER NOT NULL, duplicate INTEGER NOT NULL, quarantined INTEGER NOT NULL,
+  decisions TEXT, first_received_at INTEGER NOT NULL, last_received_at INTEGER NOT NULL,
+  minutes TEXT NOT NULL, months TEXT NOT NULL, line_bytes INTEGER NOT NULL, digest TEXT NOT NULL,
+  schema_version INTEGER NOT NULL, decided_at INTEGER NOT NULL,
+  total_accepted INTEGER NOT NULL, total_stored INTEGER NOT NULL, total_duplicate INTEGER NOT NULL, total_quarantined INTEGER NOT NULL,
+  PRIMARY KEY (partition, batch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS archive_object (
+  partition INTEGER NOT NULL, first_batch INTEGER NOT NULL, last_batch INTEGER NOT NULL, name TEXT NOT NULL,
+  digest TEXT NOT NULL, events INTEGER NOT NULL, planned_at INTEGER NOT NULL, archived_at INTEGER,
+  PRIMARY KEY (partition, last_batch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS load (
+  partition INTEGER NOT NULL, load INTEGER NOT NULL, first_batch INTEGER NOT NULL, last_batch INTEGER NOT NULL,
+  first_month INTEGER, last_month INTEGER, closes_run INTEGER NOT NULL, digest TEXT NOT NULL,
+  schema_version INTEGER NOT NULL, planned_at INTEGER NOT NULL, rows INTEGER, loaded_at INTEGER,
+  PRIMARY KEY (partition, load)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS load_by_batch ON load (partition, last_batch);
+
+CREATE TABLE IF NOT EXISTS event_period (period INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE IF NOT EXISTS timeline (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, metric TEXT NOT NULL, time INTEGER NOT NULL,
+  message_id TEXT NOT NULL, properties TEXT NOT NULL,
+  PRIMARY KEY (workspace, identifier_key, metric, time, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identifier_metric (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, metric TEXT NOT NULL,
+  count INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, identifier_key, metric)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identifier_register (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, registers TEXT NOT NULL,
+  PRIMARY KEY (workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine (
+  workspace INTEGER NOT NULL, message_key BLOB NOT NULL, message_id TEXT NOT NULL, reason TEXT NOT NULL,
+  received_at INTEGER NOT NULL, event TEXT NOT NULL,
+  PRIMARY KEY (workspace, message_key)
+) STRICT, WITHOUT ROWID;
+`,
+]

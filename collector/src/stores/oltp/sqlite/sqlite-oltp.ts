@@ -1,0 +1,237 @@
+import { join } from 'node:path'
+import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import { Mutex } from '../../../platform/mutex.ts'
+import { uuidBytes } from '../../../platform/uuid.ts'
+import type {
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadRow, ObjectRow, Oltp, OverrideChange, PartitionRole, PartitionRow, WorkspaceRow,
+} from '../../../ports/oltp.ts'
+import { Connection, numberOf, textOf } from './connection.ts'
+import { EventPeriods } from './event-periods.ts'
+import { overrideRow } from './identity-rows.ts'
+import { batchRow, loadRow, objectRow, partitionRow } from './rows.ts'
+import { migrations } from './schema.ts'
+import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
+
+export function sqlitePath(dataDirectory: string): string {
+  return join(dataDirectory, 'oltp', 'millrace.db')
+}
+
+/** The one writer of the database. Transactions of several partitions take turns. */
+export class SqliteOltp implements Oltp {
+  readonly #connection: Connection
+  readonly #periods: EventPeriods
+  readonly #turn = new Mutex()
+
+  constructor(path: string) {
+    this.#connection = new Connection({ path, readOnly: false })
+    this.#periods = new EventPeriods(this.#connection)
+  }
+
+  async migrate(): Promise<void> {
+    await this.#write(() => {
+      const version = numberOf(this.#connection.get('PRAGMA user_version') ?? {}, 'user_version')
+      if (version > migrations.length) {
+        throw new MillraceError('bad_config', `the database was written by a newer Millrace (schema ${version}, this one knows ${migrations.length})`)
+      }
+      migrations.slice(version).forEach((sql) => this.#connection.exec(sql))
+      this.#connection.exec(`PRAGMA user_version = ${migrations.length}`)
+    })
+  }
+
+  async setting(name: string): Promise<string | null> {
+    const row = this.#connection.get('SELECT value FROM setting WHERE name = ?', name)
+    return row === undefined ? null : textOf(row, 'value')
+  }
+
+  settingOnce(name: string, value: string): Promise<string> {
+    return this.#write(() => {
+      this.#connection.run('INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)', name, value)
+      return textOf(this.#connection.get('SELECT value FROM setting WHERE name = ?', name) ?? {}, 'value')
+    })
+  }
+
+  setSetting(name: string, value: string): Promise<void> {
+    return this.#write(() => {
+      this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
+    })
+  }
+
+  claimPartition(partition: number, role: PartitionRole): Promise<Claimed> {
+    return this.#write(() => {
+      this.#connection.run(`INSERT OR IGNORE INTO partition
+        (partition, pump_epoch, load_epoch, position, sequence, batch, archived_batch, loaded_batch, load)
+        VALUES (?, 0, 0, NULL, NULL, 0, 0, 0, 0)`, partition)
+      this.#connection.run(`UPDATE partition SET ${role}_epoch = ${role}_epoch + 1 WHERE partition = ?`, partition)
+      const row = this.#partition(partition)
+      return { row, fence: { partition, role, epoch: epochOf(row, role) } }
+    })
+  }
+
+  async partition(partition: number): Promise<PartitionRow> {
+    return this.#partition(partition)
+  }
+
+  decide<T>(fence: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T> {
+    return this.#write(() => work(new SqliteDecideTransaction(this.#connection, this.#periods, this.#fenced(fence))))
+  }
+
+  async batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
+    return this.#connection
+      .all('SELECT * FROM batch WHERE partition = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit)
+      .map(batchRow)
+  }
+
+  planObject(fence: Fence, row: ObjectRow): Promise<void> {
+    return this.#write(() => {
+      this.#fenced(fence)
+      this.#connection.run(`INSERT INTO archive_object (partition, first_batch, last_batch, name, digest, events, planned_at, archived_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`, row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt)
+    })
+  }
+
+  finishObject(fence: Fence, row: ObjectRow, archivedAt: number): Promise<void> {
+    return this.#write(() => {
+      this.#fenced(fence)
+      this.#connection.run('UPDATE archive_object SET archived_at = ? WHERE partition = ? AND last_batch = ?', archivedAt, row.partition, row.lastBatch)
+      this.#connection.run('UPDATE partition SET archived_batch = max(archived_batch, ?) WHERE partition = ?', row.lastBatch, row.partition)
+    })
+  }
+
+  async openObject(partition: number): Promise<ObjectRow | null> {
+    const row = this.#connection.get(`SELECT * FROM archive_object WHERE partition = ? AND last_batch >
+      (SELECT archived_batch FROM partition WHERE partition = ?) ORDER BY last_batch LIMIT 1`, partition, partition)
+    return row === undefined ? null : objectRow(row)
+  }
+
+  async objectOf(partition: number, batch: number): Promise<ObjectRow | null> {
+    return objectOf(this.#connection, partition, batch)
+  }
+
+  planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
+    return this.#write(() => {
+      this.#fenced(fence)
+      for (const row of rows) {
+        this.#connection.run(`INSERT INTO load (partition, load, first_batch, last_batch, first_month, last_month, closes_run,
+          digest, schema_version, planned_at, rows, loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)`,
+        row.partition, row.load, row.firstBatch, row.lastBatch, row.firstMonth, row.lastMonth, row.closesRun ? 1 : 0,
+        row.digest, row.schemaVersion, row.plannedAt)
+        this.#connection.run('UPDATE partition SET load = max(load, ?) WHERE partition = ?', row.load, row.partition)
+      }
+    })
+  }
+
+  finishLoad(fence: Fence, row: LoadRow, rows: number, loadedAt: number): Promise<void> {
+    return this.#write(() => {
+      this.#fenced(fence)
+      this.#connection.run('UPDATE load SET rows = ?, loaded_at = ? WHERE partition = ? AND load = ?', rows, loadedAt, row.partition, row.load)
+      if (!row.closesRun) return
+      this.#connection.run('UPDATE partition SET loaded_batch = max(loaded_batch, ?) WHERE partition = ?', row.lastBatch, row.partition)
+    })
+  }
+
+  async openLoads(partition: number): Promise<readonly LoadRow[]> {
+    return this.#connection.all(`SELECT * FROM load WHERE partition = ? AND last_batch >
+      (SELECT loaded_batch FROM partition WHERE partition = ?) AND loaded_at IS NULL ORDER BY load`, partition, partition).map(loadRow)
+  }
+
+  async loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]> {
+    return this.#connection.all('SELECT * FROM load WHERE partition = ? AND load >= ? ORDER BY load LIMIT ?', partition, firstLoad, limit).map(loadRow)
+  }
+
+  async overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly OverrideChange[]> {
+    return this.#connection.all(`SELECT * FROM identity_override_change WHERE partition = ? AND batch BETWEEN ? AND ?
+      ORDER BY batch, workspace, identifier_key`, partition, firstBatch, lastBatch).map(overrideRow)
+  }
+
+  async overrides(after: OverrideChange | null, limit: number): Promise<readonly OverrideChange[]> {
+    return this.#connection.all(`SELECT * FROM identity_override WHERE (workspace, identifier_key) > (?, ?)
+      ORDER BY workspace, identifier_key LIMIT ?`, after?.workspace ?? -1, uuidBytes(after?.identifierKey ?? ''), limit).map(overrideRow)
+  }
+
+  prune(partition: number, windowStart: number): Promise<void> {
+    return this.#write(() => {
+      this.#periods.prune(windowStart)
+      const row = this.#partition(partition)
+      const finished = Math.min(row.archivedBatch, row.loadedBatch)
+      this.#connection.run(`UPDATE batch SET decisions = NULL WHERE partition = ? AND batch IN
+        (SELECT batch FROM batch WHERE partition = ? AND batch <= ? AND decisions IS NOT NULL ORDER BY batch DESC LIMIT 500)`,
+      partition, partition, finished)
+      this.#connection.run('DELETE FROM identity_override_change WHERE partition = ? AND batch <= ?', partition, row.loadedBatch)
+    })
+  }
+
+  createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {
+    return this.#write(() => {
+      this.#connection.run('INSERT OR IGNORE INTO workspace (name, created_at) VALUES (?, ?)', name, createdAt)
+      const row = this.#connection.get('SELECT * FROM workspace WHERE name = ?', name) ?? {}
+      return { workspace: numberOf(row, 'workspace'), name: textOf(row, 'name'), createdAt: numberOf(row, 'created_at') }
+    })
+  }
+
+  putKey(row: KeyRow): Promise<void> {
+    return this.#write(() => {
+      this.#connection.run(`INSERT INTO api_key (id, workspace, kind, hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO NOTHING`, row.id, row.workspace, row.kind, row.hash, row.createdAt, row.revokedAt)
+    })
+  }
+
+  revokeKey(id: string, revokedAt: number): Promise<boolean> {
+    return this.#write(() => this.#connection.run('UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL', revokedAt, id) > 0)
+  }
+
+  async close(): Promise<void> {
+    await this.#turn.run(async () => this.#connection.close())
+  }
+
+  #partition(partition: number): PartitionRow {
+    const row = this.#connection.get('SELECT * FROM partition WHERE partition = ?', partition)
+    if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
+    return partitionRow(row)
+  }
+
+  #fenced(fence: Fence): PartitionRow {
+    const row = this.#partition(fence.partition)
+    if (epochOf(row, fence.role) !== fence.epoch) {
+      throw new MillraceError('epoch_lost', `partition ${fence.partition} has a newer ${fence.role} owner (epoch ${epochOf(row, fence.role)}, mine ${fence.epoch})`)
+    }
+    return row
+  }
+
+  #write<T>(work: () => T | Promise<T>): Promise<T> {
+    return this.#turn.run(async () => {
+      // IMMEDIATE: a transaction that reads first and then finds the write lock taken would fail at once.
+      this.#exec('BEGIN IMMEDIATE')
+      try {
+        const result = await work()
+        this.#exec('COMMIT')
+        return result
+      } catch (error) {
+        this.#periods.forget()
+        try {
+          this.#connection.exec('ROLLBACK')
+        } catch {
+          // SQLite has already rolled back (disk full, for one); there is nothing left to undo.
+        }
+        throw error
+      }
+    })
+  }
+
+  #exec(sql: string): void {
+    try {
+      this.#connection.exec(sql)
+    } catch (error) {
+      throw new MillraceError('unavailable', `SQLite: ${messageOf(error)}`, { retryable: true, cause: error })
+    }
+  }
+}
+
+function epochOf(row: PartitionRow, role: PartitionRole): number {
+  return role === 'pump' ? row.pumpEpoch : row.loadEpoch
+}
+
+export function objectOf(connection: Connection, partition: number, batch: number): ObjectRow | null {
+  const row = connection.get(`SELECT * FROM archive_object WHERE partition = ? AND last_batch >= ? AND first_batch <= ?
+    ORDER BY last_batch LIMIT 1`, partition, batch, batch)
+  return row === undefined ? null : objectRow(row)
+}
