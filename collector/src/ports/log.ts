@@ -34,6 +34,8 @@ export interface LogReadiness {
   readonly ready: boolean
   /** Why not, for /readyz. */
   readonly reason?: string
+  /** Absent: in the log. `spool` from the first record that went there until the last one is forwarded. */
+  readonly storedIn?: 'log' | 'spool'
 }
 
 /** The one writer of an embedded log; one of many producers on a broker. */

@@ -1,0 +1,197 @@
+import { type EventType, eventTypes, limits } from '@millrace/schemas'
+import { Hono } from 'hono'
+import type { Registry } from 'prom-client'
+import type { Clock } from '../platform/clock.ts'
+import { MillraceError } from '../platform/errors.ts'
+import type { LogReadiness } from '../ports/log.ts'
+import { corsHeaders, preflightHeaders } from './cors.ts'
+import type { EdgeMetrics } from './edge-metrics.ts'
+import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest } from './edge-request.ts'
+import { InFlight } from './in-flight.ts'
+import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute } from './ingest-request.ts'
+import type { KeyRing } from './key-ring.ts'
+import { BodyInterrupted } from './read-body.ts'
+import type { RecordGatherer } from './record-gatherer.ts'
+import { type Answer, errorAnswer } from './status.ts'
+import { TokenBuckets } from './token-bucket.ts'
+
+export interface EdgeSettings {
+  /** Neutral alias of /v1/batch, and prefix of a second set of all ingest paths, that ad blockers leave alone. */
+  readonly ingestPath: string
+  /** Proxies of ours in front of the process. */
+  readonly trustedProxies: number
+  readonly eventsPerSecondMax: number
+  readonly inFlightBytesMax: number
+  readonly bodyTimeoutMs: number
+}
+
+export const edgeDefaults: EdgeSettings = Object.freeze({
+  ingestPath: '/e',
+  trustedProxies: 0,
+  eventsPerSecondMax: 1_000_000,
+  inFlightBytesMax: 64 * 1024 * 1024,
+  bodyTimeoutMs: limits.bodyTimeoutMs,
+})
+
+export interface EdgeDependencies {
+  readonly log: RecordGatherer
+  /** Of the log writer below the gatherer. */
+  readiness(): LogReadiness
+  readonly keys: KeyRing
+  readonly clock: Clock
+  readonly metrics: EdgeMetrics
+  /** What /metrics prints. */
+  readonly registry: Registry
+  readonly settings: EdgeSettings
+  /** True once the process is stopping: unready, and no new events. */
+  draining(): boolean
+  newMessageId(): string
+  /** Between 0 and 1, for jitter. */
+  random(): number
+  /** Told of defects of ours, which the client only sees as a 503. */
+  report(error: unknown): void
+}
+
+export type EdgeApp = Hono<{ Bindings: EdgeBindings }>
+
+/** As Segment's browser SDK shortens them. */
+const shortNames: Readonly<Record<string, EventType>> = {
+  t: 'track', i: 'identify', p: 'page', s: 'screen', g: 'group', a: 'alias',
+}
+
+/**
+ * The HTTP edge. It is the root: mount the read side on it with `app.route('/', queryApp)` before the first request,
+ * so that its answers to unknown routes and to uncaught errors serve both.
+ */
+export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
+  const app: EdgeApp = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
+  const { metrics, random, report } = dependencies
+  const ingest = ingestDependencies(dependencies)
+  const paths = ingestPaths(dependencies.settings.ingestPath)
+  const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
+    answer({ metrics, random, report }, { context, label, work })
+
+  for (const [path, route] of paths.events) {
+    app.post(path, (context) => respond(context, route, (request) => ingestRequest(ingest, request, route)))
+  }
+  for (const path of paths.drops) {
+    app.post(path, (context) => respond(context, 'drop', (request) => dropRequest(ingest, request)))
+  }
+  const allPaths = new Set([...paths.events.keys(), ...paths.drops])
+  for (const path of allPaths) {
+    app.options(path, (context) => new Response(null, {
+      status: 204,
+      headers: preflightHeaders(context.req.header('origin'), context.req.header('access-control-request-headers')),
+    }))
+  }
+  addOperatorRoutes(app, dependencies)
+  app.notFound((context) => {
+    const origin = context.req.header('origin')
+    if (!allPaths.has(withoutSlash(context.req.path))) {
+      return toResponse(errorAnswer(new MillraceError('not_found', 'there is nothing here'), random), origin)
+    }
+    const refused = errorAnswer(new MillraceError('method_not_allowed', 'events are sent with POST'), random)
+    return toResponse({ ...refused, headers: { Allow: 'POST, OPTIONS' } }, origin)
+  })
+  app.onError((error, context) => {
+    if (!(error instanceof MillraceError)) report(error)
+    return toResponse(errorAnswer(error, random), context.req.header('origin'))
+  })
+  return app
+}
+
+function ingestDependencies(dependencies: EdgeDependencies): IngestDependencies {
+  const { log, keys, clock, metrics, settings } = dependencies
+  const inFlight = new InFlight({
+    requestsMax: limits.openRequestsMax,
+    bytesMax: settings.inFlightBytesMax,
+    // One tenant may slow the others down, never shut them out.
+    workspaceBytesMax: Math.min(limits.workspaceInFlightBytesMax, settings.inFlightBytesMax / 2),
+  })
+  metrics.watchInFlight(() => inFlight.bytes)
+  return {
+    log, keys, clock, metrics, inFlight,
+    buckets: new TokenBuckets(settings.eventsPerSecondMax),
+    bodyTimeoutMs: settings.bodyTimeoutMs,
+    trustedProxies: settings.trustedProxies,
+    draining: () => dependencies.draining(),
+    newMessageId: () => dependencies.newMessageId(),
+  }
+}
+
+interface IngestPaths {
+  readonly events: ReadonlyMap<string, IngestRoute>
+  /** Read, dropped and answered with 200: an SDK's metrics of itself. */
+  readonly drops: readonly string[]
+}
+
+function ingestPaths(ingestPath: string): IngestPaths {
+  const alias = withoutSlash(ingestPath)
+  const events = new Map<string, IngestRoute>([[alias, 'batch']])
+  const drops: string[] = []
+  for (const base of ['/v1', `${alias}/v1`, alias]) {
+    for (const path of ['batch', 'b', 'import']) events.set(`${base}/${path}`, 'batch')
+    for (const type of eventTypes) events.set(`${base}/${type}`, type)
+    for (const [short, type] of Object.entries(shortNames)) events.set(`${base}/${short}`, type)
+    drops.push(`${base}/m`)
+  }
+  for (const base of ['', alias]) events.set(`${base}/beacon/v1/batch`, 'batch')
+  return { events, drops }
+}
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
+  const { registry, random, report } = dependencies
+  app.get('/healthz', (context) => context.json({ success: true }))
+  app.get('/readyz', (context) => {
+    const { ready, reason, storedIn } = dependencies.readiness()
+    if (!dependencies.draining() && ready) return context.json({ success: true, ready: true, stored: storedIn ?? 'log' })
+    const why = dependencies.draining() ? 'the collector is stopping' : (reason ?? 'an append would not be durable')
+    return toResponse(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), undefined)
+  })
+  app.get('/metrics', async (context) => {
+    try {
+      return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
+    } catch (error) {
+      report(error)
+      return toResponse(errorAnswer(error, random), undefined)
+    }
+  })
+}
+
+interface Work {
+  readonly context: EdgeContext
+  /** Of the metric; from a closed list. */
+  readonly label: string
+  work(request: EdgeRequest): Promise<Answer>
+}
+
+async function answer(
+  { metrics, random, report }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report'>, { context, label, work }: Work,
+): Promise<Response> {
+  const startedAt = performance.now()
+  const request = edgeRequest(context)
+  let status: number | 'closed' = 'closed'
+  try {
+    const done = await work(request)
+    status = done.status
+    return toResponse(done, request.header('origin'))
+  } catch (error) {
+    // Nobody reads it: the connection is gone.
+    if (error instanceof BodyInterrupted) return new Response(null, { status: 400 })
+    if (!(error instanceof MillraceError)) report(error)
+    const failed = errorAnswer(error, random)
+    status = failed.status
+    return toResponse(failed, request.header('origin'))
+  } finally {
+    metrics.requested(label, status, performance.now() - startedAt)
+  }
+}
+
+/** Headers as a plain object: the Node adapter writes those as they are. */
+function toResponse({ status, body, headers }: Answer, origin: string | undefined): Response {
+  return new Response(body, { status, headers: { 'Content-Type': 'application/json', ...corsHeaders(origin), ...headers } })
+}

@@ -1,0 +1,108 @@
+import type { IncomingMessage, Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import { limits } from '@millrace/schemas'
+import { MillraceError, messageOf } from '../platform/errors.ts'
+import type { EdgeApp } from './edge-app.ts'
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  readonly headersTimeoutMs?: number
+  /** For headers and body together; a connection that takes longer is closed. */
+  readonly requestTimeoutMs?: number
+  readonly headersBytesMax?: number
+  /** How long open requests may take once `close` is called, milliseconds. */
+  readonly closeTimeoutMs?: number
+}
+
+export interface Listening {
+  readonly url: string
+  /** Accepts no more, finishes what is open, and after `closeTimeoutMs` cuts off what is left. */
+  close(): Promise<void>
+}
+
+/** Above the 60 s after which usual load balancers drop an idle connection: they must be the ones to close it. */
+const keepAliveTimeoutMs = 65_000
+
+/** Serves the app. Fails with `unavailable` if the address cannot be had. */
+export async function listen(app: Pick<EdgeApp, 'fetch'>, options: ListenOptions): Promise<Listening> {
+  const headersTimeout = options.headersTimeoutMs ?? limits.headersTimeoutMs
+  const requestTimeout = options.requestTimeoutMs ?? headersTimeout + limits.bodyTimeoutMs
+  const server = createServer({
+    headersTimeout,
+    requestTimeout,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: options.headersBytesMax ?? limits.headersBytesMax,
+    connectionsCheckingInterval: Math.min(1_000, headersTimeout / 2),
+  })
+  const listener = getRequestListener((request, bindings) => app.fetch(request, bindings), { hostname: options.host, errorHandler: badRequest })
+  server.on('request', (incoming: IncomingMessage, outgoing) => {
+    listener(incoming, outgoing).catch(() => outgoing.destroy())
+  })
+  server.on('clientError', refuse)
+  await bind(server, options)
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${portOf(server)}`,
+    close: () => close(server, options.closeTimeoutMs ?? 10_000),
+  }
+}
+
+/** Its host or path cannot be read as a URL. */
+function badRequest(): Response {
+  return new Response('{"success":false,"error":{"code":"bad_request","message":"the URL cannot be read","retryable":false}}', {
+    status: 400, headers: { 'Content-Type': 'application/json' },
+  })
+}
+
+function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void =>
+      reject(new MillraceError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, { cause: error }))
+    server.once('error', fail)
+    server.listen(port, host, () => {
+      server.off('error', fail)
+      resolve()
+    })
+  })
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new MillraceError('internal', 'the server has no port')
+  return address.port
+}
+
+/**
+ * What never became a request. Node would say 408 to a slow client and 431 to long headers; SDKs throw a batch away
+ * on both, so the first is a closed connection and the second a 413.
+ */
+function refuse(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ERR_HTTP_REQUEST_TIMEOUT' || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const tooLong = error.code === 'HPE_HEADER_OVERFLOW'
+  const body = tooLong
+    ? '{"success":false,"error":{"code":"body_too_large","message":"the headers are too long","retryable":false}}'
+    : '{"success":false,"error":{"code":"bad_request","message":"this is not HTTP","retryable":false}}'
+  socket.end(`HTTP/1.1 ${tooLong ? '413 Payload Too Large' : '400 Bad Request'}\r\nConnection: close\r\n`
+    + `Access-Control-Allow-Origin: *\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+}
+
+async function close(server: Server, timeoutMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  // A connection whose request is answered later than this call would otherwise be kept alive.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs)
+  try {
+    await closed
+  } finally {
+    clearInterval(sweep)
+    clearTimeout(cutOff)
+  }
+}
