@@ -4,6 +4,7 @@ import { flag, type FlagSet, noFlags } from './flag-set.ts'
 import { isObject } from './is-object.ts'
 import { MalformedFields } from './malformed-fields.ts'
 import type { ItemClock } from './request-clock.ts'
+import { hasBadTypedProperty } from './typed-properties.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -59,6 +60,7 @@ export function draftEvent(input: DraftInput): Draft {
   const clientTimeText = textField('timestamp', clientTime, malformed)
   const clientMs = clientTimeText === undefined ? absentOrBad(clientTime) : parseInstant(clientTimeText)
   const time = eventTime(clientMs, input.clock.clock)
+  const properties = objectField('properties', item['properties'], malformed)
   const { traits, context } = placeTraits(type, objectField('traits', item['traits'], malformed),
     objectField('context', item['context'], malformed))
   const event: Record<string, unknown> = {
@@ -75,14 +77,15 @@ export function draftEvent(input: DraftInput): Draft {
     originalTimestamp: clientTimeText,
     sentAt: input.clock.sentAt,
     receivedAt: input.receivedAtText,
-    properties: objectField('properties', item['properties'], malformed),
+    properties,
     traits,
     context: withAddress(context, input.client),
     integrations: objectField('integrations', item['integrations'], malformed),
   }
   copyOthers(event, item)
   placeMalformed(event, item['malformed'], malformed)
-  const flags = (malformed.values === undefined ? noFlags : badTypedValue) | timeFlags(time)
+  const isBadlyTyped = malformed.values !== undefined || (properties !== undefined && hasBadTypedProperty(properties))
+  const flags = (isBadlyTyped ? badTypedValue : noFlags) | timeFlags(time)
   const outOfRange = time.outcome === 'timestamp_out_of_range' ? time.outcome : null
   return { event, flags, reason: judgeEvent(type, event['event']) ?? outOfRange }
 }
