@@ -1,5 +1,6 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
+import { Mutex } from '../platform/mutex.ts'
 import type { LogReader, LogRecord } from '../ports/log.ts'
 import type { Oltp, Claimed, Fence } from '../ports/oltp.ts'
 import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
@@ -45,6 +46,8 @@ export class PartitionPump {
   readonly #archive = new Signal()
   readonly #load = new Signal()
   readonly #room = new Signal()
+  readonly #loading = new Mutex()
+  #resume: () => void = () => {}
   #failing = 0
   #running: Promise<void>[] = []
 
@@ -65,7 +68,7 @@ export class PartitionPump {
     const loops = [
       this.#decideLoop(pump),
       this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
-      this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => loader.step(this.#buffer, force) }),
+      this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(this.#buffer, force)) }),
     ]
     this.#running = loops.map((loop) => loop.catch((error: unknown) => {
       this.#stop.abort()
@@ -79,6 +82,28 @@ export class PartitionPump {
     this.#stop.abort()
     this.#wakeAll()
     await Promise.all(this.#running)
+  }
+
+  /** Resolves when no load is under way; none starts until {@link resumeLoads}. */
+  async pauseLoads(): Promise<void> {
+    let acquired = (): void => {}
+    const paused = new Promise<void>((resolve) => {
+      acquired = resolve
+    })
+    const released = new Promise<void>((resolve) => {
+      this.#resume = resolve
+    })
+    const held = this.#loading.run(async () => {
+      acquired()
+      await released
+    })
+    this.#running.push(held)
+    await paused
+  }
+
+  resumeLoads(): void {
+    this.#resume()
+    this.#resume = () => {}
   }
 
   #wakeAll(): void {

@@ -50,7 +50,7 @@ function readLine(line: string, record: LogRecord, index: number): LoggedEvent {
     if (tab < 0 || !Number.isInteger(base.workspace) || !Number.isInteger(base.receivedAt)) throw new Error('no event header')
     const parsed: unknown = JSON.parse(json)
     if (reason !== '') return { ...base, messageId: messageIdOf(parsed), json, body: { reason: reasonOf(reason) } }
-    if (!isEvent(parsed)) throw new Error('not a canonical event')
+    if (!isCanonicalEvent(parsed)) throw new Error('not a canonical event')
     return { ...base, messageId: parsed.messageId, json, body: { event: parsed } }
   } catch (error) {
     return poisoned(base, line, messageOf(error))
@@ -74,8 +74,7 @@ function reasonOf(text: string): QuarantineReason {
 }
 
 /** The edge wrote it, so this checks the seam, not the client. */
-function isEvent(value: unknown): value is CanonicalEvent {
-  if (typeof value !== 'object' || value === null) return false
-  const { messageId, type, timestamp } = value as Partial<Record<string, unknown>>
-  return typeof messageId === 'string' && typeof timestamp === 'string' && eventTypes.some((known) => known === type)
+export function isCanonicalEvent(value: unknown): value is CanonicalEvent {
+  return typeof value === 'object' && value !== null && 'messageId' in value && 'timestamp' in value && 'type' in value &&
+    typeof value.messageId === 'string' && typeof value.timestamp === 'string' && eventTypes.some((known) => known === value.type)
 }

@@ -1,0 +1,58 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Handler } from './platform/channel.ts'
+import type { Clock } from './platform/clock.ts'
+import { MillraceError } from './platform/errors.ts'
+import type { Oltp } from './ports/oltp.ts'
+
+export interface CreatedKeys {
+  readonly workspace: string
+  readonly writeKey: string
+  readonly secretKey: string
+}
+
+export interface KeysRequest {
+  readonly workspace: string
+  readonly writeKey?: string | null
+  readonly secretKey?: string | null
+}
+
+/** Makes the workspace if need be and gives it a write key and a secret key; the texts are shown once and stored only as hashes. */
+export async function createKeys(oltp: KeyStore, request: KeysRequest, clock: Clock): Promise<CreatedKeys> {
+  const writeKey = request.writeKey ?? `mw_${randomBytes(18).toString('base64url')}`
+  const secretKey = request.secretKey ?? `ms_${randomBytes(24).toString('base64url')}`
+  await putKey(oltp, { workspace: request.workspace, kind: 'write', key: writeKey }, clock)
+  await putKey(oltp, { workspace: request.workspace, kind: 'secret', key: secretKey }, clock)
+  return { workspace: request.workspace, writeKey, secretKey }
+}
+
+type KeyStore = Pick<Oltp, 'createWorkspace' | 'putKey'>
+
+/** Stores one key's hash; a key that is there already stays as it is, revoked or not. */
+export async function putKey(
+  oltp: KeyStore, { workspace: name, kind, key }: { workspace: string; kind: 'write' | 'secret'; key: string }, clock: Clock,
+): Promise<void> {
+  if (!/^[\w .-]{1,64}$/.test(name)) throw new MillraceError('bad_request', '--workspace must be 1 to 64 letters, digits, spaces, . _ -')
+  const { workspace } = await oltp.createWorkspace(name, clock.now())
+  const hash = hashKey(key)
+  await oltp.putKey({ id: `${kind}_${hash.slice(0, 12)}`, workspace, kind, hash, createdAt: clock.now(), revokedAt: null })
+}
+
+export function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}
+
+/** What the worker does for commands that change something, by name. */
+export function administration(oltp: Oltp, clock: Clock): ReadonlyMap<string, Handler> {
+  return new Map<string, Handler>([
+    ['createKeys', (params) => createKeys(oltp, { workspace: textField(params, 'workspace') }, clock)],
+    ['revokeKey', (params) => oltp.revokeKey(textField(params, 'id'), clock.now())],
+  ])
+}
+
+export function textField(params: unknown, name: string): string {
+  if (typeof params === 'object' && params !== null) {
+    const value: unknown = Reflect.get(params, name)
+    if (typeof value === 'string') return value
+  }
+  throw new MillraceError('bad_request', `${name} must be a text`)
+}

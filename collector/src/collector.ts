@@ -1,0 +1,200 @@
+import { Registry } from 'prom-client'
+import { createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
+import {
+  composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
+} from './compose.ts'
+import type { Config } from './config.ts'
+import { startControl } from './control-server.ts'
+import { startFront, type Front } from './front.ts'
+import { Channel, type Handler } from './platform/channel.ts'
+import { systemClock } from './platform/clock.ts'
+import { lockData } from './platform/data-lock.ts'
+import { MillraceError } from './platform/errors.ts'
+import { Lifecycle } from './platform/lifecycle.ts'
+import { createLogger, type Logger } from './platform/logger.ts'
+import { siblingProgram, supervise } from './platform/supervise.ts'
+import type { LogPosition } from './ports/log.ts'
+import type { Olap } from './ports/olap.ts'
+import type { Oltp, OltpReader } from './ports/oltp.ts'
+import { status, type Status } from './query/status.ts'
+
+export interface Collector {
+  readonly url: string
+  /** The first workspace's keys, if this start made them; they are shown once. */
+  readonly created: CreatedKeys | null
+  status(): Promise<Status>
+  sql(request: SqlCall): Promise<string>
+  rebuildOlap(): Promise<unknown>
+  createKeys(workspace: string): Promise<unknown>
+  /** Stops in order: no new requests, open ones finished, log synced, pump after its step, engine. */
+  close(): Promise<void>
+}
+
+export interface SqlCall {
+  readonly sql: string
+  readonly format: string
+  readonly workspace?: string
+}
+
+/**
+ * Starts a collector: on the embedded engines one process with edge, query and the log's writer, a child with pump
+ * and load, a child with the ClickHouse engine. Fails with a MillraceError that says what to do, and leaves nothing running.
+ */
+export async function createCollector(config: Config): Promise<Collector> {
+  const logger = createLogger(config.logLevel, (line) => process.stderr.write(line), () => Date.now())
+  const lifecycle = new Lifecycle()
+  try {
+    return await start(config, logger, lifecycle)
+  } catch (error) {
+    await lifecycle.close()
+    throw error
+  }
+}
+
+async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Promise<Collector> {
+  const lock = lockData(config.data)
+  lifecycle.add(async () => lock.release())
+  const prepared = await prepareOltp(config)
+  const logWriter = await composeLogWriter(config, systemClock, prepared.notBefore)
+  lifecycle.add(() => logWriter.close())
+  const engine = await composeEngine(config, systemClock, logger)
+  if (engine !== null) lifecycle.add(() => engine.stop())
+  const address = olapAddress(config, engine)
+  const olap = composeOlap(address)
+  lifecycle.add(() => olap.close())
+  const worker = await startWorker(config, { address, logger, lifecycle })
+  const reader = composeOltpReader(config)
+  lifecycle.add(() => reader.close())
+  const logReader = await composeLogReader(config, systemClock)
+  lifecycle.add(() => logReader.close())
+  const readStatus = (): Promise<Status> => status({
+    reader, heads: () => logReader.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: () => 0,
+  })
+  const registry = new Registry()
+  const front = await startFront({
+    config, logger, registry, reader, log: logWriter, cache: composeCache(), status: readStatus, clock: systemClock,
+    workerMetrics: async () => String(await worker.call('metrics', {})),
+  })
+  lifecycle.add(() => front.close())
+  const operations = operationsOf({ olap, reader, worker, front, readStatus })
+  const control = await startControl(config.data, operations)
+  lifecycle.add(() => control.close())
+  const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
+  return {
+    url: front.url,
+    created: prepared.created,
+    status: readStatus,
+    sql: async (request) => String(await operate('sql', request)),
+    rebuildOlap: () => operate('rebuildOlap', {}),
+    createKeys: (workspace) => operate('createKeys', { workspace }),
+    close: () => lifecycle.close(),
+  }
+}
+
+interface PreparedOltp {
+  readonly created: CreatedKeys | null
+  readonly notBefore: LogPosition | null
+}
+
+/** Before anybody else is there: schema, what must never change, the first keys, how far the log was decided. */
+async function prepareOltp(config: Config): Promise<PreparedOltp> {
+  const oltp = composeOltp(config)
+  try {
+    await oltp.migrate()
+    const partitions = await oltp.settingOnce('partitions', String(config.partitions))
+    if (partitions !== String(config.partitions)) {
+      throw new MillraceError('bad_config', `partitions is ${config.partitions}, but this data was made with ${partitions}; they are fixed: start with --partitions ${partitions}`)
+    }
+    await oltp.settingOnce('identity_key', crypto.getRandomValues(Buffer.alloc(32)).toString('hex'))
+    const fresh = (await oltp.settingOnce('first_keys', 'wanted')) === 'wanted'
+    const created = await firstKeys(oltp, config, fresh)
+    await oltp.setSetting('first_keys', 'made')
+    let notBefore: LogPosition | null = null
+    for (let partition = 0; partition < config.partitions; partition += 1) {
+      const { position } = await oltp.partition(partition).catch(() => ({ position: null }))
+      if (position !== null && (notBefore === null || position > notBefore)) notBefore = position
+    }
+    return { created, notBefore }
+  } finally {
+    await oltp.close()
+  }
+}
+
+/** A first start makes both keys; a later one only takes on keys that the configuration names. */
+async function firstKeys(oltp: Oltp, { writeKey, secretKey }: Config, fresh: boolean): Promise<CreatedKeys | null> {
+  if (fresh) return createKeys(oltp, { workspace: 'default', writeKey, secretKey }, systemClock)
+  if (writeKey !== null) await putKey(oltp, { workspace: 'default', kind: 'write', key: writeKey }, systemClock)
+  if (secretKey !== null) await putKey(oltp, { workspace: 'default', kind: 'secret', key: secretKey }, systemClock)
+  return null
+}
+
+interface WorkerStartDependencies {
+  readonly address: OlapAddress
+  readonly logger: Logger
+  readonly lifecycle: Lifecycle
+}
+
+async function startWorker(config: Config, { address, logger, lifecycle }: WorkerStartDependencies): Promise<Pick<Channel, 'call'>> {
+  let channel: Channel | null = null
+  const supervisor = await supervise({
+    program: siblingProgram(import.meta.url, './worker'),
+    name: 'worker',
+    clock: systemClock,
+    begin: async (child) => {
+      channel = new Channel(child, new Map())
+      await channel.call('start', { config, olap: address })
+    },
+    ended: (how) => logger.warn('the worker ended and is started again', { how }),
+  })
+  lifecycle.add(() => supervisor.stop(30_000))
+  return {
+    call: (method, params) => channel?.call(method, params) ?? Promise.reject(new MillraceError('unavailable', 'the worker is starting', { retryable: true })),
+  }
+}
+
+/** Null where the OLAP cannot be asked: the caller then goes by the cursors. */
+async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
+  try {
+    return await olap.countRows(await olap.currentGeneration())
+  } catch (error) {
+    logger.warn('the OLAP cannot be asked for its row count', { error: String(error) })
+    return null
+  }
+}
+
+interface OperationDependencies {
+  readonly olap: Olap
+  readonly reader: OltpReader
+  readonly worker: Pick<Channel, 'call'>
+  readonly front: Front
+  readonly readStatus: () => Promise<Status>
+}
+
+function operationsOf({ olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
+  const admin = async (method: string, params: unknown): Promise<unknown> => {
+    const value = await worker.call('admin', { method, params })
+    await front.refreshKeys()
+    return value
+  }
+  return new Map<string, Handler>([
+    ['ping', async () => 'pong'],
+    ['status', readStatus],
+    ['sql', async (params) => {
+      const name = Reflect.get(Object(params), 'workspace')
+      const workspace = typeof name === 'string' ? await workspaceId(reader, name) : undefined
+      return olap.query({
+        sql: textField(params, 'sql'), format: textField(params, 'format'), ...(workspace === undefined ? {} : { workspace }),
+      })
+    }],
+    ['rebuildOlap', () => worker.call('rebuildOlap', {})],
+    ['createKeys', (params) => admin('createKeys', params)],
+    ['revokeKey', (params) => admin('revokeKey', params)],
+    ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
+  ])
+}
+
+async function workspaceId(reader: OltpReader, name: string): Promise<number> {
+  const found = (await reader.workspaces()).find((row) => row.name === name || String(row.workspace) === name)
+  if (found === undefined) throw new MillraceError('not_found', `there is no workspace ${JSON.stringify(name)}`)
+  return found.workspace
+}

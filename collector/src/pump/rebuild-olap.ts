@@ -1,0 +1,70 @@
+import { MillraceError } from '../platform/errors.ts'
+import type { Olap } from '../ports/olap.ts'
+import type { Oltp, OverrideChange } from '../ports/oltp.ts'
+import type { BatchSource } from './batch-source.ts'
+import { insertLoad } from './loader.ts'
+
+export interface RebuildDependencies {
+  readonly oltp: Oltp
+  readonly olap: Olap
+}
+
+export interface RebuildPlan {
+  readonly source: BatchSource
+  readonly partitions: number
+  /** The live generation; the new one is the next. */
+  readonly generation: number
+  /** Runs `fill` with live loads paused, then makes the generation the live one. */
+  swap(fill: () => Promise<void>, generation: number): Promise<void>
+}
+
+export interface RebuildReport {
+  readonly generation: number
+  readonly loads: number
+  readonly rows: number
+}
+
+/**
+ * Re-creates the OLAP from the archive: every finished load again, same rows, into a fresh generation under tokens of
+ * its own; then the current overrides; then the swap. Live loads go on until the last few are copied. The old
+ * generation is dropped only after the new one holds as many rows as the loads say.
+ */
+export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: RebuildPlan): Promise<RebuildReport> {
+  const generation = plan.generation + 1
+  // A rebuild that died half way left a table under this name, whose tokens would block the new rows.
+  await olap.dropGeneration(generation)
+  await olap.createGeneration(generation)
+  const done = new Map<number, number>()
+  let loads = 0
+  let rows = 0
+  const fill = async (): Promise<void> => {
+    for (let partition = 0; partition < plan.partitions; partition += 1) {
+      for (;;) {
+        const [load] = await oltp.loads(partition, (done.get(partition) ?? 0) + 1, 1)
+        if (load === undefined || load.loadedAt === null) break
+        rows += await insertLoad(load, { oltp, olap, source: plan.source }, { generation })
+        loads += 1
+        done.set(partition, load.load)
+      }
+    }
+    await putAllOverrides({ oltp, olap })
+  }
+  await fill()
+  await plan.swap(async () => {
+    await fill()
+    const counted = await olap.countRows(generation)
+    if (counted !== rows) throw new MillraceError('corrupt', `the rebuilt OLAP holds ${counted} rows where the loads hold ${rows}; the old one stays`)
+  }, generation)
+  await olap.dropGeneration(plan.generation)
+  return { generation, loads, rows }
+}
+
+async function putAllOverrides({ oltp, olap }: RebuildDependencies): Promise<void> {
+  let after: OverrideChange | null = null
+  for (;;) {
+    const page: readonly OverrideChange[] = await oltp.overrides(after, 10_000)
+    if (page.length === 0) return
+    await olap.putOverrides(page)
+    after = page.at(-1) ?? null
+  }
+}

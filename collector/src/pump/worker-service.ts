@@ -1,0 +1,103 @@
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { MillraceError, messageOf } from '../platform/errors.ts'
+import type { LogReader } from '../ports/log.ts'
+import type { Objects } from '../ports/objects.ts'
+import type { Olap } from '../ports/olap.ts'
+import type { Oltp } from '../ports/oltp.ts'
+import { BatchSource } from './batch-source.ts'
+import type { DecideContext } from './decide.ts'
+import { PartitionPump, type PumpBounds } from './partition-pump.ts'
+import type { PumpMetrics } from './pump-metrics.ts'
+import { rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
+
+export interface WorkerDependencies {
+  readonly oltp: Oltp
+  readonly log: LogReader
+  readonly objects: Objects
+  readonly olap: Olap
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: PumpMetrics
+  readonly context: DecideContext
+}
+
+export interface WorkerBounds extends PumpBounds {
+  readonly duplicateWindowDays: number
+}
+
+const pruneEveryMs = 10_000
+
+/** Everything the pump and load roles do in one process: all partitions, pruning, rebuilds. */
+export class WorkerService {
+  readonly #dependencies: WorkerDependencies
+  readonly #bounds: WorkerBounds
+  readonly #source: BatchSource
+  readonly #stop = new AbortController()
+  #generation = 1
+  #pumps: readonly PartitionPump[] = []
+  #pruning: Promise<void> = Promise.resolve()
+
+  constructor(dependencies: WorkerDependencies, bounds: WorkerBounds) {
+    this.#dependencies = dependencies
+    this.#bounds = bounds
+    this.#source = new BatchSource(dependencies)
+  }
+
+  /** `failed` hears of an error that this process cannot get over: it should end and be started again. */
+  async start(failed: (error: unknown) => void): Promise<void> {
+    const { oltp, olap, log } = this.#dependencies
+    this.#generation = Number(await oltp.settingOnce('olap_generation', '1'))
+    await olap.prepare()
+    await olap.createGeneration(this.#generation)
+    await olap.useGeneration(this.#generation)
+    this.#pumps = Array.from({ length: log.partitions }, (_, partition) => this.#pump(partition))
+    await Promise.all(this.#pumps.map((pump) => pump.start(failed)))
+    this.#pruning = this.#prune()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#pumps.map((pump) => pump.stop()))
+    await this.#pruning
+  }
+
+  /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
+  async rebuildOlap(): Promise<RebuildReport> {
+    return rebuildOlap(this.#dependencies, {
+      source: this.#source,
+      partitions: this.#dependencies.log.partitions,
+      generation: this.#generation,
+      swap: async (fill, generation) => {
+        for (const pump of this.#pumps) await pump.pauseLoads()
+        try {
+          await fill()
+          await this.#dependencies.oltp.setSetting('olap_generation', String(generation))
+          await this.#dependencies.olap.useGeneration(generation)
+          this.#generation = generation
+        } finally {
+          for (const pump of this.#pumps) pump.resumeLoads()
+        }
+      },
+    })
+  }
+
+  #pump(partition: number): PartitionPump {
+    return new PartitionPump(partition, {
+      ...this.#dependencies, source: this.#source, generation: () => this.#generation,
+    }, this.#bounds)
+  }
+
+  async #prune(): Promise<void> {
+    const { oltp, clock, logger, log } = this.#dependencies
+    while (!this.#stop.signal.aborted) {
+      await clock.sleep(pruneEveryMs, this.#stop.signal)
+      try {
+        const windowStart = clock.now() - this.#bounds.duplicateWindowDays * 86_400_000
+        for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted; partition += 1) await oltp.prune(partition, windowStart)
+      } catch (error) {
+        if (error instanceof MillraceError && !error.retryable) logger.error('pruning failed', { error: messageOf(error) })
+      }
+    }
+  }
+}
