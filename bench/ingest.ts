@@ -12,7 +12,13 @@ const turns = 41
 const turnMs = 40
 
 const context: AcceptContext = {
-  workspace: 1, trust: 'public', receivedAt, route: 'batch', ip: '203.0.113.9', userAgent: 'bench', newMessageId: () => 'made',
+  workspace: 1,
+  trust: 'public',
+  receivedAt,
+  route: 'batch',
+  ip: '203.0.113.9',
+  userAgent: 'bench',
+  newMessageId: () => 'made',
 }
 
 function order(index: number): object {
@@ -24,14 +30,21 @@ function order(index: number): object {
     anonymousId: '8d1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d',
     timestamp: new Date(receivedAt - 5_000 - index).toISOString(),
     properties: {
-      order_id: `order-${index}`, value: 129.9, revenue: 129.9, currency: 'EUR', coupon: 'WINTER', shipping: 4.9,
+      order_id: `order-${index}`,
+      value: 129.9,
+      revenue: 129.9,
+      currency: 'EUR',
+      coupon: 'WINTER',
+      shipping: 4.9,
       products: [
         { product_id: 'p-1', sku: 'SKU-1', name: 'Wool socks', price: 12.5, quantity: 4, category: 'Clothing' },
         { product_id: 'p-2', sku: 'SKU-2', name: 'Rain coat', price: 75, quantity: 1, category: 'Clothing' },
       ],
     },
     context: {
-      library: { name: 'bench', version: '1.0.0' }, locale: 'de-DE', userAgent: 'Mozilla/5.0 (X11; Linux x86_64)',
+      library: { name: 'bench', version: '1.0.0' },
+      locale: 'de-DE',
+      userAgent: 'Mozilla/5.0 (X11; Linux x86_64)',
       page: { path: '/checkout', title: 'Checkout', url: 'https://shop.example/checkout', referrer: '' },
     },
   }
@@ -46,17 +59,24 @@ interface Case {
 
 function batch(events: number, change: (event: object) => object = (event) => event): Uint8Array {
   const items = Array.from({ length: events }, (_, index) => change(order(index)))
-  return Buffer.from(JSON.stringify({ batch: items, writeKey: 'key', sentAt: new Date(receivedAt - 1_000).toISOString() }))
+  return Buffer.from(
+    JSON.stringify({ batch: items, writeKey: 'key', sentAt: new Date(receivedAt - 1_000).toISOString() }),
+  )
 }
 
-const escaped = (bytes: Uint8Array): Uint8Array => Buffer.from(Buffer.from(bytes).toString().replaceAll('Wool', '\\u00c4rmel'))
+const escaped = (bytes: Uint8Array): Uint8Array =>
+  Buffer.from(Buffer.from(bytes).toString().replaceAll('Wool', '\\u00c4rmel'))
 
 const cases: readonly Case[] = [
   { name: 'batch of 50', body: batch(50), events: 50 },
   { name: 'single event', body: batch(1), events: 1 },
   { name: '50, with \\u escapes', body: escaped(batch(50)), events: 50 },
   { name: '50, not Latin', body: batch(50, (event) => ({ ...event, name: 'Заказ завершён' })), events: 50 },
-  { name: '50, library fields', body: batch(50, (event) => ({ ...event, _metadata: { nodeVersion: '24' }, channel: 'server' })), events: 50 },
+  {
+    name: '50, library fields',
+    body: batch(50, (event) => ({ ...event, _metadata: { nodeVersion: '24' }, channel: 'server' })),
+    events: 50,
+  },
   { name: '50, gzip', body: gzipSync(batch(50)), encoding: 'gzip', events: 50 },
 ]
 
@@ -71,7 +91,8 @@ function floor(body: Uint8Array, encoding: string | undefined): number {
 
 function ingest(body: Uint8Array, encoding: string | undefined): number {
   let characters = 0
-  for (const event of acceptEvents(readEnvelope(decodeBody(body, encoding), 'batch'), context)) characters += event.line.length
+  for (const event of acceptEvents(readEnvelope(decodeBody(body, encoding), 'batch'), context))
+    characters += event.line.length
   return characters
 }
 
@@ -109,6 +130,10 @@ for (const { name, body, encoding, events } of cases) {
     ratios.push(low / high)
   }
   const cost = median(ingests)
-  console.log(`${name.padEnd(22)} ${median(floors).toFixed(2).padStart(9)} ${cost.toFixed(2).padStart(11)} `
-    + `${(median(ratios) * 100).toFixed(0).padStart(12)} % ${Math.round(1e6 / cost).toLocaleString('en').padStart(16)}`)
+  console.log(
+    `${name.padEnd(22)} ${median(floors).toFixed(2).padStart(9)} ${cost.toFixed(2).padStart(11)} ` +
+      `${(median(ratios) * 100).toFixed(0).padStart(12)} % ${Math.round(1e6 / cost)
+        .toLocaleString('en')
+        .padStart(16)}`,
+  )
 }

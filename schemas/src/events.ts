@@ -12,7 +12,7 @@ export interface JsonObject {
 /** Free-form data of a call; anything JSON can carry. */
 export type Properties = Readonly<Record<string, unknown>>
 
-/** What every call may carry. At least one of `userId` and `anonymousId` (or an e-mail in the traits) names the person. */
+/** What every call may carry. `userId`, `anonymousId` or an e-mail in the traits must name the person. */
 export interface CallFields {
   /** Your own id of the person, at most 320 bytes. */
   readonly userId?: string

@@ -9,8 +9,13 @@ describe('judgeEvent', () => {
   })
 
   it.each([
-    ['Track', 'A', 'unknown_type'], [undefined, 'A', 'unknown_type'], ['toString', 'A', 'unknown_type'], [['track'], 'A', 'unknown_type'],
-    ['track', undefined, 'missing_event_name'], ['track', ' \t', 'missing_event_name'], ['track', 5, 'missing_event_name'],
+    ['Track', 'A', 'unknown_type'],
+    [undefined, 'A', 'unknown_type'],
+    ['toString', 'A', 'unknown_type'],
+    [['track'], 'A', 'unknown_type'],
+    ['track', undefined, 'missing_event_name'],
+    ['track', ' \t', 'missing_event_name'],
+    ['track', 5, 'missing_event_name'],
     ['track', 'x'.repeat(limits.eventNameCharactersMax + 1), 'event_too_large'],
   ])('%s named %s', (type, name, reason) => {
     expect(judgeEvent(type, name)).toBe(reason)

@@ -85,7 +85,8 @@ function judgeAlone(request: Request, item: unknown, index: number): Verdict {
   try {
     return judge(request, item, index)
   } catch {
-    return quarantinedRaw(request, { reason: 'internal_error', index, sentId: isObject(item) ? item['messageId'] : undefined })
+    const sentId = isObject(item) ? item['messageId'] : undefined
+    return quarantinedRaw(request, { reason: 'internal_error', index, sentId })
   }
 }
 
@@ -102,7 +103,9 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
 }
 
 function judge(request: Request, item: unknown, index: number): Verdict {
-  if (item instanceof BrokenItem) return quarantinedRaw(request, { reason: 'bad_json', index, sentId: idWithin(item.bytes) })
+  if (item instanceof BrokenItem) {
+    return quarantinedRaw(request, { reason: 'bad_json', index, sentId: idWithin(item.bytes) })
+  }
   if (!isObject(item)) return quarantinedRaw(request, { reason: 'not_an_object', index, sentId: undefined })
   const merged = mergeEnvelope(item, request.envelope)
   const canonical = canonicalise(merged, request.envelope)

@@ -12,7 +12,7 @@ function parse(text: string): Record<string, unknown> {
   return value
 }
 
-function canonical(text: string): { json: string, flags: readonly string[] } | string {
+function canonical(text: string): { json: string; flags: readonly string[] } | string {
   const result = canonicalise(parse(text), { plainText: false })
   return result.reason ?? { json: JSON.stringify(result.event), flags: flagCodesOf(result.flags) }
 }
@@ -35,19 +35,38 @@ describe('canonicalise', () => {
     ['a pair is no lone surrogate', '{"a":"\\ud83d\\ude00"}', '{"a":"😀"}', []],
     ['NUL in a value', '{"a":"x\\u0000"}', '{"a":"x\uFFFD"}', ['replaced_nul']],
     ['NUL in a key', '{"a":{"x\\u0000":1}}', '{"a":{"x\uFFFD":1}}', ['replaced_nul']],
-    ['__proto__', '{"__proto__":{"x":1},"a":{"__proto__":null,"b":[{"__proto__":1}]}}', '{"a":{"b":[{}]}}', ['dropped_proto']],
+    [
+      '__proto__',
+      '{"__proto__":{"x":1},"a":{"__proto__":null,"b":[{"__proto__":1}]}}',
+      '{"a":{"b":[{}]}}',
+      ['dropped_proto'],
+    ],
     ['__proto__ in escapes', '{"\\u005f_proto__":{"x":1},"a":1}', '{"a":1}', ['dropped_proto']],
-    ['other names of prototypes', '{"constructor":{"prototype":1},"hasOwnProperty":1}', '{"constructor":{"prototype":1},"hasOwnProperty":1}', []],
+    [
+      'other names of prototypes',
+      '{"constructor":{"prototype":1},"hasOwnProperty":1}',
+      '{"constructor":{"prototype":1},"hasOwnProperty":1}',
+      [],
+    ],
     ['too great a number', '{"a":1e999,"b":-1e999,"c":1}', '{"c":1}', ['dropped_non_finite']],
     ['too great a number in a list keeps the places', '{"a":[1,1e999,2]}', '{"a":[1,null,2]}', ['dropped_non_finite']],
     ['integer above 2^53', '{"a":9007199254740993}', '{"a":9007199254740992}', ['unsafe_integer']],
-    ['greatest exact integer', '{"a":9007199254740991,"b":-9007199254740991}', '{"a":9007199254740991,"b":-9007199254740991}', []],
+    [
+      'greatest exact integer',
+      '{"a":9007199254740991,"b":-9007199254740991}',
+      '{"a":9007199254740991,"b":-9007199254740991}',
+      [],
+    ],
     ['duplicate keys', '{"a":1,"a":2}', '{"a":2}', []],
     ['a.b beside a: {b}', '{"p":{"a.b":1,"a":{"b":2}}}', '{"p":{"a.b":1,"a":{"b":2}}}', ['ambiguous_path']],
     ['a.b beside a: [{b}]', '{"a.b":1,"a":[{"c":1},{"b":2}]}', '{"a.b":1,"a":[{"c":1},{"b":2}]}', ['ambiguous_path']],
     ['a.b alone', '{"p":{"a.b":1,"a":{"c":2}}}', '{"p":{"a.b":1,"a":{"c":2}}}', []],
-    ['everything at once', '{"a":"\\u0000\\ud800","b":1e999,"__proto__":9007199254740993}', '{"a":"\uFFFD\uFFFD"}',
-      ['replaced_surrogate', 'replaced_nul', 'dropped_proto', 'dropped_non_finite', 'unsafe_integer']],
+    [
+      'everything at once',
+      '{"a":"\\u0000\\ud800","b":1e999,"__proto__":9007199254740993}',
+      '{"a":"\uFFFD\uFFFD"}',
+      ['replaced_surrogate', 'replaced_nul', 'dropped_proto', 'dropped_non_finite', 'unsafe_integer'],
+    ],
   ])('%s', (_, input, json, flags) => {
     expect(canonical(input)).toEqual({ json, flags })
   })
@@ -88,16 +107,23 @@ describe('canonicalise', () => {
   })
 
   it('is idempotent, and what it writes parses to the same', () => {
-    fc.assert(fc.property(poisonous, (value) => {
-      const first = canonicalise(value, { plainText: false })
-      if (first.reason !== null) return
-      const json = JSON.stringify(first.event)
-      expect(json.isWellFormed() && !json.includes('\\u0000') && !/\\ud[89a-f]/.test(json) && !json.includes('__proto__')).toBe(true)
-      const second = canonicalise(parse(json), { plainText: true })
-      expect(second.reason).toBeNull()
-      expect(second.reason === null && JSON.stringify(second.event)).toBe(json)
-      expect(second.reason === null && flagCodesOf(second.flags).filter((code) => !keptFlags.includes(code))).toEqual([])
-    }), propertySettings(2_000))
+    fc.assert(
+      fc.property(poisonous, (value) => {
+        const first = canonicalise(value, { plainText: false })
+        if (first.reason !== null) return
+        const json = JSON.stringify(first.event)
+        expect(
+          json.isWellFormed() && !json.includes('\\u0000') && !/\\ud[89a-f]/.test(json) && !json.includes('__proto__'),
+        ).toBe(true)
+        const second = canonicalise(parse(json), { plainText: true })
+        expect(second.reason).toBeNull()
+        expect(second.reason === null && JSON.stringify(second.event)).toBe(json)
+        expect(second.reason === null && flagCodesOf(second.flags).filter((code) => !keptFlags.includes(code))).toEqual(
+          [],
+        )
+      }),
+      propertySettings(2_000),
+    )
   })
 })
 
@@ -106,16 +132,31 @@ const keptFlags: readonly string[] = ['unsafe_integer', 'ambiguous_path']
 
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
-  fc.array(fc.constantFrom('a', '.', '\0', '\ud800', '\udc00', '😀', 'é', '\u2028'), { maxLength: 4 }).map((parts) => parts.join('')),
+  fc
+    .array(fc.constantFrom('a', '.', '\0', '\ud800', '\udc00', '😀', 'é', '\u2028'), { maxLength: 4 })
+    .map((parts) => parts.join('')),
 )
 const key = fc.oneof(text, fc.constantFrom('__proto__', 'constructor', 'a.b', 'a', 'b', '1'))
-const scalar = fc.oneof(text, fc.double(), fc.integer(), fc.boolean(), fc.constant(null), fc.constantFrom(2 ** 53, Infinity, -Infinity, -0))
+const scalar = fc.oneof(
+  text,
+  fc.double(),
+  fc.integer(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.constantFrom(2 ** 53, Infinity, -Infinity, -0),
+)
 
-const poison = fc.letrec<{ value: unknown, object: Record<string, unknown> }>((tie) => ({
-  value: fc.oneof({ maxDepth: 6, withCrossShrink: true }, scalar, fc.array(tie('value'), { maxLength: 4 }), tie('object')),
+const poison = fc.letrec<{ value: unknown; object: Record<string, unknown> }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 6, withCrossShrink: true },
+    scalar,
+    fc.array(tie('value'), { maxLength: 4 }),
+    tie('object'),
+  ),
   object: fc.array(fc.tuple(key, tie('value')), { maxLength: 5 }).map((entries) => {
     const object: Record<string, unknown> = {}
-    for (const [name, value] of entries) Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true })
+    for (const [name, value] of entries)
+      Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true })
     return object
   }),
 }))

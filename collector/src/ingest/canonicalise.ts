@@ -43,11 +43,12 @@ export function canonicalise(event: Readonly<Record<string, unknown>>, options: 
   }
   lookOverObject(event, 1, found)
   if (found.tooDeep) return { reason: 'too_deep' }
-  const event2 = (found.flags & rewritten) === noFlags ? event : rewriteObject(event)
-  if (found.keys <= limits.eventKeysMax && !found.hasDottedKey) return { event: event2, flags: found.flags, reason: null }
-  const survey = surveyPaths(event2, limits.eventKeysMax)
+  const clean = (found.flags & rewritten) === noFlags ? event : rewriteObject(event)
+  const needsSurvey = found.keys > limits.eventKeysMax || found.hasDottedKey
+  if (!needsSurvey) return { event: clean, flags: found.flags, reason: null }
+  const survey = surveyPaths(clean, limits.eventKeysMax)
   if (survey.distinct > limits.eventKeysMax) return { reason: 'too_many_keys' }
-  return { event: event2, flags: survey.ambiguous ? found.flags | ambiguousPath : found.flags, reason: null }
+  return { event: clean, flags: survey.ambiguous ? found.flags | ambiguousPath : found.flags, reason: null }
 }
 
 /** Recursion ends at the depth limit. */

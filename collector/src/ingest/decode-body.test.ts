@@ -27,10 +27,16 @@ describe('decodeBody', () => {
     const packed = compress(plain)
     expect(decodeBody(packed, header)).toEqual(plain)
     for (let length = 2; length < packed.length; length += 1) {
-      expect(() => decodeBody(packed.subarray(0, length), header ?? 'gzip')).toThrow(expect.objectContaining({ code: 'bad_body' }))
+      expect(() => decodeBody(packed.subarray(0, length), header ?? 'gzip')).toThrow(
+        expect.objectContaining({ code: 'bad_body' }),
+      )
     }
-    expect(() => decodeBody(Buffer.concat([packed, junk]), header)).toThrow(expect.objectContaining({ code: 'bad_body' }))
-    expect(() => decodeBody(Buffer.concat([packed, Buffer.alloc(9)]), header)).toThrow(expect.objectContaining({ code: 'bad_body' }))
+    expect(() => decodeBody(Buffer.concat([packed, junk]), header)).toThrow(
+      expect.objectContaining({ code: 'bad_body' }),
+    )
+    expect(() => decodeBody(Buffer.concat([packed, Buffer.alloc(9)]), header)).toThrow(
+      expect.objectContaining({ code: 'bad_body' }),
+    )
   })
 
   it.each(encodings)('%s, no bigger than the limit', (_, header, compress) => {

@@ -95,7 +95,7 @@ export function eventTime(clientTime: number | null, clock: RequestClock): Event
 let lastDay = NaN
 let lastDayText = ''
 
-/** `toISOString` of whole milliseconds in the years 0 to 9999, several times as fast: events of one day come together. */
+/** `toISOString` in the years 0 to 9999, some ten times as fast, since events of one day come together. */
 export function instantText(time: number): string {
   const day = Math.floor(time / msPerDay)
   if (day !== lastDay) {

@@ -4,8 +4,11 @@ import { partitionOf } from './partition-of.ts'
 describe('partitionOf', () => {
   it('never changes: a retry after an upgrade must meet its first try', () => {
     expect([
-      partitionOf('1:userId:42', 16), partitionOf('1:anonymousId:5c1a3b07-1a52-4b8e-9a39-0d6f9b3a2c11', 16),
-      partitionOf('2:email:jane@shop.example', 16), partitionOf('1:message:é', 4), partitionOf('', 4),
+      partitionOf('1:userId:42', 16),
+      partitionOf('1:anonymousId:5c1a3b07-1a52-4b8e-9a39-0d6f9b3a2c11', 16),
+      partitionOf('2:email:jane@shop.example', 16),
+      partitionOf('1:message:é', 4),
+      partitionOf('', 4),
     ]).toEqual([5, 6, 15, 0, 3])
   })
 
@@ -17,8 +20,8 @@ describe('partitionOf', () => {
         counts[partition] = (counts[partition] ?? NaN) + 1
       }
       expect(counts).toHaveLength(partitions)
-      expect(Math.max(...counts)).toBeLessThan(100_000 / partitions * 1.15)
-      expect(Math.min(...counts)).toBeGreaterThan(100_000 / partitions * 0.85)
+      expect(Math.max(...counts)).toBeLessThan((100_000 / partitions) * 1.15)
+      expect(Math.min(...counts)).toBeGreaterThan((100_000 / partitions) * 0.85)
     }
   })
 })

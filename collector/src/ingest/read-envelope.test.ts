@@ -10,24 +10,40 @@ const utf8 = (text: string): Uint8Array => Buffer.from(text)
 /** Items as JSON, broken ones as `broken:` and their text. */
 function itemsOf(body: string | Uint8Array, route: 'batch' | 'track' = 'batch'): readonly string[] {
   const { items } = readEnvelope(typeof body === 'string' ? utf8(body) : body, route)
-  return items.map((item) => (item instanceof BrokenItem ? `broken:${Buffer.from(item.bytes).toString()}` : JSON.stringify(item)))
+  return items.map((item) =>
+    item instanceof BrokenItem ? `broken:${Buffer.from(item.bytes).toString()}` : JSON.stringify(item),
+  )
 }
 
 const badBody: unknown = expect.objectContaining({ code: 'bad_body' })
 
 describe('readEnvelope', () => {
   it('takes a batch apart', () => {
-    const body = '{"batch":[{"a":1},2],"writeKey":"k","sentAt":"2026-01-01","context":{"c":1},"integrations":{"i":1},"wantResults":true}'
+    const body =
+      '{"batch":[{"a":1},2],"writeKey":"k","sentAt":"2026-01-01","context":{"c":1},' +
+      '"integrations":{"i":1},"wantResults":true}'
     expect(readEnvelope(utf8(body), 'batch')).toMatchObject({
-      items: [{ a: 1 }, 2], writeKey: 'k', sentAt: '2026-01-01', context: { c: 1 }, integrations: { i: 1 },
-      wantResults: true, single: false, replacedUtf8: false,
+      items: [{ a: 1 }, 2],
+      writeKey: 'k',
+      sentAt: '2026-01-01',
+      context: { c: 1 },
+      integrations: { i: 1 },
+      wantResults: true,
+      single: false,
+      replacedUtf8: false,
     })
   })
 
   it('takes one event on a single route, whatever its keys', () => {
     const body = '{"event":"A","batch":[1],"writeKey":"k","sentAt":"s","context":{"c":1}}'
     const envelope = readEnvelope(utf8(body), 'track')
-    expect(envelope).toMatchObject({ items: [JSON.parse(body)], writeKey: 'k', sentAt: 's', single: true, wantResults: false })
+    expect(envelope).toMatchObject({
+      items: [JSON.parse(body)],
+      writeKey: 'k',
+      sentAt: 's',
+      single: true,
+      wantResults: false,
+    })
     expect(envelope.context).toBeUndefined()
     expect(Buffer.from(envelope.rawOf(0)).toString()).toBe(body)
   })
@@ -43,10 +59,23 @@ describe('readEnvelope', () => {
   })
 
   it.each([
-    ['empty', ''], ['only a byte order mark', '\uFEFF'], ['blank', '  \n'], ['words', 'hello'], ['a string', '"hello"'], ['a number', '1'],
-    ['null', 'null'], ['no batch', '{}'], ['batch is no list', '{"batch":{"a":1}}'], ['series of metrics', '{"series":[]}'],
-    ['cut off in the first item', '{"batch":[{"type":"tra'], ['cut off before it', '{"batch":'], ['broken, no batch', '{"type":"track","event":}'],
-    ['only brackets', '[[[[[['], ['only closing ones', ']]]]}}}}'], ['form', 'a=1&b=2'], ['unclosed string', '"'],
+    ['empty', ''],
+    ['only a byte order mark', '\uFEFF'],
+    ['blank', '  \n'],
+    ['words', 'hello'],
+    ['a string', '"hello"'],
+    ['a number', '1'],
+    ['null', 'null'],
+    ['no batch', '{}'],
+    ['batch is no list', '{"batch":{"a":1}}'],
+    ['series of metrics', '{"series":[]}'],
+    ['cut off in the first item', '{"batch":[{"type":"tra'],
+    ['cut off before it', '{"batch":'],
+    ['broken, no batch', '{"type":"track","event":}'],
+    ['only brackets', '[[[[[['],
+    ['only closing ones', ']]]]}}}}'],
+    ['form', 'a=1&b=2'],
+    ['unclosed string', '"'],
   ])('no event can be cut out: %s', (_, body) => {
     expect(() => itemsOf(body)).toThrow(badBody)
   })
@@ -54,21 +83,32 @@ describe('readEnvelope', () => {
   it('says the limit and the first index above it', () => {
     const body = (count: number): string => `{"batch":[${Array.from({ length: count }, () => '{}').join()}]}`
     expect(itemsOf(body(limits.bodyEventsMax))).toHaveLength(limits.bodyEventsMax)
-    const tooMany: unknown = expect.objectContaining({ code: 'body_too_large', message: expect.stringMatching(/2500 events.*index 2500/) })
+    const tooMany: unknown = expect.objectContaining({
+      code: 'body_too_large',
+      message: expect.stringMatching(/2500 events.*index 2500/),
+    })
     expect(() => itemsOf(body(limits.bodyEventsMax + 1))).toThrow(tooMany)
     expect(() => itemsOf(body(limits.bodyEventsMax + 1).slice(0, -1))).toThrow(tooMany)
   })
 
   it('replaces bytes that are no UTF-8', () => {
-    const envelope = readEnvelope(Buffer.concat([utf8('{"batch":["'), Buffer.from([0xff, 0xed, 0xa0, 0x80]), utf8('"]}')]), 'batch')
+    const envelope = readEnvelope(
+      Buffer.concat([utf8('{"batch":["'), Buffer.from([0xff, 0xed, 0xa0, 0x80]), utf8('"]}')]),
+      'batch',
+    )
     expect(envelope.replacedUtf8).toBe(true)
     expect(envelope.items).toEqual(['\uFFFD\uFFFD\uFFFD\uFFFD'])
   })
 
-  it.each([['{"a":"\\u0000"}', false], ['{"a":"\\uD800"}', false], ['{"a":"\\udc00"}', false], ['{"a":"\\u00e9"}', true], ['{"a":"é"}', true]])(
-    'knows from the text whether strings can hide something: %s', (item, plainText) => {
-      expect(readEnvelope(utf8(`[${item}]`), 'batch').plainText).toBe(plainText)
-    })
+  it.each([
+    ['{"a":"\\u0000"}', false],
+    ['{"a":"\\uD800"}', false],
+    ['{"a":"\\udc00"}', false],
+    ['{"a":"\\u00e9"}', true],
+    ['{"a":"é"}', true],
+  ])('knows from the text whether strings can hide something: %s', (item, plainText) => {
+    expect(readEnvelope(utf8(`[${item}]`), 'batch').plainText).toBe(plainText)
+  })
 })
 
 describe('salvage', () => {
@@ -93,22 +133,39 @@ describe('salvage', () => {
   })
 
   it('keeps the fields of the envelope', () => {
-    const body = '{"writeKey":"k","wantResults":true,"context":{"c":1},"batch":[{"a":1},{"b":}],"sentAt":"2026-01-01","integrations":{}}'
+    const body =
+      '{"writeKey":"k","wantResults":true,"context":{"c":1},"batch":[{"a":1},{"b":}],' +
+      '"sentAt":"2026-01-01","integrations":{}}'
     expect(readEnvelope(utf8(body), 'batch')).toMatchObject({
-      writeKey: 'k', wantResults: true, context: { c: 1 }, sentAt: '2026-01-01', integrations: {}, single: false,
+      writeKey: 'k',
+      wantResults: true,
+      context: { c: 1 },
+      sentAt: '2026-01-01',
+      integrations: {},
+      single: false,
     })
   })
 
   it('takes the literals of other languages for numbers too great', () => {
     const body = '{"batch":[{"a":NaN,"b":-Infinity,"c":[Infinity],"d":"NaN \\" Infinity"}]}'
-    expect(readEnvelope(utf8(body), 'batch').items).toEqual([{ a: Infinity, b: -Infinity, c: [Infinity], d: 'NaN " Infinity' }])
+    expect(readEnvelope(utf8(body), 'batch').items).toEqual([
+      { a: Infinity, b: -Infinity, c: [Infinity], d: 'NaN " Infinity' },
+    ])
     expect(readEnvelope(utf8('{"event":"A","value":NaN}'), 'track').items).toEqual([{ event: 'A', value: Infinity }])
-    expect(itemsOf('{"batch":[{"a":NaN},{"b":NaNa},{"c":}]}')).toEqual(['{"a":null}', 'broken:{"b":NaNa}', 'broken:{"c":}'])
+    expect(itemsOf('{"batch":[{"a":NaN},{"b":NaNa},{"c":}]}')).toEqual([
+      '{"a":null}',
+      'broken:{"b":NaNa}',
+      'broken:{"c":}',
+    ])
   })
 
   it('knows the bytes of every item, of a whole body too', () => {
     const envelope = readEnvelope(utf8('{"batch":[ {"a": 1}, [2 ] , 3 ]}'), 'batch')
-    expect([0, 1, 2].map((index) => Buffer.from(envelope.rawOf(index)).toString().trim())).toEqual(['{"a": 1}', '[2 ]', '3'])
+    expect([0, 1, 2].map((index) => Buffer.from(envelope.rawOf(index)).toString().trim())).toEqual([
+      '{"a": 1}',
+      '[2 ]',
+      '3',
+    ])
   })
 
   it('takes time in proportion to the body', () => {
@@ -126,16 +183,27 @@ describe('salvage', () => {
   })
 
   it('answers any damage with items or bad_body', () => {
-    const whole = JSON.stringify({ batch: [{ a: 'x"\\é😀', b: [1, { c: null }] }, { a: 1 }, 'text'], writeKey: 'k', sentAt: 's' })
-    const damage = fc.record({ at: fc.nat(whole.length), remove: fc.nat(8), put: fc.string({ unit: fc.constantFrom(...'{}[]",:\\x1 \n'), maxLength: 4 }) })
-    fc.assert(fc.property(damage, fc.constantFrom('batch', 'track'), ({ at, remove, put }, route) => {
-      const body = whole.slice(0, at) + put + whole.slice(at + remove)
-      try {
-        for (const index of readEnvelope(utf8(body), route).items.keys()) expect(index).toBeLessThan(50)
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'bad_body' })
-      }
-    }), propertySettings(2_000))
+    const whole = JSON.stringify({
+      batch: [{ a: 'x"\\é😀', b: [1, { c: null }] }, { a: 1 }, 'text'],
+      writeKey: 'k',
+      sentAt: 's',
+    })
+    const damage = fc.record({
+      at: fc.nat(whole.length),
+      remove: fc.nat(8),
+      put: fc.string({ unit: fc.constantFrom(...'{}[]",:\\x1 \n'), maxLength: 4 }),
+    })
+    fc.assert(
+      fc.property(damage, fc.constantFrom('batch', 'track'), ({ at, remove, put }, route) => {
+        const body = whole.slice(0, at) + put + whole.slice(at + remove)
+        try {
+          for (const index of readEnvelope(utf8(body), route).items.keys()) expect(index).toBeLessThan(50)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'bad_body' })
+        }
+      }),
+      propertySettings(2_000),
+    )
   })
 
   it('finds every whole item before the damage', () => {

@@ -107,8 +107,9 @@ function head(value: Readonly<Record<string, unknown>>): Pick<Envelope, 'writeKe
 
 function withinCount(items: readonly unknown[]): readonly unknown[] {
   if (items.length > limits.bodyEventsMax) {
+    const limit = limits.bodyEventsMax
     throw new MillraceError('body_too_large',
-      `a body may hold at most ${limits.bodyEventsMax} events; the first above the limit has index ${limits.bodyEventsMax}`)
+      `a body may hold at most ${limit} events; the first above the limit has index ${limit}`)
   }
   return items
 }

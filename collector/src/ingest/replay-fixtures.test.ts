@@ -20,7 +20,13 @@ describe('recorded bodies', () => {
       const fixture: unknown = JSON.parse(readFileSync(path, 'utf8'))
       if (!isObject(fixture)) throw new Error('a fixture is an object')
       const accepted = replay(fixture)
-      const actual = accepted.map(({ messageId, result, reason, partitionKey, line }) => ({ messageId, result, reason: reason ?? null, partitionKey, line }))
+      const actual = accepted.map(({ messageId, result, reason, partitionKey, line }) => ({
+        messageId,
+        result,
+        reason: reason ?? null,
+        partitionKey,
+        line,
+      }))
       if (rewrite) writeFileSync(path, `${JSON.stringify({ ...fixture, accepted: actual }, null, 2)}\n`)
       else expect(actual).toEqual(fixture['accepted'])
     })

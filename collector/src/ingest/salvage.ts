@@ -143,7 +143,8 @@ function isSpace(byte: number | undefined): boolean {
 }
 
 export function textOf(bytes: Uint8Array, piece: Piece): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + piece.start, Math.max(piece.end - piece.start, 0)).toString('utf8')
+  const length = Math.max(piece.end - piece.start, 0)
+  return Buffer.from(bytes.buffer, bytes.byteOffset + piece.start, length).toString('utf8')
 }
 
 /**
