@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { hashKey } from './edge/key-ring.ts'
 import type { Handler } from './platform/channel.ts'
 import type { Clock } from './platform/clock.ts'
 import { MillraceError } from './platform/errors.ts'
@@ -37,15 +38,17 @@ export async function putKey(
   await oltp.putKey({ id: `${kind}_${hash.slice(0, 12)}`, workspace, kind, hash, createdAt: clock.now(), revokedAt: null })
 }
 
-export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
-}
-
 /** What the worker does for commands that change something, by name. */
 export function administration(oltp: Oltp, clock: Clock): ReadonlyMap<string, Handler> {
   return new Map<string, Handler>([
     ['createKeys', (params) => createKeys(oltp, { workspace: textField(params, 'workspace') }, clock)],
-    ['revokeKey', (params) => oltp.revokeKey(textField(params, 'id'), clock.now())],
+    // A key may be named by its id or shown whole: whoever wants it gone often holds nothing but the key.
+    ['revokeKey', async (params) => {
+      const id = textField(params, 'id')
+      const short = hashKey(id).slice(0, 12)
+      for (const name of [id, `write_${short}`, `secret_${short}`]) if (await oltp.revokeKey(name, clock.now())) return true
+      return false
+    }],
   ])
 }
 

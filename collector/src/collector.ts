@@ -1,4 +1,3 @@
-import { Registry } from 'prom-client'
 import { createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
@@ -70,9 +69,8 @@ async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Prom
   const readStatus = (): Promise<Status> => status({
     reader, heads: () => logReader.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: () => 0,
   })
-  const registry = new Registry()
   const front = await startFront({
-    config, logger, registry, reader, log: logWriter, cache: composeCache(), status: readStatus, clock: systemClock,
+    config, logger, reader, log: logWriter, cache: composeCache(), status: readStatus, clock: systemClock,
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())

@@ -1,5 +1,5 @@
 import type { QuarantineReason } from '@millrace/schemas'
-import type { IdentityChanges, IdentityReader } from './identity.ts'
+import type { IdentityChanges, IdentityOverride, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader } from './profile-reader.ts'
 
@@ -235,9 +235,9 @@ export interface Oltp {
   openLoads(partition: number): Promise<readonly LoadRow[]>
   loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
   /** Overrides that batches of a partition caused, first to last inclusive. */
-  overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly OverrideChange[]>
+  overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly IdentityOverride[]>
   /** All current overrides in key order, for a rebuild; `after` is the last key of the page before. */
-  overrides(after: OverrideChange | null, limit: number): Promise<readonly OverrideChange[]>
+  overrides(after: IdentityOverride | null, limit: number): Promise<readonly IdentityOverride[]>
   /** Drops duplicate-window periods that ended before the instant, and the decisions of finished batches. */
   prune(partition: number, windowStart: number): Promise<void>
 
@@ -246,13 +246,6 @@ export interface Oltp {
   /** False if there is no such live key. */
   revokeKey(id: string, revokedAt: number): Promise<boolean>
   close(): Promise<void>
-}
-
-export interface OverrideChange {
-  readonly workspace: number
-  readonly identifierKey: string
-  readonly profileId: string
-  readonly version: number
 }
 
 /** The reading half, safe beside any number of writers. */

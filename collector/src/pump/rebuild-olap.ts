@@ -1,6 +1,7 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { Olap } from '../ports/olap.ts'
-import type { Oltp, OverrideChange } from '../ports/oltp.ts'
+import type { IdentityOverride } from '../ports/identity.ts'
+import type { Oltp } from '../ports/oltp.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertLoad } from './loader.ts'
 
@@ -60,9 +61,9 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
 }
 
 async function putAllOverrides({ oltp, olap }: RebuildDependencies): Promise<void> {
-  let after: OverrideChange | null = null
+  let after: IdentityOverride | null = null
   for (;;) {
-    const page: readonly OverrideChange[] = await oltp.overrides(after, 10_000)
+    const page: readonly IdentityOverride[] = await oltp.overrides(after, 10_000)
     if (page.length === 0) return
     await olap.putOverrides(page)
     after = page.at(-1) ?? null

@@ -53,6 +53,47 @@ CREATE TABLE IF NOT EXISTS identifier_register (
   workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, registers TEXT NOT NULL,
   PRIMARY KEY (workspace, identifier_key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identifier (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, value TEXT NOT NULL,
+  profile_id BLOB NOT NULL, component BLOB NOT NULL, first_received_at INTEGER NOT NULL, first_seen INTEGER NOT NULL,
+  version INTEGER NOT NULL, fan_out INTEGER NOT NULL, neighbours TEXT NOT NULL, degree_cutoffs TEXT NOT NULL,
+  PRIMARY KEY (workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS identifier_by_profile ON identifier (workspace, profile_id);
+CREATE INDEX IF NOT EXISTS identifier_by_component ON identifier (workspace, component);
+CREATE TABLE IF NOT EXISTS identity_edge (
+  workspace INTEGER NOT NULL, a BLOB NOT NULL, b BLOB NOT NULL, rank INTEGER NOT NULL,
+  first_seen_secret INTEGER, first_seen_public INTEGER, last_seen INTEGER NOT NULL, count INTEGER NOT NULL,
+  cause_message_id TEXT NOT NULL, cause_metric TEXT NOT NULL, state TEXT NOT NULL, witness TEXT,
+  PRIMARY KEY (workspace, a, b)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS identity_edge_by_b ON identity_edge (workspace, b);
+CREATE TABLE IF NOT EXISTS identity_veto (
+  workspace INTEGER NOT NULL, a BLOB NOT NULL, b BLOB NOT NULL, created_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, a, b)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS profile (
+  workspace INTEGER NOT NULL, profile_id BLOB NOT NULL, version INTEGER NOT NULL, created_at INTEGER NOT NULL, merged_into BLOB,
+  PRIMARY KEY (workspace, profile_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS profile_by_survivor ON profile (workspace, merged_into) WHERE merged_into IS NOT NULL;
+CREATE TABLE IF NOT EXISTS merge_log (
+  workspace INTEGER NOT NULL, partition INTEGER NOT NULL, batch INTEGER NOT NULL, line INTEGER NOT NULL,
+  from_profile BLOB NOT NULL, to_profile BLOB NOT NULL, identifier_keys TEXT NOT NULL,
+  cause_message_id TEXT NOT NULL, cause_metric TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, partition, batch, line)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS merge_log_by_from ON merge_log (workspace, from_profile);
+CREATE INDEX IF NOT EXISTS merge_log_by_to ON merge_log (workspace, to_profile);
+CREATE TABLE IF NOT EXISTS identity_override (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, profile_id BLOB NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity_override_change (
+  partition INTEGER NOT NULL, batch INTEGER NOT NULL, workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL,
+  profile_id BLOB NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (partition, batch, workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine (
   workspace INTEGER NOT NULL, message_key BLOB NOT NULL, message_id TEXT NOT NULL, reason TEXT NOT NULL,
   received_at INTEGER NOT NULL, event TEXT NOT NULL,

@@ -3,8 +3,9 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadRow, ObjectRow, Oltp, OverrideChange, PartitionRole, PartitionRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
+import type { IdentityOverride } from '../../../ports/identity.ts'
 import { Connection, numberOf, textOf } from './connection.ts'
 import { EventPeriods } from './event-periods.ts'
 import { overrideRow } from './identity-rows.ts'
@@ -138,12 +139,12 @@ export class SqliteOltp implements Oltp {
     return this.#connection.all('SELECT * FROM load WHERE partition = ? AND load >= ? ORDER BY load LIMIT ?', partition, firstLoad, limit).map(loadRow)
   }
 
-  async overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly OverrideChange[]> {
+  async overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly IdentityOverride[]> {
     return this.#connection.all(`SELECT * FROM identity_override_change WHERE partition = ? AND batch BETWEEN ? AND ?
       ORDER BY batch, workspace, identifier_key`, partition, firstBatch, lastBatch).map(overrideRow)
   }
 
-  async overrides(after: OverrideChange | null, limit: number): Promise<readonly OverrideChange[]> {
+  async overrides(after: IdentityOverride | null, limit: number): Promise<readonly IdentityOverride[]> {
     return this.#connection.all(`SELECT * FROM identity_override WHERE (workspace, identifier_key) > (?, ?)
       ORDER BY workspace, identifier_key LIMIT ?`, after?.workspace ?? -1, uuidBytes(after?.identifierKey ?? ''), limit).map(overrideRow)
   }

@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import { Registry } from 'prom-client'
+import type { Config } from './config.ts'
+import { createEdgeApp, edgeDefaults } from './edge/edge-app.ts'
+import { EdgeMetrics } from './edge/edge-metrics.ts'
+import { KeyFile } from './edge/key-file.ts'
+import { refreshKeys } from './edge/key-refresher.ts'
+import { type KeyList, KeyRing } from './edge/key-ring.ts'
+import { listen } from './edge/listen.ts'
+import { gathererDefaults, RecordGatherer } from './edge/record-gatherer.ts'
+import { identitySettingsFor } from './identity-settings-for.ts'
+import type { Clock } from './platform/clock.ts'
+import { messageOf } from './platform/errors.ts'
+import type { Logger } from './platform/logger.ts'
+import { uuidV7 } from './platform/uuid.ts'
+import type { Cache } from './ports/cache.ts'
+import type { LogWriter } from './ports/log.ts'
+import type { OltpReader } from './ports/oltp.ts'
+import { readRoutes } from './query/read-routes.ts'
+import type { Status } from './query/status.ts'
+
+export interface FrontDependencies {
+  readonly config: Config
+  readonly logger: Logger
+  readonly reader: OltpReader
+  readonly log: LogWriter
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly status: () => Promise<Status>
+  /** The worker's metrics in Prometheus text, added to this process's own. */
+  readonly workerMetrics: () => Promise<string>
+}
+
+export interface Front {
+  readonly url: string
+  /** Asks the store for the keys now, after a change. */
+  refreshKeys(): Promise<void>
+  /** Refuses new requests, finishes open ones. */
+  close(): Promise<void>
+}
+
+/** The main process's HTTP: edge and read side on one port. */
+export async function startFront(dependencies: FrontDependencies): Promise<Front> {
+  const { config, logger, reader, log, clock } = dependencies
+  const stop = new AbortController()
+  const metrics = new EdgeMetrics(withWorker(dependencies.workerMetrics))
+  const report = (error: unknown): void => logger.error('edge', { error: messageOf(error) })
+  const keyFile = new KeyFile(join(config.data, 'keys.json'))
+  const source = async (): Promise<KeyList> => (await reader.keys()).map(({ revokedAt, createdAt: _, ...key }) => ({ ...key, revoked: revokedAt !== null }))
+  const ring = new KeyRing(await source().catch(async (error: unknown) => {
+    report(error)
+    return (await keyFile.read()) ?? []
+  }))
+  const refreshing = refreshKeys({ source, ring, clock, report, signal: stop.signal, remember: (list) => keyFile.write(list) })
+  const gatherer = new RecordGatherer({ log, clock, metrics }, { ...gathererDefaults, pendingBytesMax: config.inFlightBytesMax })
+  const app = createEdgeApp({
+    log: gatherer, readiness: () => log.readiness(), keys: ring, clock, metrics, report,
+    settings: { ...edgeDefaults, ...config },
+    draining: () => stop.signal.aborted,
+    newMessageId: () => uuidV7(clock.now()),
+    random: Math.random,
+  })
+  app.route('/v1', readRoutes({
+    reader, cache: dependencies.cache, settings: identitySettingsFor(config), status: dependencies.status,
+    workspaceOf: (key) => {
+      const info = ring.find(key)
+      return info?.kind === 'secret' ? info.workspace : undefined
+    },
+  }))
+  const listening = await listen(app, config).catch((error: unknown) => {
+    stop.abort()
+    throw error
+  })
+  return {
+    url: listening.url,
+    refreshKeys: async () => ring.replace(await source()),
+    close: async () => {
+      stop.abort()
+      await listening.close()
+      await refreshing
+    },
+  }
+}
+
+/** One page for both processes; without the worker's part while the worker is being started again. */
+function withWorker(workerMetrics: () => Promise<string>): Registry {
+  const registry = new Registry()
+  const own = registry.metrics.bind(registry)
+  registry.metrics = async () => `${await own()}${await workerMetrics().catch(() => '')}`
+  return registry
+}

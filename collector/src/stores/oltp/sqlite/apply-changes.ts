@@ -1,0 +1,113 @@
+import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
+import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
+import type { BatchRow, DecideChanges, MetricDelta, QuarantineRow, RegisterRow, TimelineRow } from '../../../ports/oltp.ts'
+import type { Connection } from './connection.ts'
+import type { EventPeriods } from './event-periods.ts'
+
+/** Writes a batch's change set in one fixed order of tables, rows sorted by key: neighbours in the tree are written together. */
+export function applyChanges(connection: Connection, periods: EventPeriods, changes: DecideChanges): void {
+  const { batch } = changes
+  periods.claim(changes.claims, batch.partition, batch.batch)
+  applyIdentity(connection, changes.identity, batch)
+  touchProfiles(connection, changes)
+  for (const row of byKey(changes.registers)) putRegisters(connection, row)
+  for (const row of byKey(changes.metrics)) addMetric(connection, row)
+  for (const row of byKey(changes.timeline)) putTimeline(connection, row)
+  for (const row of changes.quarantine) putQuarantine(connection, row)
+  putBatch(connection, batch)
+  connection.run('UPDATE partition SET position = ?, sequence = ?, batch = ? WHERE partition = ?',
+    batch.lastPosition, changes.sequence, batch.batch, batch.partition)
+}
+
+function byKey<T extends { readonly workspace: number; readonly identifierKey: string }>(rows: readonly T[]): readonly T[] {
+  return rows.toSorted((a, b) => a.workspace - b.workspace || (a.identifierKey < b.identifierKey ? -1 : a.identifierKey > b.identifierKey ? 1 : 0))
+}
+
+function applyIdentity(connection: Connection, identity: IdentityChanges, batch: BatchRow): void {
+  for (const row of identity.identifiers.toSorted((a, b) => (a.key < b.key ? -1 : 1))) putIdentifier(connection, row)
+  for (const row of identity.profiles.toSorted((a, b) => (a.id < b.id ? -1 : 1))) putProfile(connection, row)
+  for (const row of identity.edges.toSorted((a, b) => (a.a + a.b < b.a + b.b ? -1 : 1))) putEdge(connection, row)
+  for (const [line, merge] of identity.merges.entries()) {
+    connection.run(`INSERT INTO merge_log (workspace, partition, batch, line, from_profile, to_profile, identifier_keys,
+      cause_message_id, cause_metric, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    merge.workspace, batch.partition, batch.batch, line, uuidBytes(merge.fromProfile), uuidBytes(merge.toProfile),
+    merge.identifierKeys.join(','), merge.cause.messageId, merge.cause.metric, merge.at)
+  }
+  for (const row of identity.overrides) {
+    const values = [row.workspace, uuidBytes(row.identifierKey), uuidBytes(row.profileId), row.version] as const
+    connection.run(`INSERT INTO identity_override (workspace, identifier_key, profile_id, version) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET profile_id = excluded.profile_id, version = excluded.version`, ...values)
+    connection.run(`INSERT INTO identity_override_change (workspace, identifier_key, profile_id, version, partition, batch)
+      VALUES (?, ?, ?, ?, ?, ?)`, ...values, batch.partition, batch.batch)
+  }
+}
+
+function putIdentifier(connection: Connection, row: IdentifierRow): void {
+  connection.run(`INSERT INTO identifier (workspace, identifier_key, kind, namespace, value, profile_id, component,
+    first_received_at, first_seen, version, fan_out, neighbours, degree_cutoffs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET profile_id = excluded.profile_id, component = excluded.component,
+    first_received_at = excluded.first_received_at, first_seen = excluded.first_seen, version = excluded.version,
+    fan_out = excluded.fan_out, neighbours = excluded.neighbours, degree_cutoffs = excluded.degree_cutoffs`,
+  row.workspace, uuidBytes(row.key), row.kind, row.namespace, row.value, uuidBytes(row.profileId), uuidBytes(row.component),
+  row.firstReceivedAt, row.firstSeen, row.version, row.fanOut ? 1 : 0, JSON.stringify(row.neighbours), JSON.stringify(row.degreeCutoffs))
+}
+
+function putProfile(connection: Connection, row: ProfileRow): void {
+  connection.run(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET version = excluded.version, created_at = excluded.created_at, merged_into = excluded.merged_into`,
+  row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto))
+}
+
+function putEdge(connection: Connection, row: EdgeRow): void {
+  connection.run(`INSERT INTO identity_edge (workspace, a, b, rank, first_seen_secret, first_seen_public, last_seen, count,
+    cause_message_id, cause_metric, state, witness) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET rank = excluded.rank, first_seen_secret = excluded.first_seen_secret,
+    first_seen_public = excluded.first_seen_public, last_seen = excluded.last_seen, count = excluded.count,
+    cause_message_id = excluded.cause_message_id, cause_metric = excluded.cause_metric, state = excluded.state, witness = excluded.witness`,
+  row.workspace, uuidBytes(row.a), uuidBytes(row.b), row.rank, row.firstSeenSecret, row.firstSeenPublic, row.lastSeen, row.count,
+  row.cause.messageId, row.cause.metric, row.state, row.witness === null ? null : JSON.stringify(row.witness))
+}
+
+/** New events change the card, so its version rises, unless this batch's identity already wrote the row. */
+function touchProfiles(connection: Connection, { touched, identity }: DecideChanges): void {
+  const written = new Set(identity.profiles.map((profile) => `${profile.workspace}/${profile.id}`))
+  for (const { workspace, id } of touched.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    if (!written.has(`${workspace}/${id}`)) {
+      connection.run('UPDATE profile SET version = version + 1 WHERE workspace = ? AND profile_id = ?', workspace, uuidBytes(id))
+    }
+  }
+}
+
+function putRegisters(connection: Connection, row: RegisterRow): void {
+  connection.run(`INSERT INTO identifier_register (workspace, identifier_key, registers) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET registers = excluded.registers`, row.workspace, uuidBytes(row.identifierKey), row.registers)
+}
+
+function addMetric(connection: Connection, row: MetricDelta): void {
+  connection.run(`INSERT INTO identifier_metric (workspace, identifier_key, metric, count, first_at, last_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count, first_at = min(first_at, excluded.first_at),
+    last_at = max(last_at, excluded.last_at)`, row.workspace, uuidBytes(row.identifierKey), row.metric, row.count, row.firstAt, row.lastAt)
+}
+
+function putTimeline(connection: Connection, row: TimelineRow): void {
+  connection.run('INSERT INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES (?, ?, ?, ?, ?, ?)',
+    row.workspace, uuidBytes(row.identifierKey), row.metric, row.time, row.messageId, row.properties)
+}
+
+function putQuarantine(connection: Connection, row: QuarantineRow): void {
+  connection.run(`INSERT INTO quarantine (workspace, message_key, message_id, reason, received_at, event) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING`, row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event)
+}
+
+function putBatch(connection: Connection, row: BatchRow): void {
+  connection.run(`INSERT INTO batch (partition, batch, epoch, after_position, first_position, last_position, records,
+    accepted, stored, duplicate, quarantined, decisions, first_received_at, last_received_at, minutes, months, line_bytes, digest,
+    schema_version, decided_at, total_accepted, total_stored, total_duplicate, total_quarantined)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+      ?8 + ifnull(max(total_accepted), 0), ?9 + ifnull(max(total_stored), 0),
+      ?10 + ifnull(max(total_duplicate), 0), ?11 + ifnull(max(total_quarantined), 0)
+    FROM batch WHERE partition = ?1 AND batch = ?2 - 1`,
+  row.partition, row.batch, row.epoch, row.afterPosition, row.firstPosition, row.lastPosition, row.records,
+  row.accepted, row.stored, row.duplicate, row.quarantined, row.decisions, row.firstReceivedAt, row.lastReceivedAt,
+  row.minutes, row.months, row.lineBytes, row.digest, row.schemaVersion, row.decidedAt)
+}
