@@ -46,6 +46,8 @@ interface Request {
   /** Flags that concern the whole body. */
   readonly flags: FlagSet
   readonly seen: Set<string>
+  /** The limit that what the items share breaks by itself. */
+  readonly sharedReason: QuarantineReason | null
 }
 
 interface Verdict {
@@ -76,8 +78,16 @@ export function acceptEvents(envelope: Envelope, context: AcceptContext): Accept
     clockOf: clockReader(envelope, context.sentAtHeader, context.receivedAt),
     flags: envelope.replacedUtf8 ? replacedUtf8 : noFlags,
     seen: new Set(),
+    sharedReason: judgeShared(envelope),
   }
   return envelope.items.map((item, index) => accepted(request, judgeAlone(request, item, index)))
+}
+
+/** Judged once: merged into each of 2,500 items first, a few megabytes would keep the process busy for minutes. */
+function judgeShared({ context, integrations, plainText }: Envelope): QuarantineReason | null {
+  if (!isObject(context) && !isObject(integrations)) return null
+  const shared = { context, integrations }
+  return canonicalise(shared, { plainText }).reason ?? sizeReason(JSON.stringify(shared))
 }
 
 /** A defect of ours that one item brings to light is that item's alone. */
@@ -107,6 +117,9 @@ function judge(request: Request, item: unknown, index: number): Verdict {
     return quarantinedRaw(request, { reason: 'bad_json', index, sentId: idWithin(item.bytes) })
   }
   if (!isObject(item)) return quarantinedRaw(request, { reason: 'not_an_object', index, sentId: undefined })
+  if (request.sharedReason !== null) {
+    return quarantinedRaw(request, { reason: request.sharedReason, index, sentId: item['messageId'] })
+  }
   const merged = mergeEnvelope(item, request.envelope)
   const canonical = canonicalise(merged, request.envelope)
   if (canonical.reason !== null) {

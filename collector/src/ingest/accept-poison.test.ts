@@ -126,6 +126,20 @@ describe('poison', () => {
     expect(storedOf(accepted[0] ?? acceptItem('1'))['truncated']).toBe(true)
   })
 
+  it.each([
+    ['too_deep', '['.repeat(1_000_000) + ']'.repeat(1_000_000)],
+    ['too_many_keys', `{${keys(600)}}`],
+    ['event_too_large', `"${'x'.repeat(3_000_000)}"`],
+  ])('%s in what the items share is judged once', (reason, value) => {
+    const items = Array.from({ length: limits.bodyEventsMax }, (_, index) => `{"type":"page","userId":"u${index}"}`)
+    const start = performance.now()
+    const accepted = accept(`{"context":{"a":${value}},"batch":[${items.join()}]}`)
+    expect(accepted.map((event) => event.reason)).toEqual(items.map(() => reason))
+    expect(storedOf(accepted[7] ?? acceptItem('1'))['raw']).toBe(items[7])
+    // Judged for each item it would take most of a minute.
+    expect(performance.now() - start).toBeLessThan(5_000)
+  })
+
   it('takes the largest event there may be', () => {
     const size = (filler: number): AcceptedEvent =>
       acceptObject({ type: 'page', userId: 'u', messageId: 'm', properties: { a: 'x'.repeat(filler) } })

@@ -191,7 +191,7 @@ describe('salvage', () => {
     const damage = fc.record({
       at: fc.nat(whole.length),
       remove: fc.nat(8),
-      put: fc.string({ unit: fc.constantFrom(...'{}[]",:\\x1 \n'), maxLength: 4 }),
+      put: fc.string({ unit: fc.constantFrom(...Array.from('{}[]",:\\x1 \n')), maxLength: 4 }),
     })
     fc.assert(
       fc.property(damage, fc.constantFrom('batch', 'track'), ({ at, remove, put }, route) => {
