@@ -1,6 +1,5 @@
 import { type EventType, eventTypes, limits } from '@millrace/schemas'
 import { Hono } from 'hono'
-import type { Registry } from 'prom-client'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogReadiness } from '../ports/log.ts'
@@ -39,9 +38,8 @@ export interface EdgeDependencies {
   readiness(): LogReadiness
   readonly keys: KeyRing
   readonly clock: Clock
+  /** Its registry is what /metrics prints. */
   readonly metrics: EdgeMetrics
-  /** What /metrics prints. */
-  readonly registry: Registry
   readonly settings: EdgeSettings
   /** True once the process is stopping: unready, and no new events. */
   draining(): boolean
@@ -144,7 +142,8 @@ function withoutSlash(path: string): string {
 }
 
 function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
-  const { registry, random, report } = dependencies
+  const { random, report } = dependencies
+  const { registry } = dependencies.metrics
   app.get('/healthz', (context) => context.json({ success: true }))
   app.get('/readyz', (context) => {
     const { ready, reason, storedIn } = dependencies.readiness()

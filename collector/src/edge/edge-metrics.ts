@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { EventResult } from '@millrace/schemas'
 import type { AcceptedEvent } from '../ingest/accept-events.ts'
 import type { AppendOutcome } from './record-gatherer.ts'
@@ -9,6 +9,8 @@ const skewBucketsSeconds = [-86_400, -3_600, -600, -60, -10, 0, 1, 2, 5, 10, 60,
 
 /** What the edge exports. Every label comes from a closed list: none grows with workspaces, event names or clients. */
 export class EdgeMetrics {
+  /** What /metrics prints; the caller may register more there. */
+  readonly registry: Registry
   readonly #requests: Tally
   readonly #events: Tally
   readonly #flags: Tally
@@ -19,7 +21,8 @@ export class EdgeMetrics {
   readonly #sums = { wire: 0, decoded: 0 }
   #inFlightBytes: () => number = () => 0
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry = new Registry()) {
+    this.registry = registry
     const registers = [registry]
     const sums = this.#sums
     const inFlight = (): number => this.#inFlightBytes()

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { getRequestListener } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import { limits } from '@millrace/schemas'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { EdgeApp } from './edge-app.ts'
@@ -38,7 +38,7 @@ export async function listen(app: Pick<EdgeApp, 'fetch'>, options: ListenOptions
     maxHeaderSize: options.headersBytesMax ?? limits.headersBytesMax,
     connectionsCheckingInterval: Math.min(1_000, headersTimeout / 2),
   })
-  const listener = getRequestListener((request, bindings) => app.fetch(request, bindings), { hostname: options.host, errorHandler: badRequest })
+  const listener = getRequestListener((request, bindings) => app.fetch(request, bindings), { hostname: options.host, errorHandler: failed })
   server.on('request', (incoming: IncomingMessage, outgoing) => {
     listener(incoming, outgoing).catch(() => outgoing.destroy())
   })
@@ -50,11 +50,13 @@ export async function listen(app: Pick<EdgeApp, 'fetch'>, options: ListenOptions
   }
 }
 
-/** Its host or path cannot be read as a URL. */
-function badRequest(): Response {
-  return new Response('{"success":false,"error":{"code":"bad_request","message":"the URL cannot be read","retryable":false}}', {
-    status: 400, headers: { 'Content-Type': 'application/json' },
-  })
+/** What fails before or after the app, whose own errors never come here. */
+function failed(error: unknown): Response {
+  const bad = error instanceof RequestError
+  const body = bad
+    ? '{"success":false,"error":{"code":"bad_request","message":"the URL cannot be read","retryable":false}}'
+    : '{"success":false,"error":{"code":"internal","message":"something went wrong inside the collector","retryable":true}}'
+  return new Response(body, { status: bad ? 400 : 503, headers: { 'Content-Type': 'application/json' } })
 }
 
 function bind(server: Server, { host, port }: ListenOptions): Promise<void> {

@@ -90,7 +90,8 @@ function addMetric(connection: Connection, row: MetricDelta): void {
 }
 
 function putTimeline(connection: Connection, row: TimelineRow): void {
-  connection.run('INSERT INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES (?, ?, ?, ?, ?, ?)',
+  // A message id that comes again after the duplicate window is stored again, but it is the same moment of the same person.
+  connection.run('INSERT OR IGNORE INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES (?, ?, ?, ?, ?, ?)',
     row.workspace, uuidBytes(row.identifierKey), row.metric, row.time, row.messageId, row.properties)
 }
 

@@ -155,8 +155,8 @@ export class SqliteOltp implements Oltp {
       const row = this.#partition(partition)
       const finished = Math.min(row.archivedBatch, row.loadedBatch)
       this.#connection.run(`UPDATE batch SET decisions = NULL WHERE partition = ? AND batch IN
-        (SELECT batch FROM batch WHERE partition = ? AND batch <= ? AND decisions IS NOT NULL ORDER BY batch DESC LIMIT 500)`,
-      partition, partition, finished)
+        (SELECT batch FROM batch WHERE partition = ? AND batch BETWEEN ? AND ? AND decisions IS NOT NULL)`,
+      partition, partition, finished - 1_000, finished)
       this.#connection.run('DELETE FROM identity_override_change WHERE partition = ? AND batch <= ?', partition, row.loadedBatch)
     })
   }

@@ -1,0 +1,311 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { uuidText } from '../../src/platform/uuid.ts'
+import type { IdentifierRow, IdentityChanges, ProfileRow } from '../../src/ports/identity.ts'
+import type { BatchRow, DecideChanges, Fence, LoadRow, ObjectRow, Oltp, OltpReader, TimelineRow } from '../../src/ports/oltp.ts'
+
+export interface OltpUnderTest {
+  readonly oltp: Oltp
+  readonly reader: OltpReader
+  /** A second writer on the same database, as a process that took over would be. */
+  second(): Promise<Oltp>
+  cleanup(): Promise<void>
+}
+
+const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
+const day = 86_400_000
+const t0 = Date.UTC(2026, 0, 5)
+
+function uuid(number: number): string {
+  const bytes = Buffer.alloc(16)
+  bytes.writeUInt32BE(number, 12)
+  return uuidText(bytes)
+}
+
+export function batchRow(batch: number, part: Partial<BatchRow> = {}): BatchRow {
+  return {
+    partition: 0, batch, epoch: 1, afterPosition: batch === 1 ? null : position(batch - 1),
+    firstPosition: position(batch), lastPosition: position(batch), records: 1,
+    accepted: 3, stored: 2, duplicate: 1, quarantined: 0, decisions: 'x;0*2,.', firstReceivedAt: t0, lastReceivedAt: t0,
+    minutes: '{}', months: '202601', lineBytes: 10, digest: 'd'.repeat(64), schemaVersion: 1, decidedAt: t0, ...part,
+  }
+}
+
+function position(batch: number): string {
+  return `1:${String(batch).padStart(16, '0')}`
+}
+
+function changes(batch: BatchRow, part: Partial<DecideChanges> = {}): DecideChanges {
+  return {
+    identity: noIdentity, claims: [], registers: [], metrics: [], timeline: [], quarantine: [], touched: [],
+    batch, sequence: batch.batch * 3, ...part,
+  }
+}
+
+function identifier(number: number, part: Partial<IdentifierRow> = {}): IdentifierRow {
+  return {
+    workspace: 1, key: uuid(number), kind: 'email', namespace: '', value: `p${number}@example.com`, profileId: uuid(100), component: uuid(number),
+    firstReceivedAt: t0, firstSeen: t0, version: 1, neighbours: { external_id: 2 }, fanOut: false, degreeCutoffs: { anonymous_id: 'k' }, ...part,
+  }
+}
+
+function profile(number: number, part: Partial<ProfileRow> = {}): ProfileRow {
+  return { workspace: 1, id: uuid(number), version: 1, createdAt: t0, mergedInto: null, ...part }
+}
+
+function timelineRow(number: number, part: Partial<TimelineRow> = {}): TimelineRow {
+  return {
+    workspace: 1, identifierKey: uuid(1), metric: 'Order Completed', time: t0 + number, messageId: `m${number}`, properties: `{"n":${number}}`, ...part,
+  }
+}
+
+function objectRow(firstBatch: number, lastBatch: number): ObjectRow {
+  return { partition: 0, firstBatch, lastBatch, name: `raw/v1/${firstBatch}`, digest: 'd', events: 4, plannedAt: t0, archivedAt: null }
+}
+
+function loadRow(load: number, part: Partial<LoadRow> = {}): LoadRow {
+  return {
+    partition: 0, load, firstBatch: 1, lastBatch: 1, firstMonth: null, lastMonth: null, closesRun: true, digest: 'd', schemaVersion: 1,
+    plannedAt: t0, rows: null, loadedAt: null, ...part,
+  }
+}
+
+/** What every OLTP driver must do. A driver may skip a case only with a written reason. */
+export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): void {
+  describe(`OLTP contract: ${name}`, () => {
+    let under: OltpUnderTest
+    let fence: Fence
+    const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> =>
+      under.oltp.decide(fence, (transaction) => transaction.apply(changes(batch, part)))
+
+    beforeEach(async () => {
+      under = await open()
+      await under.oltp.migrate()
+      fence = (await under.oltp.claimPartition(0, 'pump')).fence
+    })
+    afterEach(() => under.cleanup())
+
+    it('migrates twice without harm', async () => {
+      await under.oltp.migrate()
+      expect((await under.oltp.partition(0)).batch).toBe(0)
+    })
+
+    it('keeps the first value of a setting that is set once', async () => {
+      expect(await under.oltp.settingOnce('identity_key', 'a')).toBe('a')
+      expect(await under.oltp.settingOnce('identity_key', 'b')).toBe('a')
+      await under.oltp.setSetting('identity_key', 'c')
+      expect(await under.reader.setting('identity_key')).toBe('c')
+      expect(await under.reader.setting('nothing')).toBeNull()
+    })
+
+    it('moves position and batch with the batch row, in one commit', async () => {
+      await decide(batchRow(1))
+      const row = await under.oltp.partition(0)
+      expect(row).toMatchObject({ batch: 1, position: position(1), sequence: 3 })
+      expect(await under.oltp.batches(0, 1, 10)).toEqual([batchRow(1)])
+    })
+
+    it('leaves nothing of a transaction that rejects', async () => {
+      const claim = { workspace: 1, messageId: 'm', receivedAt: t0, identifierKey: null }
+      await expect(under.oltp.decide(fence, async (transaction) => {
+        await transaction.apply(changes(batchRow(1), { claims: [claim] }))
+        throw new Error('after the writes')
+      })).rejects.toThrow('after the writes')
+      expect((await under.oltp.partition(0)).batch).toBe(0)
+      expect(await under.reader.claimOf(1, 'm')).toBeNull()
+      await decide(batchRow(1), { claims: [claim] })
+      expect(await under.reader.claimOf(1, 'm')).toEqual({ partition: 0, batch: 1, identifierKey: null })
+    })
+
+    it('refuses a zombie: an owner whose epoch was passed changes nothing', async () => {
+      const second = await under.second()
+      const taken = await second.claimPartition(0, 'pump')
+      expect(taken.fence.epoch).toBe(fence.epoch + 1)
+      await expect(decide(batchRow(1))).rejects.toMatchObject({ code: 'epoch_lost' })
+      await expect(under.oltp.planObject(fence, objectRow(1, 1))).rejects.toMatchObject({ code: 'epoch_lost' })
+      expect((await under.oltp.partition(0)).batch).toBe(0)
+      await second.close()
+    })
+
+    it('fences the two roles apart', async () => {
+      const load = await under.oltp.claimPartition(0, 'load')
+      await decide(batchRow(1))
+      await under.oltp.planLoads(load.fence, [loadRow(1)])
+      await expect(under.oltp.planLoads({ ...load.fence, epoch: load.fence.epoch - 1 }, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+    })
+
+    it('knows claimed message ids exactly, whatever their form, over weeks and workspaces', async () => {
+      const ids = ['0197a7a0-0000-7000-8000-000000000001', 'Order-1', 'order-1', 'order-1 ', 'ä', '💥']
+      await decide(batchRow(1), {
+        claims: ids.map((messageId, index) => ({ workspace: 1, messageId, receivedAt: t0 + index * 8 * day, identifierKey: uuid(index) })),
+      })
+      await under.oltp.decide(fence, async (transaction) => {
+        const refs = [...ids, 'ORDER-1', '0197A7A0-0000-7000-8000-000000000001'].map((messageId) => ({ workspace: 1, messageId, receivedAt: t0 }))
+        expect(await transaction.claimed(refs)).toEqual([true, true, true, true, true, true, false, false])
+        expect(await transaction.claimed(refs.map((ref) => ({ ...ref, workspace: 2 })))).not.toContain(true)
+      })
+      expect(await under.reader.claimOf(1, 'ä')).toEqual({ partition: 0, batch: 1, identifierKey: uuid(4) })
+    })
+
+    it('forgets message ids only once their week has left the window', async () => {
+      const claim = (messageId: string, receivedAt: number) => ({ workspace: 1, messageId, receivedAt, identifierKey: null })
+      await decide(batchRow(1), { claims: [claim('old', t0), claim('new', t0 + 30 * day)] })
+      await under.oltp.prune(0, t0 + 1 * day)
+      expect(await under.reader.claimOf(1, 'old')).not.toBeNull()
+      await under.oltp.prune(0, t0 + 20 * day)
+      expect(await under.reader.claimOf(1, 'old')).toBeNull()
+      expect(await under.reader.claimOf(1, 'new')).not.toBeNull()
+    })
+
+    it('gives back identity rows as they were written', async () => {
+      const edge = {
+        workspace: 1, a: uuid(1), b: uuid(2), rank: 1, firstSeenSecret: null, firstSeenPublic: t0, lastSeen: t0 + 5, count: 2,
+        cause: { messageId: 'm', metric: 'identify' }, state: 'rejected', witness: { rule: 'limit', kind: 'email', a: uuid(1), b: uuid(2) },
+      } as const
+      const inert = { ...edge, b: uuid(3), state: 'inert', witness: null } as const
+      const members = [identifier(1), identifier(2, { component: uuid(1), value: 'Größe 💥' }), identifier(3, { workspace: 2 })]
+      await decide(batchRow(1), { identity: { ...noIdentity, identifiers: members, edges: [edge, inert], profiles: [profile(100)] } })
+      await under.oltp.decide(fence, async (transaction) => {
+        expect(await transaction.identifiers(1, [uuid(1), uuid(3), uuid(9)])).toEqual([members[0]])
+        expect(await transaction.edges(1, [{ a: uuid(1), b: uuid(2) }, { a: uuid(2), b: uuid(1) }])).toEqual([edge])
+        expect(await transaction.components(1, [uuid(1)])).toEqual({ identifiers: members.slice(0, 2), liveEdges: [edge], vetoes: [] })
+        expect((await transaction.edgesOf(1, [uuid(3)]))).toEqual([inert])
+        expect(await transaction.profiles(1, [uuid(100)])).toEqual([profile(100)])
+      })
+      expect(await under.reader.identifiersOf(1, uuid(100), 10)).toEqual(members.slice(0, 2))
+      expect(await under.reader.identifier(2, uuid(3))).toEqual(members[2])
+      expect(await under.reader.edgesOf(1, [uuid(2)], 10)).toEqual([edge])
+    })
+
+    it('raises a touched profile once a batch, and finds redirects by their survivor', async () => {
+      await decide(batchRow(1), { identity: { ...noIdentity, profiles: [profile(1), profile(2, { mergedInto: uuid(1) })] } })
+      await decide(batchRow(2), { touched: [{ workspace: 1, id: uuid(1) }] })
+      expect(await under.reader.profile(1, uuid(1))).toEqual(profile(1, { version: 2 }))
+      await under.oltp.decide(fence, async (transaction) => {
+        expect((await transaction.profiles(1, [uuid(1)])).map((row) => row.id).toSorted()).toEqual([uuid(1), uuid(2)])
+      })
+    })
+
+    it('keeps overrides per batch for the loader and the latest of each identifier for a rebuild', async () => {
+      const override = (version: number, profileId: string) => ({ workspace: 1, identifierKey: uuid(1), profileId, version })
+      await decide(batchRow(1), { identity: { ...noIdentity, overrides: [override(2, uuid(7))] } })
+      await decide(batchRow(2), { identity: { ...noIdentity, overrides: [override(3, uuid(8)), { ...override(1, uuid(9)), identifierKey: uuid(2) }] } })
+      expect(await under.oltp.overridesOf(0, 1, 1)).toEqual([override(2, uuid(7))])
+      expect(await under.oltp.overridesOf(0, 2, 2)).toHaveLength(2)
+      const [first, ...rest] = await under.oltp.overrides(null, 1)
+      expect(first).toEqual(override(3, uuid(8)))
+      expect(rest).toEqual([])
+      expect(await under.oltp.overrides(first ?? null, 10)).toEqual([{ ...override(1, uuid(9)), identifierKey: uuid(2) }])
+    })
+
+    it('adds up metrics and gives totals over several identifiers', async () => {
+      const delta = (key: number, count: number, firstAt: number, lastAt: number) =>
+        ({ workspace: 1, identifierKey: uuid(key), metric: 'Order Completed', count, firstAt, lastAt })
+      await decide(batchRow(1), { metrics: [delta(1, 2, t0, t0 + 5), delta(2, 1, t0 - 5, t0)] })
+      await decide(batchRow(2), { metrics: [delta(1, 3, t0 - 9, t0 + 1)] })
+      expect(await under.reader.metricTotals(1, [uuid(1), uuid(2)])).toEqual([{ metric: 'Order Completed', count: 6, firstAt: t0 - 9, lastAt: t0 + 5 }])
+      expect(await under.reader.metricTotals(2, [uuid(1)])).toEqual([])
+    })
+
+    it('pages a timeline over identifiers and metrics, newest first, without a gap or a repeat', async () => {
+      const rows = Array.from({ length: 60 }, (_, index) => timelineRow(index, {
+        identifierKey: uuid(1 + (index % 3)), metric: index % 2 === 0 ? 'Order Completed' : 'page', time: t0 + Math.floor(index / 4),
+      }))
+      const metrics = rows.map((row) => ({ ...row, count: 1, firstAt: row.time, lastAt: row.time }))
+      const merged = new Map(metrics.map((row) => [`${row.identifierKey}${row.metric}`, row]))
+      for (const row of metrics) {
+        const key = `${row.identifierKey}${row.metric}`
+        const before = merged.get(key) ?? row
+        merged.set(key, { ...before, firstAt: Math.min(before.firstAt, row.firstAt), lastAt: Math.max(before.lastAt, row.lastAt) })
+      }
+      await decide(batchRow(1), { timeline: rows, metrics: [...merged.values()] })
+      const expected = rows.toSorted((a, b) => b.time - a.time || (a.messageId < b.messageId ? 1 : -1))
+      const keys = [uuid(1), uuid(2), uuid(3)]
+      const seen: TimelineRow[] = []
+      for (;;) {
+        const last = seen.at(-1)
+        const cursor = last === undefined ? {} : { cursor: { time: last.time, messageId: last.messageId } }
+        const page = await under.reader.timeline({ workspace: 1, identifierKeys: keys, limit: 7, ...cursor })
+        if (page.length === 0) break
+        seen.push(...page)
+      }
+      expect(seen).toEqual(expected)
+      const some = await under.reader.timeline({ workspace: 1, identifierKeys: keys, metric: 'page', after: t0 + 2, before: t0 + 9, limit: 100 })
+      expect(some).toEqual(expected.filter((row) => row.metric === 'page' && row.time > t0 + 2 && row.time < t0 + 9))
+    })
+
+    it('keeps registers and quarantined events', async () => {
+      const quarantined = { workspace: 1, messageId: 'bad', reason: 'too_deep', receivedAt: t0, event: '{"raw":"…"}' } as const
+      await decide(batchRow(1), { registers: [{ workspace: 1, identifierKey: uuid(1), registers: '["x"]' }], quarantine: [quarantined] })
+      expect(await under.reader.registersOf(1, [uuid(1), uuid(2)])).toEqual(['["x"]'])
+      expect(await under.reader.quarantined(1, 'bad')).toEqual(quarantined)
+      await under.oltp.decide(fence, async (transaction) => {
+        expect([...await transaction.registers(1, [uuid(1), uuid(2)])]).toEqual([[uuid(1), '["x"]']])
+      })
+    })
+
+    it('plans an object, then finishes it, and knows it in between', async () => {
+      await decide(batchRow(1))
+      await decide(batchRow(2))
+      await under.oltp.planObject(fence, objectRow(1, 2))
+      expect(await under.oltp.openObject(0)).toEqual(objectRow(1, 2))
+      await under.oltp.finishObject(fence, objectRow(1, 2), t0 + 9)
+      expect(await under.oltp.openObject(0)).toBeNull()
+      expect(await under.oltp.objectOf(0, 2)).toEqual({ ...objectRow(1, 2), archivedAt: t0 + 9 })
+      expect(await under.oltp.objectOf(0, 3)).toBeNull()
+      expect((await under.oltp.partition(0)).archivedBatch).toBe(2)
+    })
+
+    it('moves the load cursor only with the load that closes its run', async () => {
+      const { fence: load } = await under.oltp.claimPartition(0, 'load')
+      await decide(batchRow(1))
+      const pieces = [loadRow(1, { firstMonth: 200001, lastMonth: 200706, closesRun: false }), loadRow(2, { firstMonth: 200707, lastMonth: 202601 })]
+      await under.oltp.planLoads(load, pieces)
+      expect(await under.oltp.openLoads(0)).toEqual(pieces)
+      for (const piece of pieces) {
+        expect((await under.oltp.partition(0)).loadedBatch).toBe(0)
+        await under.oltp.finishLoad(load, piece, 2, t0 + 1)
+      }
+      expect(await under.oltp.openLoads(0)).toEqual([])
+      expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
+      expect(await under.reader.loadOf(0, 1)).toMatchObject({ load: 2, loadedAt: t0 + 1 })
+      expect(await under.oltp.loads(0, 2, 5)).toHaveLength(1)
+    })
+
+    it('sums what is decided, archived and loaded without walking the batches', async () => {
+      const { fence: load } = await under.oltp.claimPartition(0, 'load')
+      for (const batch of [1, 2, 3]) await decide(batchRow(batch))
+      await under.oltp.planObject(fence, objectRow(1, 2))
+      await under.oltp.finishObject(fence, objectRow(1, 2), t0)
+      await under.oltp.planLoads(load, [loadRow(1)])
+      await under.oltp.finishLoad(load, loadRow(1), 2, t0)
+      expect(await under.reader.totals()).toEqual([{
+        partition: 0, decided: { accepted: 9, stored: 6, duplicate: 3, quarantined: 0 }, archived: 4, loaded: 2,
+      }])
+    })
+
+    it('lets go of the decisions of a batch that is archived and loaded, not earlier', async () => {
+      const { fence: load } = await under.oltp.claimPartition(0, 'load')
+      await decide(batchRow(1))
+      await under.oltp.planObject(fence, objectRow(1, 1))
+      await under.oltp.finishObject(fence, objectRow(1, 1), t0)
+      await under.oltp.prune(0, 0)
+      expect((await under.oltp.batches(0, 1, 1))[0]?.decisions).not.toBeNull()
+      await under.oltp.planLoads(load, [loadRow(1)])
+      await under.oltp.finishLoad(load, loadRow(1), 2, t0)
+      await under.oltp.prune(0, 0)
+      expect((await under.oltp.batches(0, 1, 1))[0]?.decisions).toBeNull()
+    })
+
+    it('keeps keys by hash and revokes each once', async () => {
+      const { workspace } = await under.oltp.createWorkspace('shop', t0)
+      expect((await under.oltp.createWorkspace('shop', t0 + 1)).workspace).toBe(workspace)
+      const key = { id: 'write_1', workspace, kind: 'write', hash: 'a'.repeat(64), createdAt: t0, revokedAt: null } as const
+      await under.oltp.putKey(key)
+      await under.oltp.putKey(key)
+      expect(await under.reader.keys()).toEqual([key])
+      expect(await under.oltp.revokeKey('write_1', t0 + 5)).toBe(true)
+      expect(await under.oltp.revokeKey('write_1', t0 + 6)).toBe(false)
+      expect((await under.reader.keys())[0]?.revokedAt).toBe(t0 + 5)
+    })
+  })
+}
