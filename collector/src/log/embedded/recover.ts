@@ -1,7 +1,7 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs'
 import { MillraceError } from '../../platform/errors.ts'
 import { frameHeaderBytes, isWhole, payloadBytesMax, readHeader } from './frame.ts'
-import { headerBytes, readSegmentStart, type Segment, type SegmentStart, syncDirectory } from './segments.ts'
+import { headerBytes, type Segment, type SegmentStart, syncDirectory } from './segments.ts'
 import type { Watermark } from './watermark.ts'
 
 export interface Recovered {
@@ -48,14 +48,15 @@ export function filePosition(segment: Segment, start: SegmentStart, offset: numb
   return headerBytes(start.sequences.length) + offset - segment.offset
 }
 
-interface Scan {
+export interface Scan {
   readonly end: number
   readonly syncedBefore: number
   readonly sequences: readonly number[]
   readonly lastOffsets: readonly number[]
 }
 
-function scanFrames(file: number, segment: Segment, start: SegmentStart): Scan {
+/** Reads frames from the start until one is not whole. */
+export function scanFrames(file: number, segment: Segment, start: SegmentStart): Scan {
   const sequences = [...start.sequences]
   const lastOffsets = [...start.lastOffsets]
   let offset = segment.offset
