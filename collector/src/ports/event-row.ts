@@ -56,7 +56,7 @@ export function eventRow(input: EventRowInput): EventRow {
   const { event } = input
   const flags: FlagCode[] = []
   const time = timeText(event.timestamp) ?? lateTime(input.receivedAt, flags)
-  const properties = (event.type === 'identify' ? event.traits : event.properties) ?? {}
+  const properties = propertiesOf(event)
   const typed = typedColumns(properties)
   if (typed.bad) flags.push('bad_typed_value')
   const row =
@@ -66,6 +66,11 @@ export function eventRow(input: EventRowInput): EventRow {
     `${typed.columns},"properties":${quoted(input.propertiesText ?? JSON.stringify(properties))}${mapColumns(properties)}` +
     `,"partition":${input.partition},"batch":${input.batch},"schema":${eventRowVersion}}\n`
   return { row, flags, month: Number(time.slice(0, 4)) * 100 + Number(time.slice(5, 7)) }
+}
+
+/** What an event says of itself: its properties; of an identify or a group its traits. */
+export function propertiesOf(event: CanonicalEvent): JsonObject {
+  return (event.type === 'identify' || event.type === 'group' ? event.traits : event.properties) ?? {}
 }
 
 /** The edge wrote the time, in one form; any other must not reach the store. */
@@ -165,9 +170,9 @@ function collect(object: JsonObject, { prefix, depth }: { prefix: string; depth:
     if (key.includes('.')) leaves.dotted = true
     if (isObject(value)) collect(value, { prefix: `${prefix}${key}.`, depth: depth + 1 }, leaves)
     else if (typeof value === 'boolean') leaves.found.push({ path: prefix + key, depth, value: String(value) })
-    else if (typeof value === 'number' ? Number.isFinite(value) : typeof value === 'string' && value.length <= leafCharactersMax) {
-      leaves.found.push({ path: prefix + key, depth, value })
-    }
+    else if (typeof value === 'number') {
+      if (Number.isFinite(value)) leaves.found.push({ path: prefix + key, depth, value })
+    } else if (typeof value === 'string' && value.length <= leafCharactersMax) leaves.found.push({ path: prefix + key, depth, value })
   }
 }
 

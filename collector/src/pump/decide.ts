@@ -5,6 +5,7 @@ import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { type Evidence, resolveBatch } from '../identity/resolve-batch.ts'
+import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type {
   BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow, TimelineRow,
@@ -13,7 +14,6 @@ import { archiveLine } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'
 import { type Decision, packDecisions } from './decisions.ts'
-import { buildRow, olapSchemaVersion } from './olap-rows.ts'
 import type { LoggedEvent } from './read-record.ts'
 
 export interface DecideContext {
@@ -41,6 +41,8 @@ interface Stored {
   readonly identifierKey: string
   readonly metric: string
   readonly time: number
+  /** Goes into the timeline and the OLAP row; made once. */
+  readonly propertiesText: string
 }
 
 type Fate = Stored | 'duplicate' | { readonly dropped: QuarantineReason }
@@ -107,14 +109,11 @@ function readEvent(logged: LoggedEvent, { settings }: DecideContext, evidence: E
   const time = Date.parse(event.timestamp)
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
-  return { logged, event, identifierKey: identifierKey(workspace, strongest), metric, time }
+  return { logged, event, identifierKey: identifierKey(workspace, strongest), metric, time, propertiesText: JSON.stringify(propertiesOf(event)) }
 }
 
-function timelineRow({ logged, event, identifierKey, metric, time }: Stored): TimelineRow {
-  return {
-    workspace: logged.workspace, identifierKey, metric, time, messageId: logged.messageId,
-    properties: JSON.stringify(event.properties ?? event.traits ?? {}),
-  }
+function timelineRow({ logged, identifierKey, metric, time, propertiesText }: Stored): TimelineRow {
+  return { workspace: logged.workspace, identifierKey, metric, time, messageId: logged.messageId, properties: propertiesText }
 }
 
 function metricDeltas(stored: readonly Stored[]): readonly MetricDelta[] {
@@ -180,7 +179,10 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
       tally.drop(logged.receivedAt, decision === 'duplicate' ? 'duplicate' : 'quarantined')
       return
     }
-    const built = buildRow({ ...decision, workspace: logged.workspace, receivedAt: logged.receivedAt, event: fate.event, partition: partition.partition, batch })
+    const built = eventRow({
+      ...decision, workspace: logged.workspace, receivedAt: logged.receivedAt, event: fate.event,
+      partition: partition.partition, batch, propertiesText: fate.propertiesText,
+    })
     rows += built.row
     tally.store(logged.receivedAt, built.month)
   })
@@ -193,7 +195,7 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
     decisions: packDecisions(decisions),
     minutes: tally.minutes(), months: tally.months(),
     lineBytes: bytes.length, digest: sha256(bytes),
-    schemaVersion: olapSchemaVersion, decidedAt: context.clock.now(),
+    schemaVersion: eventRowVersion, decidedAt: context.clock.now(),
   }
   return { row, lines: bytes, rows: Buffer.from(rows) }
 }

@@ -1,13 +1,6 @@
-import { eventRow, type EventRowInput } from '../ports/event-row.ts'
+import { eventRow } from '../ports/event-row.ts'
 import type { BatchRow, LoadRow } from '../ports/oltp.ts'
 import { readArchiveLine } from './read-archive-line.ts'
-
-/** Rises when the same event would give another row; part of every load's token. */
-export const olapSchemaVersion = 1
-
-export function buildRow(input: EventRowInput): { readonly row: string; readonly month: number } {
-  return eventRow(input)
-}
 
 /** The rows of a decided batch from its archive lines: those the pump built, byte for byte, or those of some months. */
 export function rowsOf(batch: BatchRow, lines: Buffer, months: Pick<LoadRow, 'firstMonth' | 'lastMonth'>): { readonly bytes: Buffer; readonly count: number } {
@@ -16,7 +9,7 @@ export function rowsOf(batch: BatchRow, lines: Buffer, months: Pick<LoadRow, 'fi
   for (const line of lines.toString('utf8').split('\n')) {
     const archived = line === '' ? null : readArchiveLine(line)
     if (archived === null) continue
-    const { row, month } = buildRow({ ...archived, partition: batch.partition, batch: batch.batch })
+    const { row, month } = eventRow({ ...archived, partition: batch.partition, batch: batch.batch })
     if (months.firstMonth !== null && months.lastMonth !== null && (month < months.firstMonth || month > months.lastMonth)) continue
     rows += row
     count += 1
