@@ -1,0 +1,210 @@
+import type { EdgeRow, EdgeState, IdentifierKind, IdentifierRow, VetoRow, Witness } from '../ports/identity.ts'
+import { identifierKinds } from '../ports/identity.ts'
+import { DisjointSets } from './disjoint-sets.ts'
+import { compareEdges, compareText } from './edge-order.ts'
+
+export type SolveNode = Pick<IdentifierRow, 'key' | 'kind' | 'namespace' | 'firstReceivedAt'>
+export type SolveEdge = Pick<EdgeRow, 'a' | 'b' | 'rank' | 'firstSeenSecret' | 'firstSeenPublic'>
+
+export interface SolveInput<N extends SolveNode, E extends SolveEdge> {
+  readonly identifiers: readonly N[]
+  /** Not the inert ones; both ends are among the identifiers. */
+  readonly liveEdges: readonly E[]
+  readonly vetoes: readonly Pick<VetoRow, 'a' | 'b'>[]
+}
+
+/** The identifiers of one profile. */
+export interface Group<N> {
+  readonly anchor: N
+  readonly members: readonly N[]
+  /** Least key of everything connected to it over live edges. */
+  readonly component: string
+}
+
+export interface Verdict<E> {
+  readonly edge: E
+  readonly state: Exclude<EdgeState, 'inert'>
+  readonly witness: Witness | null
+}
+
+export interface Solution<N, E> {
+  readonly groups: readonly Group<N>[]
+  readonly verdicts: readonly Verdict<E>[]
+}
+
+export interface SolveSettings {
+  /** Identifiers a profile may have, by kind; of external ids for each namespace. */
+  readonly limits: Readonly<Record<IdentifierKind, number>>
+}
+
+/** What a group holds of one limited thing. */
+interface Held {
+  readonly kind: IdentifierKind
+  readonly count: number
+  /** Least key, so that a witness does not depend on the order of the input. */
+  readonly least: string
+}
+
+/**
+ * Which identifiers are one profile: Kruskal's algorithm (1956) over the edges in their total order, where an edge that
+ * would break a limit or a veto is rejected. A pure function of the sets given; their order does not matter.
+ */
+export function solve<N extends SolveNode, E extends SolveEdge>(input: SolveInput<N, E>, settings: SolveSettings): Solution<N, E> {
+  const { identifiers, liveEdges } = input
+  const indexes = new Map(identifiers.map(({ key }, index) => [key, index]))
+  const connected = new DisjointSets(identifiers.length)
+  for (const edge of liveEdges) connected.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
+  if (input.vetoes.length === 0 && withinLimits(identifiers, connected, settings)) {
+    const verdicts = liveEdges.map((edge): Verdict<E> => ({ edge, state: 'accepted', witness: null }))
+    return { groups: groupsOf(identifiers, connected, connected), verdicts }
+  }
+  const solver = new Solver(input, indexes, settings)
+  const verdicts = [...liveEdges].sort(compareEdges).map((edge) => solver.judge(edge))
+  return { groups: groupsOf(identifiers, solver.sets, connected), verdicts }
+}
+
+function indexOf(indexes: ReadonlyMap<string, number>, key: string): number {
+  const index = indexes.get(key)
+  if (index === undefined) throw new RangeError(`an edge ends at ${key}, which is not in its component`)
+  return index
+}
+
+/** What the limit counts together. */
+function limitedAs({ kind, namespace }: SolveNode): string {
+  return kind === 'external_id' ? `${kind}:${namespace}` : kind
+}
+
+/** Whether everything connected fits into one profile, as nearly always: then no edge needs a place in the order. */
+function withinLimits(identifiers: readonly SolveNode[], connected: DisjointSets, { limits }: SolveSettings): boolean {
+  const counts = new Map<string, number>()
+  return identifiers.every((node, index) => {
+    const root = connected.find(index)
+    if (connected.sizeOf(root) === 1) return true
+    const what = `${root}:${limitedAs(node)}`
+    const count = (counts.get(what) ?? 0) + 1
+    counts.set(what, count)
+    return count <= limits[node.kind]
+  })
+}
+
+class Solver<N extends SolveNode, E extends SolveEdge> {
+  readonly sets: DisjointSets
+  readonly #identifiers: readonly N[]
+  readonly #indexes: ReadonlyMap<string, number>
+  readonly #limits: SolveSettings['limits']
+  /** Of the number that stands for a set. */
+  readonly #held: Map<string, Held>[]
+  /** Keys in a set that some veto names; most sets have none. */
+  readonly #vetoed = new Map<number, readonly string[]>()
+  readonly #vetoes = new Map<string, string[]>()
+
+  constructor({ identifiers, vetoes }: SolveInput<N, E>, indexes: ReadonlyMap<string, number>, { limits }: SolveSettings) {
+    this.sets = new DisjointSets(identifiers.length)
+    this.#identifiers = identifiers
+    this.#indexes = indexes
+    this.#limits = limits
+    this.#held = identifiers.map((node) => new Map([[limitedAs(node), { kind: node.kind, count: 1, least: node.key }]]))
+    for (const { a, b } of vetoes) {
+      this.#forbid(a, b)
+      this.#forbid(b, a)
+    }
+  }
+
+  /** Unites what the edge joins, or says what forbids it. */
+  judge(edge: E): Verdict<E> {
+    const a = this.sets.find(indexOf(this.#indexes, edge.a))
+    const b = this.sets.find(indexOf(this.#indexes, edge.b))
+    if (a === b) return { edge, state: 'accepted', witness: null }
+    const witness = (edge.rank < 0 ? null : this.#limitBroken(edge, a, b)) ?? this.#vetoBroken(a, b)
+    if (witness !== null) return { edge, state: 'rejected', witness }
+    this.#unite(a, b)
+    return { edge, state: 'accepted', witness: null }
+  }
+
+  #forbid(from: string, to: string): void {
+    const index = this.#indexes.get(from)
+    if (index === undefined) return
+    this.#vetoed.set(index, [from])
+    const others = this.#vetoes.get(from)
+    if (others === undefined) this.#vetoes.set(from, [to])
+    else others.push(to)
+  }
+
+  #limitBroken(edge: E, a: number, b: number): Witness | null {
+    const heldByA = this.#held[a] ?? new Map<string, Held>()
+    const heldByB = this.#held[b] ?? new Map<string, Held>()
+    const ofAccount = this.#isAccount(edge.a) || this.#isAccount(edge.b)
+    let broken: { what: string, witness: Witness } | null = null
+    const [smaller, larger] = heldByA.size <= heldByB.size ? [heldByA, heldByB] : [heldByB, heldByA]
+    for (const what of smaller.keys()) {
+      const x = heldByA.get(what)
+      const y = heldByB.get(what)
+      if (x === undefined || y === undefined || !larger.has(what)) continue
+      // An account may change its address; two guests at one phone are two people.
+      if (x.kind === 'email' && ofAccount) continue
+      if (x.count + y.count <= this.#limits[x.kind]) continue
+      if (broken !== null && rankOf(broken.witness.kind) <= rankOf(x.kind) && broken.what <= what) continue
+      broken = { what, witness: { rule: 'limit', kind: x.kind, a: x.least, b: y.least } }
+    }
+    return broken?.witness ?? null
+  }
+
+  #isAccount(key: string): boolean {
+    return this.#identifiers[indexOf(this.#indexes, key)]?.kind === 'external_id'
+  }
+
+  #vetoBroken(a: number, b: number): Witness | null {
+    let broken: Witness | null = null
+    for (const x of this.#vetoed.get(a) ?? []) {
+      for (const y of this.#vetoes.get(x) ?? []) {
+        const index = this.#indexes.get(y)
+        if (index === undefined || this.sets.find(index) !== b) continue
+        if (broken === null || (compareText(x, broken.a) || compareText(y, broken.b)) < 0) broken = { rule: 'veto', a: x, b: y }
+      }
+    }
+    return broken
+  }
+
+  #unite(a: number, b: number): void {
+    const into = this.sets.unite(a, b)
+    const from = into === a ? b : a
+    const held = this.#held[into]
+    for (const [what, { kind, count, least }] of this.#held[from] ?? []) {
+      const before = held?.get(what)
+      held?.set(what, before === undefined
+        ? { kind, count, least }
+        : { kind, count: before.count + count, least: before.least < least ? before.least : least })
+    }
+    const vetoed = this.#vetoed.get(from)
+    if (vetoed !== undefined) this.#vetoed.set(into, [...this.#vetoed.get(into) ?? [], ...vetoed])
+  }
+}
+
+function rankOf(kind: IdentifierKind | undefined): number {
+  return kind === undefined ? identifierKinds.length : identifierKinds.indexOf(kind)
+}
+
+/** Whether `x` is the better anchor: known longer by the receiver's clock, which nobody can forge; then the stronger. */
+export function anchorsBefore(x: SolveNode, y: SolveNode): boolean {
+  return (x.firstReceivedAt - y.firstReceivedAt || rankOf(x.kind) - rankOf(y.kind) || compareText(x.key, y.key)) < 0
+}
+
+function groupsOf<N extends SolveNode>(identifiers: readonly N[], sets: DisjointSets, connected: DisjointSets): readonly Group<N>[] {
+  const labels = new Map<number, string>()
+  const groups = new Map<number, { anchor: N, members: N[] }>()
+  identifiers.forEach((node, index) => {
+    const connection = connected.find(index)
+    const label = labels.get(connection)
+    if (label === undefined || node.key < label) labels.set(connection, node.key)
+    const root = sets.find(index)
+    const group = groups.get(root)
+    if (group === undefined) {
+      groups.set(root, { anchor: node, members: [node] })
+      return
+    }
+    group.members.push(node)
+    if (anchorsBefore(node, group.anchor)) group.anchor = node
+  })
+  return [...groups.entries()].map(([root, { anchor, members }]) =>
+    ({ anchor, members, component: labels.get(connected.find(root)) ?? anchor.key }))
+}
