@@ -1,0 +1,185 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { BatchSender } from '../collector/test/batch-sender.ts'
+import { CollectorProcess, testKeys } from '../collector/test/collector-process.ts'
+import { untilAtRest, type StatusAnswer } from '../collector/test/read-side.ts'
+import { connectControl } from '../collector/src/control-client.ts'
+import { measureLatency, quantile, type Latencies } from './spine/latency.ts'
+import { MemorySamples } from './spine/memory-samples.ts'
+import { type RetailBatch, retailBatches } from './spine/retail-batches.ts'
+
+/**
+ * The whole path on the embedded engines: a retail file over HTTP, one event a line, until every tier has every event.
+ * `--file PATH|-` (the example's sample unless told), `--kills N --seed S` kills processes with SIGKILL at random
+ * moments, `--latency SECONDS` measures from acknowledgement to visibility at a third of the rate just reached.
+ */
+const { values: flags } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    file: { type: 'string', default: new URL('../examples/data/online-retail-sample.csv.gz', import.meta.url).pathname },
+    kills: { type: 'string', default: '0' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    latency: { type: 'string', default: '0' },
+    connections: { type: 'string', default: '8' },
+    data: { type: 'string' },
+  },
+})
+
+const eventsPerBatch = 50
+
+interface Expected {
+  events: number
+  revenueThousandths: bigint
+}
+
+const data = flags.data ?? mkdtempSync(join(tmpdir(), 'millrace-spine-'))
+const collector = new CollectorProcess(data)
+try {
+  await collector.start()
+  await run()
+} finally {
+  await collector.stop()
+  if (flags.data === undefined) rmSync(data, { recursive: true })
+}
+
+async function run(): Promise<void> {
+  const expected: Expected = { events: 0, revenueThousandths: 0n }
+  const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: Number(flags.connections) })
+  const memory = new MemorySamples(collector)
+  const begin = performance.now()
+  const killing = killAtRandom(begin)
+  await sender.sendAll(counted(expected))
+  const acknowledgedMs = performance.now() - begin
+  killing.stop()
+  const kills = await killing.done
+  const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: expected.events, withinMs: 600_000 })
+  const restMs = performance.now() - begin
+  memory.stop()
+  const answers = await olapAnswers()
+  const rate = expected.events / (restMs / 1_000)
+  printSpine({ expected, status, answers, rate, acknowledgedMs, restMs, repeats: sender.counts.repeats, kills })
+  printMemory(memory)
+  const exact = status.agree && status.totals.stored === expected.events && answers.events === expected.events &&
+    answers.revenueThousandths === expected.revenueThousandths
+  console.log(exact ? 'reconciliation   exact' : 'reconciliation   NOT EXACT')
+  if (!exact) process.exitCode = 1
+  if (Number(flags.latency) > 0) printLatency(await latency(sender, rate / 3), rate / 3)
+  sender.close()
+}
+
+async function* counted(expected: Expected): AsyncGenerator<RetailBatch> {
+  for await (const batch of retailBatches(flags.file, eventsPerBatch)) {
+    expected.events += batch.events
+    expected.revenueThousandths += batch.revenueThousandths
+    yield batch
+  }
+}
+
+interface Killing {
+  readonly done: Promise<readonly string[]>
+  stop(): void
+}
+
+/** Spreads the kills over the sending; a killed collector is started again at once, as a supervisor would. */
+function killAtRandom(begin: number): Killing {
+  const wanted = Number(flags.kills)
+  let random = Number(flags.seed) >>> 0
+  const next = (): number => {
+    // Numerical Recipes' linear congruential generator: enough to repeat a run by its seed.
+    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
+    return random / 2 ** 32
+  }
+  let stopped = false
+  const work = async (): Promise<readonly string[]> => {
+    if (wanted > 0) console.log(`seed             ${flags.seed}`)
+    const kills: string[] = []
+    while (kills.length < wanted && !stopped) {
+      await sleep(1_500 + next() * 2_500)
+      const name = ['worker', 'engine', 'collector'][kills.length % 3] ?? 'worker'
+      await collector.kill(name)
+      kills.push(`${name} at ${((performance.now() - begin) / 1_000).toFixed(1)} s`)
+      if (name === 'collector') await collector.start()
+    }
+    return kills
+  }
+  return { done: work(), stop: () => void (stopped = true) }
+}
+
+interface OlapAnswers {
+  readonly events: number
+  readonly revenueThousandths: bigint
+}
+
+async function sql(text: string): Promise<string> {
+  const control = await connectControl(data)
+  if (control === null) throw new Error('the collector has no control port')
+  return String(await control.call('sql', { sql: text, format: 'TSV' }))
+}
+
+async function olapAnswers(): Promise<OlapAnswers> {
+  const [events = '', thousandths = ''] = (await sql('select uniqExact(message_id), toInt64(sum(value) * 1000) from events')).trim().split('\t')
+  return { events: Number(events), revenueThousandths: BigInt(thousandths) }
+}
+
+function latency(sender: BatchSender, eventsPerSecond: number): Promise<Latencies> {
+  return measureLatency({
+    url: collector.url, secretKey: testKeys.secretKey, eventsPerSecond, seconds: Number(flags.latency), sender,
+    loaded: async (ids) => {
+      const found = await sql(`select message_id from events where received_at > now() - 120 and message_id in (${ids.map((id) => `'${id}'`).join(',')})`)
+      return found.split('\n').filter((id) => id !== '')
+    },
+  })
+}
+
+interface SpineResult {
+  readonly expected: Expected
+  readonly status: StatusAnswer
+  readonly answers: OlapAnswers
+  readonly rate: number
+  readonly acknowledgedMs: number
+  readonly restMs: number
+  readonly repeats: number
+  readonly kills: readonly string[]
+}
+
+function printSpine({ expected, status, answers, rate, acknowledgedMs, restMs, repeats, kills }: SpineResult): void {
+  const { totals } = status
+  console.log([
+    `events           ${expected.events}`,
+    `acknowledged     ${(acknowledgedMs / 1_000).toFixed(1)} s, ${Math.round(expected.events / (acknowledgedMs / 1_000))} events/s`,
+    `in all tiers     ${(restMs / 1_000).toFixed(1)} s, ${Math.round(rate)} events/s`,
+    `accepted         ${totals.accepted}  (duplicates ${totals.dropped.duplicate}, quarantined ${totals.dropped.quarantined}; requests sent again ${repeats})`,
+    `stored           ${totals.stored}`,
+    `archived         ${totals.archived}`,
+    `loaded           ${totals.loaded}  (distinct message ids ${answers.events})`,
+    `revenue          ${amount(answers.revenueThousandths)} in ClickHouse, ${amount(expected.revenueThousandths)} in the file`,
+    ...(kills.length > 0 ? [`killed           ${kills.join(', ')}`] : []),
+  ].join('\n'))
+}
+
+function printMemory(memory: MemorySamples): void {
+  const parts = ['collector', 'worker', 'engine'].map((name) => `${name} ${mebibytes(memory.peakOf(name))}`)
+  console.log(`memory           peak ${mebibytes(memory.peakBytes())} of all processes together (peaks: ${parts.join(', ')})`)
+  console.log(`memory over time ${[0, 0.2, 0.4, 0.6, 0.8].map((from) => mebibytes(memory.meanBytes(from, from + 0.2))).join('  ')}  (means of fifths of the run)`)
+}
+
+function printLatency({ profileMs, olapMs }: Latencies, eventsPerSecond: number): void {
+  const row = (name: string, values: readonly number[]): string =>
+    `${name.padEnd(16)} p50 ${quantile(values, 0.5).toFixed(0)} ms, p99 ${quantile(values, 0.99).toFixed(0)} ms, max ${Math.max(...values).toFixed(0)} ms  (${values.length} probes)`
+  console.log(`latency at       ${Math.round(eventsPerSecond)} events/s`)
+  console.log(row('ack to profile', profileMs))
+  console.log(row('ack to OLAP', olapMs))
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(0)} MiB`
+}
+
+function amount(thousandths: bigint): string {
+  const sign = thousandths < 0n ? '-' : ''
+  const digits = String(thousandths < 0n ? -thousandths : thousandths).padStart(4, '0')
+  return `${sign}${digits.slice(0, -3)}.${digits.slice(-3)}`
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const testKeys = { writeKey: 'wk_test_0123456789abcdef0123', secretKey: 'sk_test_0123456789abcdef0123' }
+
+const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+/** `millrace serve` as a process of its own, as a user runs it, that can be killed and started again. */
+export class CollectorProcess {
+  readonly #data: string
+  readonly #flags: readonly string[]
+  #child: ChildProcess | null = null
+  #url = ''
+
+  constructor(data: string, flags: readonly string[] = []) {
+    this.#data = data
+    this.#flags = flags
+  }
+
+  /** Changes with every start. */
+  get url(): string {
+    return this.#url
+  }
+
+  /** Resolves when it says that it is ready; fails with what it printed if it ends before. */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [program, 'serve', '--data', this.#data, '--port', '0', ...this.#flags], {
+      env: { ...process.env, MILLRACE_WRITE_KEY: testKeys.writeKey, MILLRACE_SECRET_KEY: testKeys.secretKey },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    let printed = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      printed = (printed + text).slice(-10_000)
+    })
+    this.#url = await new Promise((resolve, reject) => {
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+        printed = (printed + text).slice(-10_000)
+        const ready = /^millrace ready (\S+)$/m.exec(printed)
+        if (ready?.[1] !== undefined) resolve(ready[1])
+      })
+      child.once('exit', (code, signal) => reject(new Error(`the collector ended (${code ?? signal}) and printed:\n${printed}`)))
+    })
+  }
+
+  /** Its process and all below it, parents first. Linux only. */
+  processes(): readonly { readonly pid: number; readonly name: string }[] {
+    const root = this.#child?.pid
+    if (root === undefined) return []
+    const parents = new Map<number, number>()
+    for (const entry of readdirSync('/proc')) {
+      if (!/^\d+$/.test(entry)) continue
+      const stat = readOrEmpty(`/proc/${entry}/stat`)
+      parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
+    }
+    const found = [root]
+    for (const pid of found) for (const [child, parent] of parents) if (parent === pid) found.push(child)
+    return found.map((pid) => ({ pid, name: nameOf(pid, root) }))
+  }
+
+  /** kill -9 of `collector` (which takes the others with it, as they notice), `worker` or `engine`. */
+  async kill(name: string): Promise<void> {
+    const victim = this.processes().find((entry) => entry.name === name)
+    if (victim === undefined) return
+    process.kill(victim.pid, 'SIGKILL')
+    if (name === 'collector') await this.#ended()
+  }
+
+  /** SIGTERM; answers the exit code. */
+  async stop(): Promise<number | null> {
+    this.#child?.kill('SIGTERM')
+    return this.#ended()
+  }
+
+  async #ended(): Promise<number | null> {
+    const child = this.#child
+    if (child === null) return null
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    return child.exitCode
+  }
+}
+
+function nameOf(pid: number, root: number): string {
+  if (pid === root) return 'collector'
+  const command = readOrEmpty(`/proc/${pid}/cmdline`)
+  return command.includes('engine-child') ? 'engine' : command.includes('worker') ? 'worker' : 'other'
+}
+
+/** A process may be gone between listing and reading. */
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
