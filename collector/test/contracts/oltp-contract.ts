@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { uuidText } from '../../src/platform/uuid.ts'
 import type { IdentifierRow, IdentityChanges, ProfileRow } from '../../src/ports/identity.ts'
 import type { BatchRow, DecideChanges, Fence, LoadRow, ObjectRow, Oltp, OltpReader, TimelineRow } from '../../src/ports/oltp.ts'
+import { batchRow, position, t0 } from './batch-row.ts'
 
 export interface OltpUnderTest {
   readonly oltp: Oltp
@@ -13,25 +14,11 @@ export interface OltpUnderTest {
 
 const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
 const day = 86_400_000
-const t0 = Date.UTC(2026, 0, 5)
 
 function uuid(number: number): string {
   const bytes = Buffer.alloc(16)
   bytes.writeUInt32BE(number, 12)
   return uuidText(bytes)
-}
-
-export function batchRow(batch: number, part: Partial<BatchRow> = {}): BatchRow {
-  return {
-    partition: 0, batch, epoch: 1, afterPosition: batch === 1 ? null : position(batch - 1),
-    firstPosition: position(batch), lastPosition: position(batch), records: 1,
-    accepted: 3, stored: 2, duplicate: 1, quarantined: 0, decisions: 'x;0*2,.', firstReceivedAt: t0, lastReceivedAt: t0,
-    minutes: '{}', months: '202601', lineBytes: 10, digest: 'd'.repeat(64), schemaVersion: 1, decidedAt: t0, ...part,
-  }
-}
-
-function position(batch: number): string {
-  return `1:${String(batch).padStart(16, '0')}`
 }
 
 function changes(batch: BatchRow, part: Partial<DecideChanges> = {}): DecideChanges {
