@@ -134,17 +134,17 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     const heldByA = this.#held[a] ?? new Map<string, Held>()
     const heldByB = this.#held[b] ?? new Map<string, Held>()
     const ofAccount = this.#isAccount(edge.a) || this.#isAccount(edge.b)
-    let broken: { what: string, witness: Witness } | null = null
-    const [smaller, larger] = heldByA.size <= heldByB.size ? [heldByA, heldByB] : [heldByB, heldByA]
-    for (const what of smaller.keys()) {
+    let broken: { what: string, rank: number, witness: Witness } | null = null
+    for (const what of (heldByA.size <= heldByB.size ? heldByA : heldByB).keys()) {
       const x = heldByA.get(what)
       const y = heldByB.get(what)
-      if (x === undefined || y === undefined || !larger.has(what)) continue
+      if (x === undefined || y === undefined) continue
       // An account may change its address; two guests at one phone are two people.
       if (x.kind === 'email' && ofAccount) continue
       if (x.count + y.count <= this.#limits[x.kind]) continue
-      if (broken !== null && rankOf(broken.witness.kind) <= rankOf(x.kind) && broken.what <= what) continue
-      broken = { what, witness: { rule: 'limit', kind: x.kind, a: x.least, b: y.least } }
+      const rank = rankOf(x.kind)
+      if (broken !== null && (broken.rank - rank || compareText(broken.what, what)) < 0) continue
+      broken = { what, rank, witness: { rule: 'limit', kind: x.kind, a: x.least, b: y.least } }
     }
     return broken?.witness ?? null
   }
@@ -180,8 +180,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   }
 }
 
-function rankOf(kind: IdentifierKind | undefined): number {
-  return kind === undefined ? identifierKinds.length : identifierKinds.indexOf(kind)
+function rankOf(kind: IdentifierKind): number {
+  return identifierKinds.indexOf(kind)
 }
 
 /** Whether `x` is the better anchor: known longer by the receiver's clock, which nobody can forge; then the stronger. */

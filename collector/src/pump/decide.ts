@@ -4,7 +4,8 @@ import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseR
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
-import { type Evidence, resolveBatch } from '../identity/resolve-batch.ts'
+import type { Evidence } from '../identity/gather-evidence.ts'
+import { resolveBatch } from '../identity/resolve-batch.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type {
@@ -67,7 +68,7 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     else stored.push(fate)
     return fate
   })
-  const resolution = await resolveBatch(transaction, evidence, context.settings, context.identityKey)
+  const resolution = await resolveBatch(transaction, evidence, context)
   const decisions = fates.map((fate): Decision => fate === 'duplicate' || 'dropped' in fate
     ? fate
     : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })

@@ -1,0 +1,118 @@
+import { MillraceError } from '../platform/errors.ts'
+import type { IdentifierRow, IdentityOverride, IdentityReader, MergeRow, ProfileRow } from '../ports/identity.ts'
+import type { EvidenceGraph, Tracked } from './evidence-graph.ts'
+import type { Evidence } from './gather-evidence.ts'
+import { anchorsBefore, type Group } from './solve.ts'
+
+/** The identifiers of one profile after solving, and its id. */
+export interface SolvedProfile {
+  readonly id: string
+  readonly group: Group<IdentifierRow>
+  readonly members: readonly Tracked<IdentifierRow>[]
+  /** The first evidence of the batch that is a reason to solve what is connected to it. */
+  readonly evidence: Evidence
+}
+
+export interface ProfileChanges {
+  readonly profiles: readonly ProfileRow[]
+  readonly merges: readonly MergeRow[]
+  readonly overrides: readonly IdentityOverride[]
+}
+
+const nothing: ProfileChanges = Object.freeze({ profiles: [], merges: [], overrides: [] })
+
+/** What follows for profiles from where identifiers point now: rows, redirects of length one, the merge log, overrides. */
+export async function profileChanges(graph: EvidenceGraph, reader: IdentityReader, solved: readonly SolvedProfile[]): Promise<ProfileChanges> {
+  const left = leftBy(solved)
+  const changed = solved.filter(({ id, members }) => left.has(id) || members.some(movedOrOlder))
+  if (changed.length === 0) return nothing
+  const heirs = heirsOf(left, solved)
+  const ids = new Set(heirs.keys())
+  // What stands on new identifiers alone cannot have had its id before.
+  for (const { id, group } of changed) if (graph.identifier(group.anchor.key).before !== null) ids.add(id)
+  const rows = ids.size === 0 ? [] : await reader.profiles(graph.workspace, [...ids])
+  const stored = new Map(rows.map((row) => [row.id, row]))
+  return {
+    profiles: [...liveRows(changed, left, stored), ...redirects(rows, heirs, solved)],
+    ...moves(changed),
+  }
+}
+
+function movedOrOlder({ before, now }: Tracked<IdentifierRow>): boolean {
+  return before === null || before.profileId !== now.profileId || before.firstSeen !== now.firstSeen
+}
+
+/** Profiles that some identifier pointed at before and does not now. */
+function leftBy(solved: readonly SolvedProfile[]): ReadonlySet<string> {
+  const left = new Set<string>()
+  for (const { members } of solved) {
+    for (const { before, now } of members) if (before !== null && before.profileId !== now.profileId) left.add(before.profileId)
+  }
+  return left
+}
+
+/** The profile that takes over from each one left: where the identifier it was known longest by went. */
+function heirsOf(left: ReadonlySet<string>, solved: readonly SolvedProfile[]): ReadonlyMap<string, string> {
+  if (left.size === 0) return new Map()
+  const best = new Map<string, { anchor: IdentifierRow, heir: string }>()
+  for (const { id, members } of solved) {
+    for (const { before } of members) {
+      if (before === null || !left.has(before.profileId)) continue
+      const known = best.get(before.profileId)
+      if (known === undefined || anchorsBefore(before, known.anchor)) best.set(before.profileId, { anchor: before, heir: id })
+    }
+  }
+  return new Map([...best].map(([id, { heir }]) => [id, heir]))
+}
+
+/** A row for each profile whose identifiers or creation time changed, revived where it had been merged away. */
+function liveRows(changed: readonly SolvedProfile[], left: ReadonlySet<string>, stored: ReadonlyMap<string, ProfileRow>): readonly ProfileRow[] {
+  const rows: ProfileRow[] = []
+  for (const { id, members, group: { anchor: { workspace } } } of changed) {
+    const createdAt = members.reduce((least, { now }) => Math.min(least, now.firstSeen), Infinity)
+    const before = stored.get(id)
+    const moved = left.has(id) || members.some((member) => member.before?.profileId !== member.now.profileId)
+    if (before !== undefined && !moved && before.createdAt === createdAt) continue
+    rows.push({ workspace, id, version: (before?.version ?? 0) + 1, createdAt, mergedInto: null })
+  }
+  return rows
+}
+
+/** Rows of the profiles that end here, and of those that redirected to one of them. */
+function redirects(rows: readonly ProfileRow[], heirs: ReadonlyMap<string, string>, solved: readonly SolvedProfile[]): readonly ProfileRow[] {
+  const live = new Set(solved.map(({ id }) => id))
+  const written: ProfileRow[] = []
+  for (const row of rows) {
+    if (live.has(row.id)) continue
+    const mergedInto = heirs.get(row.id) ?? (row.mergedInto === null ? undefined : heirOf(row.mergedInto, heirs, live))
+    if (mergedInto === undefined) throw new MillraceError('corrupt', `profile ${row.id} has neither identifiers nor an heir`)
+    if (mergedInto !== row.mergedInto) written.push({ ...row, mergedInto, version: row.version + 1 })
+  }
+  return written
+}
+
+/** Where a redirect to `target` leads; a target that lives on keeps it. */
+function heirOf(target: string, heirs: ReadonlyMap<string, string>, live: ReadonlySet<string>): string {
+  return live.has(target) ? target : heirs.get(target) ?? target
+}
+
+/** The merge log and overrides: only for identifiers that were there before and point elsewhere now. */
+function moves(changed: readonly SolvedProfile[]): Pick<ProfileChanges, 'merges' | 'overrides'> {
+  const merges: MergeRow[] = []
+  const overrides: IdentityOverride[] = []
+  for (const { id: toProfile, members, evidence } of changed) {
+    const keysFrom = new Map<string, string[]>()
+    for (const { before, now: { workspace, key, profileId, version } } of members) {
+      if (before === null || before.profileId === profileId) continue
+      overrides.push({ workspace, identifierKey: key, profileId, version })
+      const keys = keysFrom.get(before.profileId)
+      if (keys === undefined) keysFrom.set(before.profileId, [key])
+      else keys.push(key)
+    }
+    const { workspace, messageId, metric, receivedAt: at } = evidence
+    for (const [fromProfile, identifierKeys] of keysFrom) {
+      merges.push({ workspace, fromProfile, toProfile, identifierKeys: identifierKeys.sort(), cause: { messageId, metric }, at })
+    }
+  }
+  return { merges, overrides }
+}

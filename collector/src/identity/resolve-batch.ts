@@ -1,0 +1,151 @@
+import type { EdgeRow, IdentifierRow, IdentityChanges, IdentityReader, VetoRow } from '../ports/identity.ts'
+import { EvidenceGraph, type Tracked } from './evidence-graph.ts'
+import { edgeId, type Evidence, type GatheredEvidence, gatherEvidence } from './gather-evidence.ts'
+import type { IdentitySettings } from './identity-settings.ts'
+import { profileChanges, type SolvedProfile } from './profile-changes.ts'
+import { profileIdOf } from './profile-id.ts'
+import { settleLiveness } from './settle-liveness.ts'
+import { type Group, type Solution, solve, type Verdict } from './solve.ts'
+
+export interface ResolveContext {
+  readonly settings: IdentitySettings
+  /** Secret key of profile ids; never rotates. */
+  readonly identityKey: Uint8Array
+}
+
+export interface Resolution {
+  readonly changes: IdentityChanges
+  /** The profile of an identifier that the batch carries; throws RangeError for any other. */
+  profileOf(identifierKey: string): string
+}
+
+/**
+ * What a batch of evidence changes. Reads identifiers, edges and, where an edge is new or earlier than known, whole
+ * components and profiles: at most five times a workspace, whatever the batch holds. The outcome does not depend on
+ * the order of the evidence, nor on where it was cut into batches.
+ */
+export async function resolveBatch(reader: IdentityReader, evidence: readonly Evidence[], context: ResolveContext): Promise<Resolution> {
+  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
+  const graphs: EvidenceGraph[] = []
+  for (const gathered of gatherEvidence(evidence)) {
+    const graph = new EvidenceGraph(gathered.workspace)
+    await resolveWorkspace(graph, { reader, gathered, changes }, context)
+    graphs.push(graph)
+  }
+  return { changes, profileOf: (key) => profileIn(graphs, key) }
+}
+
+function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
+  for (const graph of graphs) {
+    const tracked = graph.identifiers.get(key)
+    if (tracked !== undefined) return tracked.now.profileId
+  }
+  throw new RangeError(`identifier ${key} is not in the batch`)
+}
+
+interface Work {
+  readonly reader: IdentityReader
+  readonly gathered: GatheredEvidence
+  readonly changes: { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+}
+
+async function resolveWorkspace(graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext): Promise<void> {
+  await graph.absorb(reader, gathered)
+  if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
+  if (graph.seeds.size > 0) {
+    const region = await loadRegion(graph, reader)
+    const solution = solve(region, context.settings)
+    for (const verdict of solution.verdicts) applyVerdict(graph, verdict)
+    const solved = applyGroups(graph, solution, context.identityKey)
+    const { profiles, merges, overrides } = await profileChanges(graph, reader, solved)
+    for (const row of profiles) changes.profiles.push(row)
+    for (const row of merges) changes.merges.push(row)
+    for (const row of overrides) changes.overrides.push(row)
+  }
+  for (const { before, now } of graph.identifiers.values()) if (now !== before) changes.identifiers.push(now)
+  for (const { before, now } of graph.edges.values()) if (now !== before) changes.edges.push(now)
+}
+
+interface Region {
+  readonly identifiers: readonly IdentifierRow[]
+  readonly liveEdges: readonly EdgeRow[]
+  readonly vetoes: readonly VetoRow[]
+}
+
+/** Everything connected to a seed over live edges, accepted and rejected: a rejected edge may find a place now. */
+async function loadRegion(graph: EvidenceGraph, reader: IdentityReader): Promise<Region> {
+  const labels = new Set<string>()
+  const keys = new Set<string>()
+  for (const key of graph.seeds.keys()) {
+    // A seed that is not loaded hangs on one that is and has its label.
+    const tracked = graph.identifiers.get(key)
+    if (tracked === undefined) continue
+    keys.add(key)
+    if (tracked.before !== null) labels.add(tracked.before.component)
+  }
+  const ids = new Set<string>()
+  for (const { edge } of graph.moved) ids.add(edgeId(edge.now.a, edge.now.b))
+  let vetoes: readonly VetoRow[] = []
+  if (labels.size > 0) {
+    const loaded = await reader.components(graph.workspace, [...labels])
+    vetoes = loaded.vetoes
+    for (const row of loaded.identifiers) {
+      graph.addIdentifier(row)
+      keys.add(row.key)
+    }
+    for (const row of loaded.liveEdges) {
+      graph.addEdge(row)
+      ids.add(edgeId(row.a, row.b))
+    }
+  }
+  const liveEdges = rowsOf(graph.edges, ids).filter(({ state, a, b }) => state !== 'inert' && keys.has(a) && keys.has(b))
+  return { identifiers: rowsOf(graph.identifiers, keys), liveEdges, vetoes }
+}
+
+function rowsOf<Row>(tracked: ReadonlyMap<string, Tracked<Row>>, keys: ReadonlySet<string>): readonly Row[] {
+  const rows: Row[] = []
+  for (const key of keys) {
+    const one = tracked.get(key)
+    if (one !== undefined) rows.push(one.now)
+  }
+  return rows
+}
+
+function applyVerdict(graph: EvidenceGraph, { edge, state, witness }: Verdict<EdgeRow>): void {
+  const same = edge.state === state && edge.witness?.rule === witness?.rule && edge.witness?.kind === witness?.kind &&
+    edge.witness?.a === witness?.a && edge.witness?.b === witness?.b
+  const tracked = graph.edges.get(edgeId(edge.a, edge.b))
+  if (!same && tracked !== undefined) tracked.now = { ...tracked.now, state, witness }
+}
+
+/** Points every identifier of the solution at its profile. */
+function applyGroups(graph: EvidenceGraph, { groups }: Solution<IdentifierRow, EdgeRow>, identityKey: Uint8Array): readonly SolvedProfile[] {
+  const evidence = evidenceByComponent(graph, groups)
+  const solved: SolvedProfile[] = []
+  for (const group of groups) {
+    const id = profileIdOf(graph.workspace, group.anchor.key, identityKey)
+    const members = group.members.map(({ key }) => graph.identifier(key))
+    for (const member of members) pointAt(member, id, group.component)
+    const reason = evidence.get(group.component)
+    // What was loaded beside a seed but hangs on none stays as it was.
+    if (reason !== undefined) solved.push({ id, group, members, evidence: reason })
+  }
+  return solved
+}
+
+function pointAt(member: Tracked<IdentifierRow>, profileId: string, component: string): void {
+  const { now } = member
+  if (now.profileId === profileId && now.component === component) return
+  member.now = { ...now, profileId, component, version: now.profileId === profileId ? now.version : now.version + 1 }
+}
+
+function evidenceByComponent(graph: EvidenceGraph, groups: readonly Group<IdentifierRow>[]): ReadonlyMap<string, Evidence> {
+  const evidence = new Map<string, Evidence>()
+  for (const { component, members } of groups) {
+    for (const { key } of members) {
+      const reason = graph.seeds.get(key)
+      if (reason !== undefined && !evidence.has(component)) evidence.set(component, reason)
+    }
+  }
+  return evidence
+}

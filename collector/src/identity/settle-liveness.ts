@@ -1,0 +1,125 @@
+import { identifierKinds } from '../ports/identity.ts'
+import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../ports/identity.ts'
+import { compareText, orderKey } from './edge-order.ts'
+import type { EvidenceGraph, MovedEdge, Tracked } from './evidence-graph.ts'
+import type { Evidence } from './gather-evidence.ts'
+import type { IdentitySettings } from './identity-settings.ts'
+
+/** Edges of one identifier to one weaker kind, more than the degree bound, whose cutoff has to be found again. */
+interface Overfull {
+  readonly key: string
+  readonly kind: IdentifierKind
+  readonly bound: number
+  readonly evidence: Evidence
+}
+
+/**
+ * Decides which edges of the batch are live. An identifier with too many stronger neighbours is none any more; of too
+ * many weaker neighbours only the earliest count. Both only ever take edges away that did not move themselves, so one
+ * read, of the edges of identifiers that just crossed a bound, is enough; mostly there are none.
+ */
+export async function settleLiveness(graph: EvidenceGraph, reader: IdentityReader, settings: IdentitySettings): Promise<void> {
+  const fannedOut = markFanOuts(graph, settings)
+  const overfull = findOverfull(graph, settings)
+  const keys = new Set([...fannedOut.keys(), ...overfull.map(({ key }) => key)])
+  const stored = [...keys].filter((key) => graph.identifier(key).before !== null)
+  if (stored.length > 0) {
+    for (const row of await reader.edgesOf(graph.workspace, stored)) graph.addEdge(row)
+  }
+  cutOff(graph, overfull)
+  if (keys.size > 0) silence(graph, keys, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
+  for (const moved of graph.moved) settleMoved(graph, moved)
+}
+
+/** Marks the identifiers that the batch gave one stronger neighbour too many. */
+function markFanOuts(graph: EvidenceGraph, settings: IdentitySettings): ReadonlyMap<string, Evidence> {
+  const marked = new Map<string, Evidence>()
+  for (const { edge, evidence } of graph.moved) {
+    if (edge.before !== null || edge.now.rank < 0) continue
+    for (const key of [edge.now.a, edge.now.b]) {
+      const tracked = graph.identifier(key)
+      if (tracked.now.fanOut || !fansOut(tracked.now, settings)) continue
+      tracked.now = { ...tracked.now, fanOut: true }
+      marked.set(key, evidence)
+      graph.addSeed(key, evidence)
+    }
+  }
+  return marked
+}
+
+function fansOut({ kind, neighbours }: IdentifierRow, { fanOutMax }: IdentitySettings): boolean {
+  for (const stronger of identifierKinds) {
+    if (stronger === kind) return false
+    if ((neighbours[stronger] ?? 0) > fanOutMax) return true
+  }
+  return false
+}
+
+function findOverfull(graph: EvidenceGraph, settings: IdentitySettings): readonly Overfull[] {
+  const found = new Map<string, Overfull>()
+  for (const { edge: { before, now }, evidence } of graph.moved) {
+    const strong = graph.identifier(now.a).now
+    const kind = identifierKinds[now.rank]
+    // An edge that an operator made has no rank, and no bound touches it.
+    if (kind === undefined) continue
+    const bound = Math.max(settings.degreeMax, settings.limits[kind])
+    if (strong.kind === kind || (strong.neighbours[kind] ?? 0) <= bound) continue
+    const cutoff = strong.degreeCutoffs[kind]
+    if (cutoff !== undefined && (orderKey(now) > cutoff || (before !== null && orderKey(before) < cutoff))) continue
+    found.set(`${strong.key}${kind}`, { key: strong.key, kind, bound, evidence })
+  }
+  return [...found.values()]
+}
+
+/** Finds the last live edge of each by selecting the bound-th in order; the edges of its identifiers are all loaded. */
+function cutOff(graph: EvidenceGraph, overfull: readonly Overfull[]): void {
+  if (overfull.length === 0) return
+  const wanted = new Map<string, string[]>()
+  for (const { key, kind } of overfull) wanted.set(`${key}${kind}`, [])
+  for (const { now } of graph.edges.values()) {
+    wanted.get(`${now.a}${identifierKinds[now.rank] ?? ''}`)?.push(orderKey(now))
+  }
+  for (const { key, kind, bound } of overfull) {
+    const cutoff = wanted.get(`${key}${kind}`)?.sort(compareText)[bound - 1]
+    const strong = graph.identifier(key)
+    if (cutoff !== undefined) strong.now = { ...strong.now, degreeCutoffs: { ...strong.now.degreeCutoffs, [kind]: cutoff } }
+  }
+}
+
+/** Makes inert what the new bounds take away among edges that did not move. */
+function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: readonly Evidence[]): void {
+  const moved = new Set(graph.moved.map(({ edge }) => edge.now))
+  for (const edge of graph.edges.values()) {
+    const { a, b, state } = edge.now
+    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now)) continue
+    makeInert(edge)
+    const reason = reasons[0]
+    if (reason === undefined) continue
+    graph.addSeed(a, reason)
+    graph.addSeed(b, reason)
+  }
+}
+
+function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void {
+  const wasLive = edge.before !== null && edge.before.state !== 'inert'
+  if (isInert(graph, edge.now)) {
+    makeInert(edge)
+    if (!wasLive) return
+  } else if (edge.now.state === 'inert') {
+    edge.now = { ...edge.now, state: 'accepted' }
+  }
+  graph.addSeed(edge.now.a, evidence)
+  graph.addSeed(edge.now.b, evidence)
+}
+
+function makeInert(edge: Tracked<EdgeRow>): void {
+  edge.now = { ...edge.now, state: 'inert', witness: null }
+}
+
+function isInert(graph: EvidenceGraph, edge: EdgeRow): boolean {
+  const strong = graph.identifiers.get(edge.a)?.now
+  if (strong?.fanOut === true || graph.identifiers.get(edge.b)?.now.fanOut === true) return true
+  const kind = identifierKinds[edge.rank]
+  const cutoff = kind === undefined ? undefined : strong?.degreeCutoffs[kind]
+  return cutoff !== undefined && orderKey(edge) > cutoff
+}
