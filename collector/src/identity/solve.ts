@@ -59,7 +59,8 @@ export function solve<N extends SolveNode, E extends SolveEdge>(input: SolveInpu
     return { groups: groupsOf(identifiers, connected, connected), verdicts }
   }
   const solver = new Solver(input, indexes, settings)
-  const verdicts = [...liveEdges].sort(compareEdges).map((edge) => solver.judge(edge))
+  const judged = [...liveEdges].sort(compareEdges).map((edge) => solver.judge(edge))
+  const verdicts = judged.map((verdict) => solver.review(verdict))
   return { groups: groupsOf(identifiers, solver.sets, connected), verdicts }
 }
 
@@ -119,6 +120,14 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     if (witness !== null) return { edge, state: 'rejected', witness }
     this.#unite(a, b)
     return { edge, state: 'accepted', witness: null }
+  }
+
+  /** An edge rejected early whose ends another path united after all contradicts nothing. */
+  review(verdict: Verdict<E>): Verdict<E> {
+    if (verdict.state === 'accepted') return verdict
+    const { a, b } = verdict.edge
+    const united = this.sets.find(indexOf(this.#indexes, a)) === this.sets.find(indexOf(this.#indexes, b))
+    return united ? { edge: verdict.edge, state: 'accepted', witness: null } : verdict
   }
 
   #forbid(from: string, to: string): void {
