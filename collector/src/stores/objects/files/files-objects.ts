@@ -1,0 +1,98 @@
+import { mkdirSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import type { Objects } from '../../../ports/objects.ts'
+
+/** Half-written objects live beside the others under a name that no object can have. */
+const unfinished = '~'
+
+/**
+ * The archive as files under a directory. A put is durable when it resolves: contents, then name, then every
+ * directory it made. Fails with `bad_request` for a name out of the port's alphabet, `unavailable` where the disk is full
+ * or refuses.
+ */
+export function openFilesObjects({ directory }: { readonly directory: string }): Objects {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  return {
+    put: (name, bytes) => attempt('written', name, () => put(directory, checked(name), bytes)),
+    get: (name) => attempt('read', name, () => absentAs(null, readFile(join(directory, checked(name))))),
+    delete: (name) => attempt('removed', name, async () => {
+      await rm(join(directory, checked(name)), { force: true })
+    }),
+    list: (prefix, limit) => attempt('listed', prefix, () => list(directory, prefix, limit)),
+    close: async () => {},
+  }
+}
+
+function checked(name: string): string {
+  const parts = name.split('/')
+  if (name.length <= 1_024 && parts.every((part) => /^[a-zA-Z0-9._=-]+$/.test(part) && part !== '.' && part !== '..')) return name
+  throw new MillraceError('bad_request', `${JSON.stringify(name)} is no object name: parts of a-z A-Z 0-9 . _ = - with / between`)
+}
+
+async function attempt<T>(what: string, name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    const full = /^(?:ENOSPC|EDQUOT)$/.test(String(Reflect.get(Object(error), 'code')))
+    const why = full ? 'the disk of the archive is full; free space, nothing is lost meanwhile' : messageOf(error)
+    throw new MillraceError('unavailable', `object ${name} cannot be ${what}: ${why}`, { retryable: true, cause: error })
+  }
+}
+
+async function put(directory: string, name: string, bytes: Uint8Array): Promise<void> {
+  const path = join(directory, name)
+  const parent = dirname(path)
+  // The uppermost directory that had to be made; its name is only durable once its own parent is synced.
+  const made = await mkdir(parent, { recursive: true, mode: 0o700 })
+  const half = `${path}${unfinished}`
+  try {
+    const file = await open(half, 'w', 0o600)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(half, path)
+  } catch (error) {
+    await rm(half, { force: true }).catch(() => undefined)
+    throw error
+  }
+  await syncUpTo(parent, made === undefined ? parent : dirname(made))
+}
+
+async function syncUpTo(from: string, top: string): Promise<void> {
+  for (let at = from; ; at = dirname(at)) {
+    const handle = await open(at, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    if (at === top || at === dirname(at)) return
+  }
+}
+
+async function list(directory: string, prefix: string, limit: number): Promise<readonly string[]> {
+  // Only the part of the tree that the prefix names is walked.
+  const base = prefix.includes('/') ? checked(prefix.slice(0, prefix.lastIndexOf('/'))) : ''
+  const entries = await absentAs([], readdir(join(directory, base), { recursive: true, withFileTypes: true }))
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(unfinished))
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((name) => name.startsWith(prefix))
+    .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .slice(0, limit)
+}
+
+async function absentAs<T, A>(absent: A, work: Promise<T>): Promise<T | A> {
+  try {
+    return await work
+  } catch (error) {
+    if (Reflect.get(Object(error), 'code') === 'ENOENT') return absent
+    throw error
+  }
+}
