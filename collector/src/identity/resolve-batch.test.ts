@@ -1,0 +1,228 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MemoryIdentity } from '../../test/memory-identity.ts'
+import { propertySettings } from '../../test/property-settings.ts'
+import { solveInFull } from '../../test/solve-in-full.ts'
+import type { VetoRow } from '../ports/identity.ts'
+import type { Evidence } from './gather-evidence.ts'
+import type { Identifier } from './identifier.ts'
+import { identifierKey } from './identifier-key.ts'
+import { defaultIdentitySettings, type IdentitySettings } from './identity-settings.ts'
+import { type Resolution, resolveBatch } from './resolve-batch.ts'
+
+const identityKey = Buffer.alloc(32, 7)
+const workspace = 1
+const tight: IdentitySettings = {
+  ...defaultIdentitySettings,
+  limits: { ...defaultIdentitySettings.limits, phone: 2, anonymous_id: 3 },
+  fanOutMax: 2, degreeMax: 3,
+}
+const loose: IdentitySettings = { ...tight, fanOutMax: 100, degreeMax: 100 }
+
+/** `1` is an account, `a` to `c` e-mails, `p` phones, anything else an anonymous id. */
+function identifier(name: string): Identifier {
+  const namespace = ''
+  if (/^\d/.test(name)) return { kind: 'external_id', namespace, value: name }
+  if (/^[abc]/.test(name)) return { kind: 'email', namespace, value: `${name}@example.com` }
+  return { kind: name.startsWith('p') ? 'phone' : 'anonymous_id', namespace, value: name }
+}
+
+function keyOf(name: string): string {
+  return identifierKey(workspace, identifier(name))
+}
+
+let messages = 0
+function event(names: string, given: Partial<Evidence> = {}): Evidence {
+  const number = messages++
+  return {
+    workspace, identifiers: names.split('+').map(identifier), time: number, receivedAt: number, trust: 'public',
+    messageId: `message ${number}`, metric: 'Viewed Product', ...given,
+  }
+}
+
+class Person {
+  readonly store = new MemoryIdentity()
+  readonly settings: IdentitySettings
+
+  constructor(settings: IdentitySettings = defaultIdentitySettings) {
+    this.settings = settings
+  }
+
+  async add(...evidence: readonly Evidence[]): Promise<Resolution> {
+    const resolution = await resolveBatch(this.store, evidence, { settings: this.settings, identityKey })
+    this.store.apply(resolution.changes)
+    return resolution
+  }
+
+  /** Groups of the named identifiers, in the order named. */
+  groups(names: string): readonly string[] {
+    const groups = Map.groupBy(names.split(' '), (name) => this.store.identifierRows.get(keyOf(name))?.profileId)
+    return [...groups.values()].map((group) => group.join(' '))
+  }
+}
+
+const names = ['1', '2', '3', '4', 'a', 'b', 'c', 'p', 'pp', 'w', 'x', 'y', 'z']
+const events = fc.array(fc.record({
+  names: fc.uniqueArray(fc.nat(names.length - 1), { minLength: 1, maxLength: 3 }),
+  time: fc.nat(9), receivedAt: fc.nat(9), secret: fc.nat(4), cut: fc.boolean(),
+}), { minLength: 1, maxLength: 24 })
+const vetoes = fc.array(fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names)), { maxLength: 2 })
+
+function evidenceFrom(drawn: typeof events extends fc.Arbitrary<infer Drawn> ? Drawn : never): Evidence[] {
+  return drawn.map(({ names: indexes, time, receivedAt, secret }, index) => event(
+    [...indexes].sort((x, y) => x - y).map((at) => names[at] ?? '1').join('+'),
+    { time, receivedAt, trust: secret === 0 ? 'secret' : 'public', messageId: `m${index}` }))
+}
+
+function vetoRows(drawn: readonly (readonly [string, string])[]): VetoRow[] {
+  return drawn.filter(([x, y]) => x !== y).map(([x, y]) => ({ workspace, a: keyOf(x), b: keyOf(y), createdAt: 0 }))
+}
+
+function expectSound({ store, settings }: Person, evidence: readonly Evidence[]): void {
+  const full = solveInFull({ evidence, vetoes: store.vetoes, identityKey }, settings)
+  const rows = [...store.identifierRows.values()]
+  expect(new Map(rows.map(({ key, profileId }) => [key, profileId]))).toEqual(full.profiles)
+  expect(new Map(rows.map(({ key, component }) => [key, component]))).toEqual(full.components)
+  expect(new Map([...store.edgeRows].map(([id, { workspace: _, ...edge }]) => [id, edge]))).toEqual(full.edges)
+  const live = new Set(rows.map(({ profileId }) => profileId))
+  for (const { id, mergedInto, createdAt } of store.profileRows.values()) {
+    expect(mergedInto === null).toBe(live.has(id))
+    if (mergedInto !== null) expect(live).toContain(mergedInto)
+    else expect(createdAt).toBe(Math.min(...rows.filter(({ profileId }) => profileId === id).map(({ firstSeen }) => firstSeen)))
+  }
+  for (const id of live) expect(store.profileRows.has(id)).toBe(true)
+}
+
+function expectHonest({ changes }: Resolution, { store }: Person): void {
+  for (const row of changes.profiles) expect(row.version).toBe((store.profileRows.get(row.id)?.version ?? 0) + 1)
+  const moved = changes.identifiers.filter((row) => store.identifierRows.has(row.key) && store.identifierRows.get(row.key)?.profileId !== row.profileId)
+  expect(changes.overrides.map(({ identifierKey }) => identifierKey).sort()).toEqual(moved.map(({ key }) => key).sort())
+  expect(changes.merges.flatMap(({ identifierKeys }) => identifierKeys).sort()).toEqual(moved.map(({ key }) => key).sort())
+  for (const row of changes.identifiers) {
+    const before = store.identifierRows.get(row.key)
+    expect(row).not.toEqual(before)
+    expect(row.version).toBe((before?.version ?? 0) + (before?.profileId === row.profileId ? 0 : 1))
+  }
+}
+
+describe('resolveBatch equals solving everything', () => {
+  for (const [name, settings] of [['with tight bounds', tight], ['without bounds on neighbours', loose]] as const) {
+    test(`after every batch, ${name}`, async () => {
+      await fc.assert(fc.asyncProperty(events, vetoes, async (drawn, forbidden) => {
+        const person = new Person(settings)
+        // An operator can forbid only what is there.
+        const known = forbidden.flat().map((name, index) => event(name, { messageId: `known ${index}` }))
+        await person.add(...known)
+        person.store.vetoes.push(...vetoRows(forbidden))
+        const evidence = [...known, ...evidenceFrom(drawn)]
+        for (let start = known.length, end = start + 1; start < evidence.length; start = end++) {
+          while (end < evidence.length && drawn[end - known.length]?.cut === false) end++
+          const reads = person.store.reads
+          const resolution = await resolveBatch(person.store, evidence.slice(start, end), { settings, identityKey })
+          expect(person.store.reads - reads).toBeLessThanOrEqual(5)
+          expectHonest(resolution, person)
+          person.store.apply(resolution.changes)
+          expectSound(person, evidence.slice(0, end))
+        }
+      }), propertySettings(600))
+    })
+  }
+
+  test('in any order', async () => {
+    const pairs = events.chain((drawn) => fc.tuple(fc.constant(evidenceFrom(drawn)), fc.shuffledSubarray(evidenceFrom(drawn), { minLength: drawn.length })))
+    await fc.assert(fc.asyncProperty(pairs, async ([inOrder, shuffled]) => {
+      const [one, other] = [new Person(tight), new Person(tight)]
+      await one.add(...inOrder)
+      for (const evidence of shuffled) await other.add(evidence)
+      expect(other.store.edgeRows).toEqual(one.store.edgeRows)
+      const points = ({ store }: Person): unknown => new Map([...store.identifierRows].map(([key, { profileId, neighbours }]) => [key, { profileId, neighbours }]))
+      expect(points(other)).toEqual(points(one))
+    }), propertySettings())
+  })
+
+  test('told again, it changes nothing but counts', async () => {
+    await fc.assert(fc.asyncProperty(events, async (drawn) => {
+      const person = new Person(tight)
+      const evidence = evidenceFrom(drawn)
+      await person.add(...evidence)
+      const { changes } = await resolveBatch(person.store, evidence, { settings: tight, identityKey })
+      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [] })
+    }), propertySettings())
+  })
+})
+
+describe('known-hard cases', () => {
+  const cases: readonly { name: string, events: readonly string[], expected: readonly string[] }[] = [
+    { name: 'shared device', events: ['d', '1+a+d', 'd', '2+b+d', 'd'], expected: ['1 a d', '2 b'] },
+    { name: 'logout, reset, login', events: ['d', '1+d', 'x', '2+x'], expected: ['1 d', '2 x'] },
+    { name: 'household phone, accounts', events: ['1+a+p', '2+b+p'], expected: ['1 a p', '2 b'] },
+    { name: 'household phone, guests', events: ['a+p', 'b+p'], expected: ['a p', 'b'] },
+    { name: 'one family e-mail, two accounts', events: ['1+a', '2+a'], expected: ['1 a', '2'] },
+    { name: 'e-mail change', events: ['1+a', '1+b', 'b+x', 'a+d'], expected: ['1 a b d x'] },
+    { name: 'chain', events: ['a+x', 'a+p', 'p+d', '1+d'], expected: ['1 a d p x'] },
+    { name: 'kiosk', events: ['1+k', '2+k', '3+k', '4+k', '5+k', '6+k'], expected: ['1', '2', '3', '4', '5', '6', 'k'] },
+  ]
+  for (const { name, events, expected } of cases) {
+    test(name, async () => {
+      const person = new Person()
+      for (const names of events) await person.add(event(names))
+      const all = [...new Set(events.flatMap((names) => names.split('+')))].sort()
+      expect(person.groups(all.join(' '))).toEqual(expected)
+    })
+  }
+
+  test('an event that comes late is judged by its time', async () => {
+    const person = new Person()
+    await person.add(event('1+x', { time: 10 }))
+    expect(person.groups('1 2 x')).toEqual(['1 x', '2'])
+    const { changes, profileOf } = await person.add(event('2+x', { time: 5, receivedAt: 9_000, messageId: 'late' }))
+    expect(person.groups('1 2 x')).toEqual(['1', '2 x'])
+    expect(changes.merges).toMatchObject([{ toProfile: profileOf(keyOf('2')), identifierKeys: [keyOf('x')], cause: { messageId: 'late' }, at: 9_000 }])
+  })
+
+  test('an alias storm leaves four edges', async () => {
+    const person = new Person()
+    for (let round = 0; round < 10; round++) await person.add(event('1+x'), event('1+d'), event('2+d'), event('1+2'))
+    expect(person.groups('1 2 d x')).toEqual(['1 d x', '2'])
+    expect([...person.store.edgeRows.values()].map(({ count, state }) => `${count} ${state}`).sort())
+      .toEqual(['10 accepted', '10 accepted', '10 rejected', '10 rejected'])
+  })
+
+  test('a profile merged away comes back under its old id when a fan-out parts what joined it', async () => {
+    const person = new Person()
+    const first = await person.add(event('a'), event('k'))
+    const ofK = first.profileOf(keyOf('k'))
+    await person.add(event('a+k'))
+    expect(person.store.profileRows.get(ofK)).toMatchObject({ mergedInto: first.profileOf(keyOf('a')), version: 2 })
+    for (const other of ['b', 'c', 'ab', 'ac', 'ad']) await person.add(event(`${other}+k`))
+    expect(person.store.identifierRows.get(keyOf('k'))).toMatchObject({ profileId: ofK, fanOut: true, version: 3 })
+    expect(person.store.profileRows.get(ofK)).toMatchObject({ mergedInto: null, version: 3 })
+  })
+
+  test('of a large star only the earliest are one profile, whatever came first', async () => {
+    const person = new Person(tight)
+    for (let index = 9; index >= 0; index--) await person.add(event(`1+x${index}`, { time: index }))
+    expect(person.groups('1 x0 x1 x2 x3 x9')).toEqual(['1 x0 x1 x2', 'x3', 'x9'])
+  })
+
+  test('workspaces share nothing', async () => {
+    const person = new Person()
+    await person.add(event('1+x'), event('2+x', { workspace: 2 }))
+    expect(new Set([...person.store.identifierRows.values()].map(({ profileId }) => profileId)).size).toBe(2)
+    expect([...person.store.edgeRows.values()].map(({ state }) => state)).toEqual(['accepted', 'accepted'])
+  })
+
+  test('what is known costs one read of identifiers and one of edges', async () => {
+    const person = new Person()
+    await person.add(event('1+a+x'))
+    const reads = person.store.reads
+    const { changes } = await person.add(event('1+a+x'), event('x'), event('1+x'))
+    expect(person.store.reads - reads).toBe(2)
+    expect(changes).toMatchObject({ identifiers: [], profiles: [], edges: [{ count: 2 }, { count: 3 }] })
+  })
+
+  test('an identifier outside the batch has no profile', async () => {
+    const { profileOf } = await new Person().add(event('1'))
+    expect(() => profileOf(keyOf('2'))).toThrow(RangeError)
+  })
+})
