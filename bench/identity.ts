@@ -1,0 +1,92 @@
+import { MemoryIdentity } from '../collector/test/memory-identity.ts'
+import type { Evidence } from '../collector/src/identity/gather-evidence.ts'
+import type { Identifier } from '../collector/src/identity/identifier.ts'
+import { defaultIdentitySettings } from '../collector/src/identity/identity-settings.ts'
+import { resolveBatch } from '../collector/src/identity/resolve-batch.ts'
+
+/**
+ * Evidence per second of the identity solver alone, with rows in memory: no store, no parsing.
+ * Usage: node bench/identity.ts [batches] [events a batch]
+ */
+const batches = Number(process.argv[2] ?? 40)
+const batchEvents = Number(process.argv[3] ?? 2_000)
+const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 1) }
+
+/** A small generator of our own, so that every run has the same input (xorshift, Marsaglia 2003). */
+let state = 88_675_123
+function below(bound: number): number {
+  state ^= state << 13
+  state ^= state >>> 17
+  state ^= state << 5
+  return (state >>> 0) % bound
+}
+
+function evidence(identifiers: readonly Identifier[], number: number): Evidence {
+  return {
+    workspace: 1, identifiers, time: number, receivedAt: number, trust: 'public', messageId: `message-${number}`, metric: 'Viewed Product',
+  }
+}
+
+const account = (number: number): Identifier => ({ kind: 'external_id', namespace: '', value: `customer-${number}` })
+const email = (number: number): Identifier => ({ kind: 'email', namespace: '', value: `customer-${number}@example.com` })
+const visitor = (number: number): Identifier => ({ kind: 'anonymous_id', namespace: '', value: `visitor-${number}` })
+
+let visitors = 1_000_000
+
+/** Browsing of known visitors above all; some sign in, some are new. */
+function retail(number: number): Evidence {
+  const customer = below(20_000)
+  const kind = below(100)
+  if (kind < 8) return evidence([visitor(visitors++)], number)
+  if (kind < 12) return evidence([account(customer), email(customer), visitor(customer)], number)
+  if (kind < 40) return evidence([account(customer), visitor(customer)], number)
+  if (kind < 42) return evidence([email(customer), visitor(customer + below(3))], number)
+  return evidence([visitor(customer)], number)
+}
+
+const workloads: readonly { readonly name: string, readonly next: (number: number) => Evidence }[] = [
+  { name: 'retail mix', next: retail },
+  { name: 'known visitors', next: (number) => evidence([visitor(below(5_000))], number) },
+  { name: 'known accounts', next: (number) => { const at = below(5_000); return evidence([account(at), visitor(at)], number) } },
+  { name: 'new visitors', next: (number) => evidence([visitor(visitors++)], number) },
+  { name: 'new accounts', next: (number) => { visitors++; return evidence([account(visitors), email(visitors), visitor(visitors)], number) } },
+]
+
+async function rate(next: (number: number) => Evidence): Promise<readonly [evidencePerSecond: number, rowsPerEvent: number]> {
+  const store = new MemoryIdentity()
+  let number = 0
+  let elapsedMs = 0
+  let rows = 0
+  const warmUp = Math.ceil(batches / 2)
+  for (let batch = 0; batch < batches + warmUp; batch++) {
+    const input = Array.from({ length: batchEvents }, () => next(number++))
+    const start = performance.now()
+    const { changes, profileOf } = await resolveBatch(store, input, context)
+    if (batch >= warmUp) {
+      elapsedMs += performance.now() - start
+      rows += changes.identifiers.length + changes.edges.length + changes.profiles.length
+    }
+    if (typeof profileOf !== 'function') throw new TypeError('nothing was resolved')
+    store.apply(changes)
+  }
+  return [batches * batchEvents / elapsedMs * 1_000, rows / batches / batchEvents]
+}
+
+/** One account meets ever new anonymous ids, one event a batch. */
+async function growStar(edges: number): Promise<number> {
+  const store = new MemoryIdentity()
+  const start = performance.now()
+  for (let number = 0; number < edges; number++) {
+    const { changes } = await resolveBatch(store, [evidence([account(1), visitor(number)], number)], context)
+    store.apply(changes)
+  }
+  return performance.now() - start
+}
+
+console.log(`${batches} batches of ${batchEvents} events, Node ${process.version}`)
+console.log('workload          evidence/s   rows written/event')
+for (const { name, next } of workloads) {
+  const [evidencePerSecond, rowsPerEvent] = await rate(next)
+  console.log(`${name.padEnd(16)}  ${Math.round(evidencePerSecond).toString().padStart(10)}   ${rowsPerEvent.toFixed(2).padStart(18)}`)
+}
+console.log(`star of 10,000 edges, event by event: ${Math.round(await growStar(10_000))} ms`)
