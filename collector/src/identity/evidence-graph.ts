@@ -55,9 +55,14 @@ export class EvidenceGraph {
     if (!this.identifiers.has(row.key)) this.identifiers.set(row.key, { before: row, now: row })
   }
 
-  addEdge(row: EdgeRow): void {
+  /** Takes a stored row in, unless it is here already; gives what is here. */
+  addEdge(row: EdgeRow): Tracked<EdgeRow> {
     const id = edgeId(row.a, row.b)
-    if (!this.edges.has(id)) this.edges.set(id, { before: row, now: row })
+    const known = this.edges.get(id)
+    if (known !== undefined) return known
+    const edge = { before: row, now: row }
+    this.edges.set(id, edge)
+    return edge
   }
 
   addSeed(key: string, evidence: Evidence): void {

@@ -83,8 +83,7 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader): Promise
     keys.add(key)
     if (tracked.before !== null) labels.add(tracked.before.component)
   }
-  const ids = new Set<string>()
-  for (const { edge } of graph.moved) ids.add(edgeId(edge.now.a, edge.now.b))
+  const edges = new Set(graph.moved.map(({ edge }) => edge))
   let vetoes: readonly VetoRow[] = []
   if (labels.size > 0) {
     const loaded = await reader.components(graph.workspace, [...labels])
@@ -93,29 +92,19 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader): Promise
       graph.addIdentifier(row)
       keys.add(row.key)
     }
-    for (const row of loaded.liveEdges) {
-      graph.addEdge(row)
-      ids.add(edgeId(row.a, row.b))
-    }
+    for (const row of loaded.liveEdges) edges.add(graph.addEdge(row))
   }
-  const liveEdges = rowsOf(graph.edges, ids).filter(({ state, a, b }) => state !== 'inert' && keys.has(a) && keys.has(b))
-  return { identifiers: rowsOf(graph.identifiers, keys), liveEdges, vetoes }
-}
-
-function rowsOf<Row>(tracked: ReadonlyMap<string, Tracked<Row>>, keys: ReadonlySet<string>): readonly Row[] {
-  const rows: Row[] = []
-  for (const key of keys) {
-    const one = tracked.get(key)
-    if (one !== undefined) rows.push(one.now)
-  }
-  return rows
+  const liveEdges: EdgeRow[] = []
+  for (const { now } of edges) if (now.state !== 'inert') liveEdges.push(now)
+  return { identifiers: [...keys].map((key) => graph.identifier(key).now), liveEdges, vetoes }
 }
 
 function applyVerdict(graph: EvidenceGraph, { edge, state, witness }: Verdict<EdgeRow>): void {
   const same = edge.state === state && edge.witness?.rule === witness?.rule && edge.witness?.kind === witness?.kind &&
     edge.witness?.a === witness?.a && edge.witness?.b === witness?.b
+  if (same) return
   const tracked = graph.edges.get(edgeId(edge.a, edge.b))
-  if (!same && tracked !== undefined) tracked.now = { ...tracked.now, state, witness }
+  if (tracked !== undefined) tracked.now = { ...tracked.now, state, witness }
 }
 
 /** Points every identifier of the solution at its profile. */

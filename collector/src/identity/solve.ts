@@ -54,13 +54,20 @@ export function solve<N extends SolveNode, E extends SolveEdge>(input: SolveInpu
   const indexes = new Map(identifiers.map(({ key }, index) => [key, index]))
   const connected = new DisjointSets(identifiers.length)
   for (const edge of liveEdges) connected.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
-  if (input.vetoes.length === 0 && withinLimits(identifiers, connected, settings)) {
-    const verdicts = liveEdges.map((edge): Verdict<E> => ({ edge, state: 'accepted', witness: null }))
-    return { groups: groupsOf(identifiers, connected, connected), verdicts }
-  }
+  const contested = contestedRoots(input, { indexes, connected }, settings)
+  const verdicts: Verdict<E>[] = []
+  const disputed: E[] = []
   const solver = new Solver(input, indexes, settings)
-  const judged = [...liveEdges].sort(compareEdges).map((edge) => solver.judge(edge))
-  const verdicts = judged.map((verdict) => solver.review(verdict))
+  for (const edge of liveEdges) {
+    if (contested.size > 0 && contested.has(connected.find(indexOf(indexes, edge.a)))) {
+      disputed.push(edge)
+      continue
+    }
+    solver.sets.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
+    verdicts.push({ edge, state: 'accepted', witness: null })
+  }
+  const judged = disputed.sort(compareEdges).map((edge) => solver.judge(edge))
+  for (const verdict of judged) verdicts.push(solver.review(verdict))
   return { groups: groupsOf(identifiers, solver.sets, connected), verdicts }
 }
 
@@ -75,17 +82,31 @@ function limitedAs({ kind, namespace }: SolveNode): string {
   return kind === 'external_id' ? `${kind}:${namespace}` : kind
 }
 
-/** Whether everything connected fits into one profile, as nearly always: then no edge needs a place in the order. */
-function withinLimits(identifiers: readonly SolveNode[], connected: DisjointSets, { limits }: SolveSettings): boolean {
+/**
+ * What is connected but may not be one profile; mostly nothing, and the rest needs no order: everything connected that
+ * breaks no limit and no veto is one profile whichever edge comes first.
+ */
+function contestedRoots({ identifiers, vetoes }: SolveInput<SolveNode, SolveEdge>, { indexes, connected }: Connections, { limits }: SolveSettings): ReadonlySet<number> {
   const counts = new Map<string, number>()
-  return identifiers.every((node, index) => {
+  const contested = new Set<number>()
+  identifiers.forEach((node, index) => {
     const root = connected.find(index)
-    if (connected.sizeOf(root) === 1) return true
+    if (connected.sizeOf(root) <= limits[node.kind]) return
     const what = `${root}:${limitedAs(node)}`
     const count = (counts.get(what) ?? 0) + 1
     counts.set(what, count)
-    return count <= limits[node.kind]
+    if (count > limits[node.kind]) contested.add(root)
   })
+  for (const { a } of vetoes) {
+    const index = indexes.get(a)
+    if (index !== undefined) contested.add(connected.find(index))
+  }
+  return contested
+}
+
+interface Connections {
+  readonly indexes: ReadonlyMap<string, number>
+  readonly connected: DisjointSets
 }
 
 class Solver<N extends SolveNode, E extends SolveEdge> {
@@ -93,8 +114,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   readonly #identifiers: readonly N[]
   readonly #indexes: ReadonlyMap<string, number>
   readonly #limits: SolveSettings['limits']
-  /** Of the number that stands for a set. */
-  readonly #held: Map<string, Held>[]
+  /** Of the number that stands for a set; made when an edge to it is judged. */
+  readonly #held = new Map<number, Map<string, Held>>()
   /** Keys in a set that some veto names; most sets have none. */
   readonly #vetoed = new Map<number, readonly string[]>()
   readonly #vetoes = new Map<string, string[]>()
@@ -104,7 +125,6 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     this.#identifiers = identifiers
     this.#indexes = indexes
     this.#limits = limits
-    this.#held = identifiers.map((node) => new Map([[limitedAs(node), { kind: node.kind, count: 1, least: node.key }]]))
     for (const { a, b } of vetoes) {
       this.#forbid(a, b)
       this.#forbid(b, a)
@@ -140,8 +160,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   }
 
   #limitBroken(edge: E, a: number, b: number): Witness | null {
-    const heldByA = this.#held[a] ?? new Map<string, Held>()
-    const heldByB = this.#held[b] ?? new Map<string, Held>()
+    const heldByA = this.#heldBy(a)
+    const heldByB = this.#heldBy(b)
     const ofAccount = this.#isAccount(edge.a) || this.#isAccount(edge.b)
     let broken: { what: string, rank: number, witness: Witness } | null = null
     for (const what of (heldByA.size <= heldByB.size ? heldByA : heldByB).keys()) {
@@ -156,6 +176,16 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
       broken = { what, rank, witness: { rule: 'limit', kind: x.kind, a: x.least, b: y.least } }
     }
     return broken?.witness ?? null
+  }
+
+  #heldBy(root: number): Map<string, Held> {
+    const known = this.#held.get(root)
+    if (known !== undefined) return known
+    const held = new Map<string, Held>()
+    const node = this.#identifiers[root]
+    if (node !== undefined) held.set(limitedAs(node), { kind: node.kind, count: 1, least: node.key })
+    this.#held.set(root, held)
+    return held
   }
 
   #isAccount(key: string): boolean {
@@ -177,10 +207,10 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   #unite(a: number, b: number): void {
     const into = this.sets.unite(a, b)
     const from = into === a ? b : a
-    const held = this.#held[into]
-    for (const [what, { kind, count, least }] of this.#held[from] ?? []) {
-      const before = held?.get(what)
-      held?.set(what, before === undefined
+    const held = this.#heldBy(into)
+    for (const [what, { kind, count, least }] of this.#heldBy(from)) {
+      const before = held.get(what)
+      held.set(what, before === undefined
         ? { kind, count, least }
         : { kind, count: before.count + count, least: before.least < least ? before.least : least })
     }
