@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { extractIdentifiers } from './extract-identifiers.ts'
+import { identifierKey } from './identifier-key.ts'
+import { profileIdOf } from './profile-id.ts'
+
+function found(event: Parameters<typeof extractIdentifiers>[0]): readonly string[] {
+  return extractIdentifiers(event, { region: 'DE' }).identifiers.map(({ kind, namespace, value }) => [kind, namespace, value].filter((part) => part !== '').join(' '))
+}
+
+describe('extractIdentifiers', () => {
+  it('finds every place there is, strongest first', () => {
+    expect(found({
+      type: 'identify', userId: 'z', anonymousId: 'browser',
+      traits: { email: 'A@b.example', phone: '0171 1234567' },
+      context: {
+        traits: { email: 'other@b.example' }, device: { id: 'd1', token: 't1' }, os: { name: 'iOS' }, app: { namespace: 'shop' },
+        externalIds: [{ id: 42, type: 'shopify:example', collection: 'users' }, { id: 'x', type: 'crm', collection: 'accounts' }],
+      },
+    })).toEqual([
+      'external_id z', 'external_id shopify:example 42', 'email a@b.example', 'email other@b.example', 'phone +491711234567',
+      'device ios/shop d1', 'device ios/shop t1', 'anonymous_id browser',
+    ])
+  })
+
+  it('does not look into properties', () => {
+    expect(found({ type: 'track', anonymousId: 'browser', ...{ properties: { email: 'friend@b.example' } } })).toEqual(['anonymous_id browser'])
+  })
+
+  it('decides from an alias alone what its previous id is', () => {
+    expect(found({ type: 'alias', userId: 'new', previousId: 'old' })).toEqual(['external_id new', 'external_id old'])
+    expect(found({ type: 'alias', userId: 'new', previousId: 'b', anonymousId: 'b' })).toEqual(['external_id new', 'anonymous_id b'])
+    const uuid = '0191d3a0-0000-7000-8000-000000000001'
+    expect(found({ type: 'alias', userId: 'new', previousId: uuid })).toEqual(['external_id new', `anonymous_id ${uuid}`])
+  })
+
+  it('leaves out what identifies nobody', () => {
+    expect(found({ type: 'track', userId: 'undefined', anonymousId: '0', traits: { email: 'guest@shop.example', phone: true } })).toEqual([])
+  })
+})
+
+describe('keys', () => {
+  const email = { kind: 'email', namespace: '', value: 'a@b.example' } as const
+
+  it('differ by workspace, kind, namespace and value, and never run into each other', () => {
+    const keys = [
+      identifierKey(1, email), identifierKey(2, email), identifierKey(1, { ...email, kind: 'phone' }), identifierKey(1, { ...email, namespace: 'x' }),
+      identifierKey(1, { kind: 'email', namespace: 'a/b', value: 'c' }), identifierKey(1, { kind: 'email', namespace: 'a', value: 'b/c' }),
+    ]
+    expect(new Set(keys).size).toBe(keys.length)
+    // For ever the same: stored data hangs on it.
+    expect(identifierKey(1, email)).toBe('e52635dd-2f48-8032-807f-342ea7aa0c9d')
+  })
+
+  it('of profiles cannot be computed without the secret', () => {
+    const anchor = identifierKey(1, email)
+    expect(profileIdOf(1, anchor, Buffer.from('a'))).not.toBe(profileIdOf(1, anchor, Buffer.from('b')))
+    expect(profileIdOf(1, anchor, Buffer.from('a'))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  })
+})
