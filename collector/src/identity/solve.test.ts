@@ -87,6 +87,13 @@ describe('solve', () => {
     })
   })
 
+  test('a witness names the least identifier of each side', () => {
+    const phones = ['p1', 'p2', 'p0'].map((key) => node(key, 'phone'))
+    const liveEdges = phones.map((other, time) => edge(one, other, { time }))
+    const { verdicts } = solve({ identifiers: [one, ...phones], liveEdges, vetoes: [] }, { limits })
+    expect(verdicts.find(({ state }) => state === 'rejected')?.witness).toEqual({ rule: 'limit', kind: 'phone', a: 'p1', b: 'p0' })
+  })
+
   test('evidence of a secret key comes before earlier public evidence', () => {
     const liveEdges = [edge(one, device, { time: 1 }), edge(two, device, { time: 9, secret: 9 })]
     expect(partition({ identifiers: [one, two, device], liveEdges, vetoes: [] })).toEqual([['1'], ['2', 'd']])
