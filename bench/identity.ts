@@ -23,12 +23,13 @@ function below(bound: number): number {
 
 function evidence(identifiers: readonly Identifier[], number: number): Evidence {
   return {
-    workspace: 1, identifiers, time: number, receivedAt: number, trust: 'public', messageId: `message-${number}`, metric: 'Viewed Product',
+    workspace: 1, identifiers, time: number, receivedAt: number, trust: 'public', messageId: `message-${number}`,
+    metric: 'Viewed Product',
   }
 }
 
 const account = (number: number): Identifier => ({ kind: 'external_id', namespace: '', value: `customer-${number}` })
-const email = (number: number): Identifier => ({ kind: 'email', namespace: '', value: `customer-${number}@example.com` })
+const email = (number: number): Identifier => ({ kind: 'email', namespace: '', value: `${number}@example.com` })
 const visitor = (number: number): Identifier => ({ kind: 'anonymous_id', namespace: '', value: `visitor-${number}` })
 
 let visitors = 1_000_000
@@ -44,15 +45,28 @@ function retail(number: number): Evidence {
   return evidence([visitor(customer)], number)
 }
 
+function knownAccount(customer: number, number: number): Evidence {
+  return evidence([account(customer), visitor(customer)], number)
+}
+
+function newAccount(customer: number, number: number): Evidence {
+  return evidence([account(customer), email(customer), visitor(customer)], number)
+}
+
 const workloads: readonly { readonly name: string, readonly next: (number: number) => Evidence }[] = [
   { name: 'retail mix', next: retail },
   { name: 'known visitors', next: (number) => evidence([visitor(below(5_000))], number) },
-  { name: 'known accounts', next: (number) => { const at = below(5_000); return evidence([account(at), visitor(at)], number) } },
+  { name: 'known accounts', next: (number) => knownAccount(below(5_000), number) },
   { name: 'new visitors', next: (number) => evidence([visitor(visitors++)], number) },
-  { name: 'new accounts', next: (number) => { visitors++; return evidence([account(visitors), email(visitors), visitor(visitors)], number) } },
+  { name: 'new accounts', next: (number) => newAccount(visitors++, number) },
 ]
 
-async function rate(next: (number: number) => Evidence): Promise<readonly [evidencePerSecond: number, rowsPerEvent: number]> {
+interface Measured {
+  readonly evidencePerSecond: number
+  readonly rowsPerEvent: number
+}
+
+async function measure(next: (number: number) => Evidence): Promise<Measured> {
   const store = new MemoryIdentity()
   let number = 0
   let elapsedMs = 0
@@ -69,7 +83,7 @@ async function rate(next: (number: number) => Evidence): Promise<readonly [evide
     if (typeof profileOf !== 'function') throw new TypeError('nothing was resolved')
     store.apply(changes)
   }
-  return [batches * batchEvents / elapsedMs * 1_000, rows / batches / batchEvents]
+  return { evidencePerSecond: batches * batchEvents / elapsedMs * 1_000, rowsPerEvent: rows / batches / batchEvents }
 }
 
 /** One account meets ever new anonymous ids, one event a batch. */
@@ -86,7 +100,8 @@ async function growStar(edges: number): Promise<number> {
 console.log(`${batches} batches of ${batchEvents} events, Node ${process.version}`)
 console.log('workload          evidence/s   rows written/event')
 for (const { name, next } of workloads) {
-  const [evidencePerSecond, rowsPerEvent] = await rate(next)
-  console.log(`${name.padEnd(16)}  ${Math.round(evidencePerSecond).toString().padStart(10)}   ${rowsPerEvent.toFixed(2).padStart(18)}`)
+  const { evidencePerSecond, rowsPerEvent } = await measure(next)
+  const rate = Math.round(evidencePerSecond).toString()
+  console.log(`${name.padEnd(16)}  ${rate.padStart(10)}   ${rowsPerEvent.toFixed(2).padStart(18)}`)
 }
 console.log(`star of 10,000 edges, event by event: ${Math.round(await growStar(10_000))} ms`)

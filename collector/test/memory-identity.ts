@@ -1,5 +1,6 @@
 import type {
-  Component, EdgeEnds, EdgeRow, IdentifierRow, IdentityChanges, IdentityOverride, IdentityReader, MergeRow, ProfileRow, VetoRow,
+  Component, EdgeEnds, EdgeRow, IdentifierRow, IdentityChanges, IdentityOverride, IdentityReader, MergeRow, ProfileRow,
+  VetoRow,
 } from '../src/ports/identity.ts'
 
 /** Identity kept in memory for tests and benchmarks: what a store has to do, in the shortest form. */

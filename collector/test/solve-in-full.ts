@@ -24,11 +24,12 @@ export interface FullInput {
   readonly identityKey: Uint8Array
 }
 
-/** Solves all evidence there ever was from nothing, with no thought for speed: what resolving batch by batch has to equal. */
+/** Solves all evidence there ever was from nothing, with no thought for speed: what batch by batch has to equal. */
 export function solveInFull({ evidence, vetoes, identityKey }: FullInput, settings: IdentitySettings): FullOutcome {
   const nodes = new Map<string, Node>()
   const edges = new Map<string, Omit<EdgeRow, 'workspace'>>()
-  for (const one of [...evidence].sort((x, y) => x.time - y.time || (x.messageId < y.messageId ? -1 : 1))) addEvent(one, nodes, edges)
+  const inOrder = [...evidence].sort((x, y) => x.time - y.time || (x.messageId < y.messageId ? -1 : 1))
+  for (const one of inOrder) addEvent(one, nodes, edges)
   const inert = inertEdges(nodes, edges, settings)
   const liveEdges = [...edges.values()].filter((edge) => !inert.has(edge.a + edge.b))
   const solution = solve({ identifiers: [...nodes.values()], liveEdges, vetoes }, settings)
@@ -40,7 +41,8 @@ export function solveInFull({ evidence, vetoes, identityKey }: FullInput, settin
   const workspace = evidence[0]?.workspace ?? 0
   return {
     edges,
-    components: new Map(solution.groups.flatMap(({ members, component }) => members.map(({ key }) => [key, component] as const))),
+    components: new Map(solution.groups.flatMap(({ members, component }) =>
+      members.map(({ key }) => [key, component] as const))),
     profiles: new Map(solution.groups.flatMap(({ anchor, members }) =>
       members.map(({ key }) => [key, profileIdOf(workspace, anchor.key, identityKey)] as const))),
   }
@@ -74,12 +76,16 @@ function addEvent(event: Evidence, nodes: Map<string, Node>, edges: Map<string, 
   }
 }
 
-function inertEdges(nodes: ReadonlyMap<string, Node>, edges: ReadonlyMap<string, Omit<EdgeRow, 'workspace'>>, settings: IdentitySettings): ReadonlySet<string> {
+function inertEdges(
+  nodes: ReadonlyMap<string, Node>, edges: ReadonlyMap<string, Omit<EdgeRow, 'workspace'>>, settings: IdentitySettings,
+): ReadonlySet<string> {
   const inert = new Set<string>()
   for (const node of nodes.values()) {
     for (const [rank, kind] of identifierKinds.entries()) {
       const neighbours = [...node.neighbours].filter((key) => nodes.get(key)?.kind === kind)
-      if (rank < rankOf(node) && neighbours.length > settings.fanOutMax) for (const key of node.neighbours) inert.add(edgeOf(node.key, key, edges))
+      if (rank < rankOf(node) && neighbours.length > settings.fanOutMax) {
+        for (const key of node.neighbours) inert.add(edgeOf(node.key, key, edges))
+      }
       if (rank <= rankOf(node)) continue
       const inOrder = neighbours.map((key) => edges.get(node.key + key)).filter((edge) => edge !== undefined)
         .sort((x, y) => (orderKey(x) < orderKey(y) ? -1 : 1))

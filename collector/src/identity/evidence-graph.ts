@@ -1,6 +1,8 @@
 import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../ports/identity.ts'
 import { compareEdges } from './edge-order.ts'
-import { earliest, edgeId, type Evidence, firstSeenOf, type GatheredEvidence, type SeenEdge, type SeenIdentifier } from './gather-evidence.ts'
+import {
+  earliest, edgeId, type Evidence, firstSeenOf, type GatheredEvidence, type SeenEdge, type SeenIdentifier,
+} from './gather-evidence.ts'
 
 /** A row as it was and as it will be; the same object where nothing changed. */
 export interface Tracked<Row> {
@@ -78,8 +80,8 @@ export class EvidenceGraph {
     if (known === undefined) {
       const { kind, namespace, value } = identifier
       const now: IdentifierRow = {
-        workspace: this.workspace, key, kind, namespace, value, profileId: '', component: key, firstReceivedAt, firstSeen,
-        version: 0, neighbours: {}, fanOut: false, degreeCutoffs: {},
+        workspace: this.workspace, key, kind, namespace, value, profileId: '', component: key,
+        firstReceivedAt, firstSeen, version: 0, neighbours: {}, fanOut: false, degreeCutoffs: {},
       }
       this.identifiers.set(key, { before: null, now })
       this.addSeed(key, evidence)
@@ -88,7 +90,9 @@ export class EvidenceGraph {
     const { now } = known
     if (firstReceivedAt >= now.firstReceivedAt && firstSeen >= now.firstSeen) return
     known.now = {
-      ...now, firstReceivedAt: Math.min(firstReceivedAt, now.firstReceivedAt), firstSeen: Math.min(firstSeen, now.firstSeen),
+      ...now,
+      firstReceivedAt: Math.min(firstReceivedAt, now.firstReceivedAt),
+      firstSeen: Math.min(firstSeen, now.firstSeen),
     }
     this.addSeed(key, evidence)
   }

@@ -28,7 +28,7 @@ export interface SeenIdentifier {
 }
 
 /** An edge that the batch carries, with what the batch alone says of it. */
-export interface SeenEdge extends Omit<EdgeRow, 'workspace' | 'state' | 'witness' | 'firstSeenSecret' | 'firstSeenPublic' | 'lastSeen' | 'count' | 'cause'> {
+export interface SeenEdge extends Pick<EdgeRow, 'a' | 'b' | 'rank'> {
   readonly id: string
   firstSeenSecret: number | null
   firstSeenPublic: number | null
@@ -85,7 +85,9 @@ function seeIdentifier({ identifiers }: GatheredEvidence, identifier: Identifier
   return seen
 }
 
-function seeEdge({ edges }: GatheredEvidence, [center, other]: readonly [SeenIdentifier, SeenIdentifier], evidence: Evidence): void {
+function seeEdge(
+  { edges }: GatheredEvidence, [center, other]: readonly [SeenIdentifier, SeenIdentifier], evidence: Evidence,
+): void {
   const difference = rankOf(center) - rankOf(other)
   const [a, b] = difference < 0 || (difference === 0 && center.key < other.key) ? [center, other] : [other, center]
   const { time, trust, messageId, metric } = evidence
@@ -115,7 +117,9 @@ export function edgeId(a: string, b: string): string {
 }
 
 /** Least event time of any evidence for the edge, epoch milliseconds. */
-export function firstSeenOf({ firstSeenSecret, firstSeenPublic }: Pick<EdgeRow, 'firstSeenSecret' | 'firstSeenPublic'>): number {
+export function firstSeenOf(
+  { firstSeenSecret, firstSeenPublic }: Pick<EdgeRow, 'firstSeenSecret' | 'firstSeenPublic'>,
+): number {
   return Math.min(firstSeenSecret ?? Infinity, firstSeenPublic ?? Infinity)
 }
 

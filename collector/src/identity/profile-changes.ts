@@ -21,8 +21,10 @@ export interface ProfileChanges {
 
 const nothing: ProfileChanges = Object.freeze({ profiles: [], merges: [], overrides: [] })
 
-/** What follows for profiles from where identifiers point now: rows, redirects of length one, the merge log, overrides. */
-export async function profileChanges(graph: EvidenceGraph, reader: IdentityReader, solved: readonly SolvedProfile[]): Promise<ProfileChanges> {
+/** What follows for profiles from where identifiers point now: rows, redirects of length one, merge log, overrides. */
+export async function profileChanges(
+  graph: EvidenceGraph, reader: IdentityReader, solved: readonly SolvedProfile[],
+): Promise<ProfileChanges> {
   const left = leftBy(solved)
   const changed = solved.filter(({ id, members }) => left.has(id) || members.some(movedOrOlder))
   if (changed.length === 0) return nothing
@@ -33,7 +35,7 @@ export async function profileChanges(graph: EvidenceGraph, reader: IdentityReade
   const rows = ids.size === 0 ? [] : await reader.profiles(graph.workspace, [...ids])
   const stored = new Map(rows.map((row) => [row.id, row]))
   return {
-    profiles: [...liveRows(changed, left, stored), ...redirects(rows, heirs, solved)],
+    profiles: [...liveRows(changed, left, stored), ...redirects(stored, heirs, solved)],
     ...moves(changed),
   }
 }
@@ -46,7 +48,9 @@ function movedOrOlder({ before, now }: Tracked<IdentifierRow>): boolean {
 function leftBy(solved: readonly SolvedProfile[]): ReadonlySet<string> {
   const left = new Set<string>()
   for (const { members } of solved) {
-    for (const { before, now } of members) if (before !== null && before.profileId !== now.profileId) left.add(before.profileId)
+    for (const { before, now } of members) {
+      if (before !== null && before.profileId !== now.profileId) left.add(before.profileId)
+    }
   }
   return left
 }
@@ -59,14 +63,17 @@ function heirsOf(left: ReadonlySet<string>, solved: readonly SolvedProfile[]): R
     for (const { before } of members) {
       if (before === null || !left.has(before.profileId)) continue
       const known = best.get(before.profileId)
-      if (known === undefined || anchorsBefore(before, known.anchor)) best.set(before.profileId, { anchor: before, heir: id })
+      if (known !== undefined && !anchorsBefore(before, known.anchor)) continue
+      best.set(before.profileId, { anchor: before, heir: id })
     }
   }
   return new Map([...best].map(([id, { heir }]) => [id, heir]))
 }
 
 /** A row for each profile whose identifiers or creation time changed, revived where it had been merged away. */
-function liveRows(changed: readonly SolvedProfile[], left: ReadonlySet<string>, stored: ReadonlyMap<string, ProfileRow>): readonly ProfileRow[] {
+function liveRows(
+  changed: readonly SolvedProfile[], left: ReadonlySet<string>, stored: ReadonlyMap<string, ProfileRow>,
+): readonly ProfileRow[] {
   const rows: ProfileRow[] = []
   for (const { id, members, group: { anchor: { workspace } } } of changed) {
     const createdAt = members.reduce((least, { now }) => Math.min(least, now.firstSeen), Infinity)
@@ -79,13 +86,17 @@ function liveRows(changed: readonly SolvedProfile[], left: ReadonlySet<string>, 
 }
 
 /** Rows of the profiles that end here, and of those that redirected to one of them. */
-function redirects(rows: readonly ProfileRow[], heirs: ReadonlyMap<string, string>, solved: readonly SolvedProfile[]): readonly ProfileRow[] {
+function redirects(
+  stored: ReadonlyMap<string, ProfileRow>, heirs: ReadonlyMap<string, string>, solved: readonly SolvedProfile[],
+): readonly ProfileRow[] {
   const live = new Set(solved.map(({ id }) => id))
   const written: ProfileRow[] = []
-  for (const row of rows) {
+  for (const row of stored.values()) {
     if (live.has(row.id)) continue
     const mergedInto = heirs.get(row.id) ?? (row.mergedInto === null ? undefined : heirOf(row.mergedInto, heirs, live))
-    if (mergedInto === undefined) throw new MillraceError('corrupt', `profile ${row.id} has neither identifiers nor an heir`)
+    if (mergedInto === undefined) {
+      throw new MillraceError('corrupt', `profile ${row.id} has neither identifiers nor an heir`)
+    }
     if (mergedInto !== row.mergedInto) written.push({ ...row, mergedInto, version: row.version + 1 })
   }
   return written
@@ -111,7 +122,8 @@ function moves(changed: readonly SolvedProfile[]): Pick<ProfileChanges, 'merges'
     }
     const { workspace, messageId, metric, receivedAt: at } = evidence
     for (const [fromProfile, identifierKeys] of keysFrom) {
-      merges.push({ workspace, fromProfile, toProfile, identifierKeys: identifierKeys.sort(), cause: { messageId, metric }, at })
+      identifierKeys.sort()
+      merges.push({ workspace, fromProfile, toProfile, identifierKeys, cause: { messageId, metric }, at })
     }
   }
   return { merges, overrides }

@@ -24,7 +24,9 @@ export interface Resolution {
  * components and profiles: at most five times a workspace, whatever the batch holds. The outcome does not depend on
  * the order of the evidence, nor on where it was cut into batches.
  */
-export async function resolveBatch(reader: IdentityReader, evidence: readonly Evidence[], context: ResolveContext): Promise<Resolution> {
+export async function resolveBatch(
+  reader: IdentityReader, evidence: readonly Evidence[], context: ResolveContext,
+): Promise<Resolution> {
   const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
   const graphs: EvidenceGraph[] = []
   for (const gathered of gatherEvidence(evidence)) {
@@ -49,7 +51,9 @@ interface Work {
   readonly changes: { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
 }
 
-async function resolveWorkspace(graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext): Promise<void> {
+async function resolveWorkspace(
+  graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext,
+): Promise<void> {
   await graph.absorb(reader, gathered)
   if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
   if (graph.seeds.size > 0) {
@@ -108,7 +112,9 @@ function applyVerdict(graph: EvidenceGraph, { edge, state, witness }: Verdict<Ed
 }
 
 /** Points every identifier of the solution at its profile. */
-function applyGroups(graph: EvidenceGraph, { groups }: Solution<IdentifierRow, EdgeRow>, identityKey: Uint8Array): readonly SolvedProfile[] {
+function applyGroups(
+  graph: EvidenceGraph, { groups }: Solution<IdentifierRow, EdgeRow>, identityKey: Uint8Array,
+): readonly SolvedProfile[] {
   const evidence = evidenceByComponent(graph, groups)
   const solved: SolvedProfile[] = []
   for (const group of groups) {
@@ -128,7 +134,9 @@ function pointAt(member: Tracked<IdentifierRow>, profileId: string, component: s
   member.now = { ...now, profileId, component, version: now.profileId === profileId ? now.version : now.version + 1 }
 }
 
-function evidenceByComponent(graph: EvidenceGraph, groups: readonly Group<IdentifierRow>[]): ReadonlyMap<string, Evidence> {
+function evidenceByComponent(
+  graph: EvidenceGraph, groups: readonly Group<IdentifierRow>[],
+): ReadonlyMap<string, Evidence> {
   const evidence = new Map<string, Evidence>()
   for (const { component, members } of groups) {
     for (const { key } of members) {

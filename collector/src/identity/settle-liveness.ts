@@ -18,7 +18,9 @@ interface Overfull {
  * many weaker neighbours only the earliest count. Both only ever take edges away that did not move themselves, so one
  * read, of the edges of identifiers that just crossed a bound, is enough; mostly there are none.
  */
-export async function settleLiveness(graph: EvidenceGraph, reader: IdentityReader, settings: IdentitySettings): Promise<void> {
+export async function settleLiveness(
+  graph: EvidenceGraph, reader: IdentityReader, settings: IdentitySettings,
+): Promise<void> {
   const fannedOut = markFanOuts(graph, settings)
   const overfull = findOverfull(graph, settings)
   const keys = new Set([...fannedOut.keys(), ...overfull.map(({ key }) => key)])
@@ -82,7 +84,8 @@ function cutOff(graph: EvidenceGraph, overfull: readonly Overfull[]): void {
   for (const { key, kind, bound } of overfull) {
     const cutoff = wanted.get(`${key}${kind}`)?.sort(compareText)[bound - 1]
     const strong = graph.identifier(key)
-    if (cutoff !== undefined) strong.now = { ...strong.now, degreeCutoffs: { ...strong.now.degreeCutoffs, [kind]: cutoff } }
+    if (cutoff === undefined) continue
+    strong.now = { ...strong.now, degreeCutoffs: { ...strong.now.degreeCutoffs, [kind]: cutoff } }
   }
 }
 

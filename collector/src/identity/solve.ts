@@ -49,7 +49,9 @@ interface Held {
  * Which identifiers are one profile: Kruskal's algorithm (1956) over the edges in their total order, where an edge that
  * would break a limit or a veto is rejected. A pure function of the sets given; their order does not matter.
  */
-export function solve<N extends SolveNode, E extends SolveEdge>(input: SolveInput<N, E>, settings: SolveSettings): Solution<N, E> {
+export function solve<N extends SolveNode, E extends SolveEdge>(
+  input: SolveInput<N, E>, settings: SolveSettings,
+): Solution<N, E> {
   const { identifiers, liveEdges } = input
   const indexes = new Map(identifiers.map(({ key }, index) => [key, index]))
   const connected = new DisjointSets(identifiers.length)
@@ -86,7 +88,10 @@ function limitedAs({ kind, namespace }: SolveNode): string {
  * What is connected but may not be one profile; mostly nothing, and the rest needs no order: everything connected that
  * breaks no limit and no veto is one profile whichever edge comes first.
  */
-function contestedRoots({ identifiers, vetoes }: SolveInput<SolveNode, SolveEdge>, { indexes, connected }: Connections, { limits }: SolveSettings): ReadonlySet<number> {
+function contestedRoots(
+  { identifiers, vetoes }: SolveInput<SolveNode, SolveEdge>, { indexes, connected }: Connections,
+  { limits }: SolveSettings,
+): ReadonlySet<number> {
   const counts = new Map<string, number>()
   const contested = new Set<number>()
   identifiers.forEach((node, index) => {
@@ -120,7 +125,9 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   readonly #vetoed = new Map<number, readonly string[]>()
   readonly #vetoes = new Map<string, string[]>()
 
-  constructor({ identifiers, vetoes }: SolveInput<N, E>, indexes: ReadonlyMap<string, number>, { limits }: SolveSettings) {
+  constructor(
+    { identifiers, vetoes }: SolveInput<N, E>, indexes: ReadonlyMap<string, number>, { limits }: SolveSettings,
+  ) {
     this.sets = new DisjointSets(identifiers.length)
     this.#identifiers = identifiers
     this.#indexes = indexes
@@ -198,7 +205,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
       for (const y of this.#vetoes.get(x) ?? []) {
         const index = this.#indexes.get(y)
         if (index === undefined || this.sets.find(index) !== b) continue
-        if (broken === null || (compareText(x, broken.a) || compareText(y, broken.b)) < 0) broken = { rule: 'veto', a: x, b: y }
+        if (broken !== null && (compareText(broken.a, x) || compareText(broken.b, y)) < 0) continue
+        broken = { rule: 'veto', a: x, b: y }
       }
     }
     return broken
@@ -223,12 +231,14 @@ function rankOf(kind: IdentifierKind): number {
   return identifierKinds.indexOf(kind)
 }
 
-/** Whether `x` is the better anchor: known longer by the receiver's clock, which nobody can forge; then the stronger. */
+/** Whether `x` anchors rather than `y`: known longer by the receiver's clock, which nobody can forge; then stronger. */
 export function anchorsBefore(x: SolveNode, y: SolveNode): boolean {
   return (x.firstReceivedAt - y.firstReceivedAt || rankOf(x.kind) - rankOf(y.kind) || compareText(x.key, y.key)) < 0
 }
 
-function groupsOf<N extends SolveNode>(identifiers: readonly N[], sets: DisjointSets, connected: DisjointSets): readonly Group<N>[] {
+function groupsOf<N extends SolveNode>(
+  identifiers: readonly N[], sets: DisjointSets, connected: DisjointSets,
+): readonly Group<N>[] {
   const labels = new Map<number, string>()
   const groups = new Map<number, { anchor: N, members: N[] }>()
   identifiers.forEach((node, index) => {
