@@ -1,4 +1,4 @@
-import { MillraceError, type ErrorCode, messageOf } from './errors.ts'
+import { errorCodes, MillraceError, type ErrorCode, messageOf } from './errors.ts'
 
 /** What a channel needs of `process` in a child, or of the ChildProcess in its parent. */
 export interface ChannelEnd {
@@ -90,11 +90,5 @@ function isMessage(value: unknown): value is ChannelMessage {
 
 /** Both ends run the same version, so a code that is not ours cannot come; `internal` if it does. */
 function codeOf(code: string): ErrorCode {
-  return knownCodes.find((known) => known === code) ?? 'internal'
+  return errorCodes.find((known) => known === code) ?? 'internal'
 }
-
-const knownCodes: readonly ErrorCode[] = [
-  'bad_body', 'bad_config', 'bad_query', 'bad_request', 'body_too_large', 'closed', 'corrupt', 'data_in_use', 'epoch_lost',
-  'internal', 'log_failed', 'log_full', 'log_gap', 'not_found', 'olap_unfit', 'outcome_unknown', 'overloaded',
-  'package_missing', 'unauthorized', 'unavailable',
-]

@@ -1,9 +1,12 @@
 /** Every code the collector fails with; the table from codes to HTTP lives in edge/status.ts. */
-export type ErrorCode =
-  | 'bad_body' | 'bad_config' | 'bad_query' | 'bad_request' | 'body_too_large' | 'closed' | 'corrupt'
-  | 'data_in_use' | 'epoch_lost' | 'internal' | 'log_failed' | 'log_full' | 'log_gap' | 'method_not_allowed'
-  | 'not_found' | 'olap_unfit' | 'outcome_unknown' | 'overloaded' | 'package_missing' | 'rate_limited' | 'unauthorized'
-  | 'unavailable'
+export const errorCodes = Object.freeze([
+  'bad_body', 'bad_config', 'bad_query', 'bad_request', 'body_too_large', 'closed', 'corrupt', 'data_in_use',
+  'epoch_lost', 'internal', 'log_failed', 'log_full', 'log_gap', 'method_not_allowed', 'not_found',
+  'olap_unfit', 'outcome_unknown', 'overloaded', 'package_missing', 'rate_limited', 'unauthorized',
+  'unavailable',
+] as const)
+
+export type ErrorCode = typeof errorCodes[number]
 
 /** An error that says what went wrong in a code from a closed list and whether trying again can help. */
 export class MillraceError extends Error {

@@ -19,12 +19,6 @@ export interface OverrideRow {
   readonly version: number
 }
 
-export interface LoadCount {
-  readonly partition: number
-  readonly load: number
-  readonly rows: number
-}
-
 export interface SqlRequest {
   readonly sql: string
   /** Values for `{name:Type}` placeholders. */
@@ -49,8 +43,6 @@ export interface Olap {
   insert(insert: OlapInsert): Promise<void>
   /** Repeatable; the view applies them when this resolves. */
   putOverrides(rows: readonly OverrideRow[]): Promise<void>
-  /** Rows stored for each (partition, load) of a partition from `fromLoad` on. */
-  countLoads(generation: number, partition: number, fromLoad: number): Promise<readonly LoadCount[]>
   countRows(generation: number): Promise<number>
   /** Read-only, bounded in time and memory; the body as the engine formats it. Fails with `bad_query` and the engine's message. */
   query(request: SqlRequest): Promise<string>

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@clickhouse/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { olapContract } from '../../../../test/contracts/olap-contract.ts'
+import { systemClock } from '../../../platform/clock.ts'
+import { type Engine, startEngine } from '../engine/start-engine.ts'
+import { openClickHouse } from './clickhouse-olap.ts'
+
+const logger = { error: (): void => {}, warn: (): void => {}, info: (): void => {}, debug: (): void => {} }
+
+interface Running {
+  readonly engine: Engine
+  stop(): Promise<void>
+}
+
+async function run(): Promise<Running> {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-olap-'))
+  const engine = await startEngine({ directory, memoryBytesMax: 1_073_741_824, clock: systemClock, logger })
+  return {
+    engine,
+    stop: async () => {
+      await engine.stop()
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
+
+olapContract('ClickHouse, embedded', async () => {
+  const { engine, stop } = await run()
+  const olap = openClickHouse({ url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', queryTimeoutMs: 20_000 })
+  return {
+    olap,
+    cleanup: async () => {
+      await olap.close()
+      await stop()
+    },
+  }
+})
+
+describe('the embedded engine behind the official client', () => {
+  let running: Running
+
+  beforeAll(async () => {
+    running = await run()
+  })
+
+  afterAll(() => running.stop())
+
+  function client(part: Partial<Parameters<typeof createClient>[0]> = {}): ReturnType<typeof createClient> {
+    return createClient({ url: running.engine.url, username: 'any', password: running.engine.password, ...part })
+  }
+
+  it('answers ping, query, command, insert and formats', async () => {
+    const one = client()
+    expect(await one.ping()).toEqual({ success: true })
+    await one.command({ query: 'CREATE DATABASE shop ENGINE = Atomic' })
+    await one.command({ query: 'CREATE TABLE shop.t (a UInt32, b String) ENGINE = MergeTree ORDER BY a' })
+    await one.insert({ table: 'shop.t', values: [{ a: 1, b: 'x' }, { a: 2, b: "it's" }], format: 'JSONEachRow' })
+    const result = await one.query({ query: 'SELECT * FROM shop.t ORDER BY a', format: 'JSONEachRow' })
+    expect(await result.json()).toEqual([{ a: 1, b: 'x' }, { a: 2, b: "it's" }])
+    expect(await (await one.query({ query: 'SELECT 1 AS x', format: 'JSON' })).json()).toMatchObject({ data: [{ x: 1 }], rows: 1 })
+    await one.close()
+  })
+
+  it('takes compressed bodies and a default database', async () => {
+    const one = client({ compression: { request: true, response: true }, database: 'shop' })
+    await one.insert({ table: 't', values: [{ a: 3, b: 'z' }], format: 'JSONEachRow' })
+    expect(await (await one.query({ query: 'SELECT b FROM t WHERE a = 3', format: 'CSV' })).text()).toBe('"z"\n')
+    await one.close()
+  })
+
+  it('keeps settings and parameters of a request to itself', async () => {
+    const one = client()
+    const limited = one.query({ query: 'SELECT number FROM numbers(10)', format: 'CSV', clickhouse_settings: { max_result_rows: '2', result_overflow_mode: 'throw' } })
+    await expect(limited.then((result) => result.text())).rejects.toMatchObject({ code: '396' })
+    expect(await (await one.query({ query: 'SELECT count() FROM numbers(10)', format: 'CSV' })).text()).toBe('10\n')
+    await one.close()
+  })
+
+  it('refuses a wrong password', async () => {
+    const one = client({ password: 'wrong' })
+    await expect(one.query({ query: 'SELECT 1' })).rejects.toMatchObject({ code: '516' })
+    await one.close()
+  })
+
+  it('keeps reads apart from a slow one, and cancels what takes too long', async () => {
+    const one = client()
+    const slow = one.query({ query: 'SELECT sleepEachRow(0.1) FROM numbers(300) SETTINGS max_block_size = 1', format: 'CSV', clickhouse_settings: { max_execution_time: 1 } })
+      .then((result) => result.text())
+    const [quick] = await Promise.all([one.query({ query: 'SELECT 1', format: 'CSV' }).then((result) => result.text()), expect(slow).rejects.toMatchObject({ code: '159' })])
+    expect(quick).toBe('1\n')
+    await one.close()
+  })
+})

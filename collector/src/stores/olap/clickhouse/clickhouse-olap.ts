@@ -1,0 +1,204 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickHouseLogLevel, createClient, SettingsMap } from '@clickhouse/client'
+import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import type { Olap, OlapInsert, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
+import { eventColumns, eventsView, eventTable, identityDictionary, overrideTable } from './event-table.ts'
+
+export interface ClickHouseOptions {
+  readonly url: string
+  readonly username: string
+  readonly password: string
+  readonly database: string
+  /** A query that takes longer is cancelled, milliseconds. */
+  readonly queryTimeoutMs: number
+}
+
+/** An engine that is being started again answers within this; then the caller hears of it. */
+const reconnectMs = 15_000
+const queryMemoryBytesMax = 536_870_912
+const resultBytesMax = 268_435_456
+
+/** Opens the OLAP on a ClickHouse server, or the embedded engine, which speaks the same. Nothing is asked yet. */
+export function openClickHouse(options: ClickHouseOptions): Olap {
+  return new ClickHouseOlap(options)
+}
+
+class ClickHouseOlap implements Olap {
+  readonly #client: ClickHouseClient
+  /** Asks in the database, so that users need not name it; the other client works before there is one. */
+  readonly #reader: ClickHouseClient
+  readonly #database: string
+  readonly #options: ClickHouseOptions
+  #insertSettings: ClickHouseSettings = {}
+
+  constructor(options: ClickHouseOptions) {
+    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(options.database)) {
+      throw new MillraceError('bad_config', `the ClickHouse database ${JSON.stringify(options.database)} must be made of letters, digits and _`)
+    }
+    this.#options = options
+    this.#database = options.database
+    const settings = {
+      url: options.url, username: options.username, password: options.password,
+      request_timeout: options.queryTimeoutMs + 10_000, max_open_connections: 8, keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
+      log: { level: ClickHouseLogLevel.OFF },
+    }
+    this.#client = createClient(settings)
+    this.#reader = createClient({ ...settings, database: options.database })
+  }
+
+  async prepare(): Promise<void> {
+    await this.#command(`CREATE DATABASE IF NOT EXISTS ${this.#database} ENGINE = Atomic`)
+    await this.#command(overrideTable(this.#database))
+    await this.#command(identityDictionary(this.#database, await this.#credentials()))
+    this.#insertSettings = await this.#chooseInsertSettings()
+    await this.#proveRepeats()
+  }
+
+  createGeneration(generation: number): Promise<void> {
+    return this.#command(eventTable(this.#database, generation))
+  }
+
+  useGeneration(generation: number): Promise<void> {
+    return this.#command(eventsView(this.#database, generation))
+  }
+
+  async currentGeneration(): Promise<number> {
+    const text = await this.#read(`SELECT as_select FROM system.tables WHERE database = '${this.#database}' AND name = 'events'`)
+    const generation = /event_g(\d+)/.exec(text)?.[1]
+    if (generation === undefined) throw new MillraceError('unavailable', 'the OLAP is not prepared yet', { retryable: true })
+    return Number(generation)
+  }
+
+  dropGeneration(generation: number): Promise<void> {
+    return this.#command(`DROP TABLE IF EXISTS ${this.#database}.event_g${generation} SYNC`)
+  }
+
+  async insert({ generation, token, rows }: OlapInsert): Promise<void> {
+    await this.#insertRows(`event_g${generation}`, { rows, token, columns: eventColumns })
+  }
+
+  async putOverrides(rows: readonly OverrideRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const lines = rows.map(({ workspace, identifierKey, profileId, version }) =>
+      `{"workspace":${workspace},"identifier_key":"${identifierKey}","profile_id":"${profileId}","version":${version}}\n`).join('')
+    await this.#insertRows('identity_override', { rows: Buffer.from(lines), token: null, columns: ['workspace', 'identifier_key', 'profile_id', 'version'] })
+    await this.#command(`SYSTEM RELOAD DICTIONARY ${this.#database}.identity`)
+  }
+
+  async countRows(generation: number): Promise<number> {
+    return Number(await this.#read(`SELECT count() FROM ${this.#database}.event_g${generation}`))
+  }
+
+  async query({ sql, params, format, workspace }: SqlRequest): Promise<string> {
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(format)) throw new MillraceError('bad_query', `${JSON.stringify(format)} is no format name`)
+    const filter = workspace === undefined ? {} : { additional_table_filters: await this.#filterTo(workspace) }
+    try {
+      return await this.#text(this.#reader, {
+        query: `${sql.replace(/[;\s]+$/, '')}${/\bformat\s+\w+\s*$/i.test(sql) ? '' : `\nFORMAT ${format}`}`,
+        query_params: { ...params },
+        // Last word of the request: under it neither the statement nor its SETTINGS clause can change anything.
+        clickhouse_settings: {
+          max_execution_time: this.#options.queryTimeoutMs / 1_000, max_memory_usage: String(queryMemoryBytesMax),
+          max_result_bytes: String(resultBytesMax), ...filter, readonly: '1',
+        },
+      })
+    } catch (error) {
+      if (error instanceof ClickHouseError) throw new MillraceError('bad_query', error.message, { cause: error })
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#client.close(), this.#reader.close()])
+  }
+
+  /** Of every table with rows of workspaces, so that no way of naming one shows another's. */
+  async #filterTo(workspace: number): Promise<SettingsMap> {
+    const names = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND (name LIKE 'event\\_g%' OR name = 'identity_override')`)
+    return SettingsMap.from(Object.fromEntries(names.trim().split('\n').map((name) => [`${this.#database}.${name}`, `workspace = ${workspace}`])))
+  }
+
+  /** A server asks a dictionary's source who it is; the embedded engine knows no users. */
+  async #credentials(): Promise<string> {
+    const { username, password } = this.#options
+    const user = (await this.#read('SELECT currentUser()')).trim()
+    if (user !== username || username === 'default' && password === '') return ''
+    return `USER ${quoted(username)} PASSWORD ${quoted(password)} `
+  }
+
+  /** Names differ by version, and a server refuses a setting that it does not know. */
+  async #chooseInsertSettings(): Promise<ClickHouseSettings> {
+    const wanted: Readonly<Record<string, string>> = {
+      async_insert: '0', deduplicate_insert: 'enable', insert_deduplicate: '1', deduplicate_blocks_in_dependent_materialized_views: '1',
+      max_threads: '1', max_insert_threads: '1', max_insert_block_size: '1048576', min_insert_block_size_rows: '1048576',
+      min_insert_block_size_bytes: '268435456', max_partitions_per_insert_block: '100',
+      input_format_parallel_parsing: '0', date_time_input_format: 'basic', input_format_skip_unknown_fields: '0',
+    }
+    const names = Object.keys(wanted).map((name) => `'${name}'`).join(', ')
+    const known = new Set((await this.#read(`SELECT name FROM system.settings WHERE name IN (${names})`)).trim().split('\n'))
+    return Object.fromEntries(Object.entries(wanted).filter(([name]) => known.has(name)))
+  }
+
+  /** Exactly-once in this tier hangs on the token, and some configurations ignore it without a word: tried, not believed. */
+  async #proveRepeats(): Promise<void> {
+    const table = `${this.#database}.dedup_probe`
+    await this.#command(`DROP TABLE IF EXISTS ${table} SYNC`)
+    await this.#command(`CREATE TABLE ${table} (n UInt8) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100`)
+    const rows = Buffer.from('{"n":1}\n{"n":2}\n')
+    for (const token of ['once', 'once', 'twice']) await this.#insertRows('dedup_probe', { rows, token, columns: ['n'] })
+    const count = Number(await this.#read(`SELECT count() FROM ${table}`))
+    await this.#command(`DROP TABLE ${table} SYNC`)
+    if (count !== 4) {
+      throw new MillraceError('olap_unfit', `ClickHouse stored ${count} rows where a repeated insert of 2 and a new one of 2 make 4: ` +
+        'insert deduplication does not work there; use a MergeTree engine that honours insert_deduplication_token')
+    }
+  }
+
+  async #insertRows(table: string, { rows, token, columns }: { rows: Uint8Array; token: string | null; columns: readonly string[] }): Promise<void> {
+    await this.#persistently(() => this.#client.exec({
+      query: `INSERT INTO ${this.#database}.${table} (${columns.join(', ')}) FORMAT JSONEachRow`,
+      values: Readable.from([rows], { objectMode: false }),
+      clickhouse_settings: { ...this.#insertSettings, ...(token === null ? {} : { insert_deduplication_token: token }) },
+    }).then(({ stream }) => drained(stream)))
+  }
+
+  async #command(query: string): Promise<void> {
+    await this.#persistently(() => this.#client.command({ query }))
+  }
+
+  #read(query: string): Promise<string> {
+    return this.#text(this.#client, { query: `${query} FORMAT TabSeparated` })
+  }
+
+  async #text(client: ClickHouseClient, params: { query: string; query_params?: Record<string, unknown>; clickhouse_settings?: ClickHouseSettings }): Promise<string> {
+    return this.#persistently(async () => {
+      const { stream } = await client.exec(params)
+      return drained(stream)
+    })
+  }
+
+  /** Everything asked here may be asked again, so an engine that is away for a moment is waited for. */
+  async #persistently<T>(work: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + reconnectMs
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (error instanceof ClickHouseError) throw error
+        if (performance.now() > deadline) throw new MillraceError('unavailable', `ClickHouse cannot be reached: ${messageOf(error)}`, { retryable: true, cause: error })
+        await sleep(100)
+      }
+    }
+  }
+}
+
+async function drained(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}

@@ -1,0 +1,67 @@
+/**
+ * The events of one generation. The order serves reads of one metric, which are most of them; the identifier key in
+ * it never changes, unlike the profile. The window makes a repeated load a no-op: it counts inserts, and at most a
+ * handful are ever under way.
+ */
+export function eventTable(database: string, generation: number): string {
+  return `CREATE TABLE IF NOT EXISTS ${database}.event_g${generation} (
+    workspace UInt32,
+    metric LowCardinality(String),
+    type LowCardinality(String),
+    identifier_key UUID,
+    profile_id UUID,
+    time DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    message_id String CODEC(ZSTD(1)),
+    value Nullable(Decimal(18, 4)),
+    currency LowCardinality(String),
+    order_id String,
+    product_id String,
+    quantity Nullable(Int32),
+    properties String CODEC(ZSTD(3)),
+    properties_string Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    properties_number Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
+    partition UInt16,
+    batch UInt64 CODEC(Delta, ZSTD(1)),
+    schema UInt16,
+    INDEX by_key identifier_key TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_batch batch TYPE minmax GRANULARITY 4
+  ) ENGINE = MergeTree
+  PARTITION BY toYYYYMM(time)
+  ORDER BY (workspace, metric, identifier_key, time)
+  SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1`
+}
+
+/** Columns of the table, in the order of an insert. */
+export const eventColumns: readonly string[] = Object.freeze([
+  'workspace', 'metric', 'type', 'identifier_key', 'profile_id', 'time', 'received_at', 'message_id', 'value', 'currency', 'order_id',
+  'product_id', 'quantity', 'properties', 'properties_string', 'properties_number', 'partition', 'batch', 'schema',
+])
+
+/** The view users ask: rows of a generation, each under the profile its identifier points at now. */
+export function eventsView(database: string, generation: number): string {
+  const columns = eventColumns.map((name) => (name === 'profile_id'
+    ? `dictGetOrDefault('${database}.identity', 'profile_id', (event.workspace, event.identifier_key), event.profile_id) AS profile_id`
+    : `event.${name} AS ${name}`))
+  return `CREATE OR REPLACE VIEW ${database}.events AS SELECT ${columns.join(', ')} FROM ${database}.event_g${generation} AS event`
+}
+
+export function overrideTable(database: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${database}.identity_override (
+    workspace UInt32,
+    identifier_key UUID,
+    profile_id UUID,
+    version UInt64
+  ) ENGINE = ReplacingMergeTree(version)
+  ORDER BY (workspace, identifier_key)
+  SETTINGS index_granularity = 1024, fsync_after_insert = 1`
+}
+
+/** In memory and reloaded after each change, so that only reads that name the profile pay for it. */
+export function identityDictionary(database: string, credentials: string): string {
+  return `CREATE DICTIONARY IF NOT EXISTS ${database}.identity (workspace UInt32, identifier_key UUID, profile_id UUID)
+  PRIMARY KEY workspace, identifier_key
+  SOURCE(CLICKHOUSE(${credentials}QUERY 'SELECT workspace, identifier_key, argMax(profile_id, version) AS profile_id FROM ${database}.identity_override GROUP BY workspace, identifier_key'))
+  LAYOUT(COMPLEX_KEY_HASHED())
+  LIFETIME(0)`
+}

@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { Channel } from '../../../platform/channel.ts'
+import { MillraceError } from '../../../platform/errors.ts'
+import { EngineSessions } from './engine-sessions.ts'
+import { createGateway } from './gateway.ts'
+
+/**
+ * The child process that holds the embedded engine: a crash of the engine's native code ends this process, not the
+ * collector, and the secret comes over the pipe. It ends when its parent is gone.
+ */
+
+export interface EngineStart {
+  readonly directory: string
+  readonly memoryBytesMax: number
+  readonly password: string
+  /** 0 takes a free one. */
+  readonly port: number
+}
+
+let sessions: EngineSessions | null = null
+let server: Server | null = null
+
+async function start({ directory, memoryBytesMax, password, port }: EngineStart): Promise<number> {
+  const opened = await EngineSessions.open({ directory, memoryBytesMax })
+  sessions = opened
+  server = createGateway({ password, run: (request) => opened.run(request) })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new MillraceError('internal', 'the gateway has no port')
+  return address.port
+}
+
+function isStart(value: unknown): value is EngineStart {
+  return typeof value === 'object' && value !== null && 'directory' in value && 'memoryBytesMax' in value && 'password' in value && 'port' in value
+}
+
+/** Open requests are answered first; what a client leaves open is not waited for. */
+function stop(): void {
+  const end = (): void => {
+    sessions?.close()
+    process.exit(0)
+  }
+  if (server === null) return end()
+  server.close(end)
+  server.closeIdleConnections()
+}
+
+process.on('disconnect', stop)
+process.on('SIGTERM', stop)
+// Ctrl-C reaches the whole group; the parent decides the order of the end.
+process.on('SIGINT', () => undefined)
+void new Channel(process, new Map([
+  ['start', async (params: unknown): Promise<unknown> => {
+    if (isStart(params)) return start(params)
+    throw new MillraceError('internal', 'the engine got no configuration')
+  }],
+]))

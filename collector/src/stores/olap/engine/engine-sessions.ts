@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type RawInsertFormat, Session } from 'chdb'
+import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import type { EngineRequest, InsertData } from './engine-request.ts'
+
+export interface EngineAnswer {
+  readonly bytes: Uint8Array
+  readonly rowsRead: number
+  readonly bytesRead: number
+  readonly rowsWritten: number
+}
+
+export interface EngineOptions {
+  readonly directory: string
+  readonly memoryBytesMax: number
+}
+
+/** A statement that the engine refused: its code and message as ClickHouse gives them. */
+export class EngineError extends Error {
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Requests at work at once; an engine on two cores gains nothing by more. */
+const readsMax = 3
+/** Requests that wait for their turn; more are refused with `overloaded`. */
+const waitingMax = 256
+/** A killed predecessor may hold the directory until the system has cleaned up after it. */
+const openAttempts = 50
+const openEveryMs = 200
+
+/**
+ * The embedded engine. Each request gets a session of its own, so that no setting of one reaches another; making one
+ * costs about a millisecond. Inserts go one at a time beside the reads, which therefore never wait for a load.
+ */
+export class EngineSessions {
+  readonly #directory: string
+  /** Keeps the engine open between requests. */
+  readonly #keeper: Session
+  readonly #reads = new Turns(readsMax)
+  readonly #writes = new Turns(1)
+
+  private constructor(directory: string, keeper: Session) {
+    this.#directory = directory
+    this.#keeper = keeper
+  }
+
+  /** Fails with `unavailable` if another process holds the directory for ten seconds. */
+  static async open({ directory, memoryBytesMax }: EngineOptions): Promise<EngineSessions> {
+    // Merges and caches share the bound with queries; the defaults are made for a server with 100 GB.
+    const connectionArgs = [
+      `--max_server_memory_usage=${memoryBytesMax}`, `--mark_cache_size=${Math.floor(memoryBytesMax / 16)}`,
+      '--uncompressed_cache_size=0', '--background_pool_size=2', '--background_schedule_pool_size=2', '--async_insert=0',
+    ]
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return new EngineSessions(directory, new Session(directory, { connectionArgs }))
+      } catch (error) {
+        if (attempt >= openAttempts) throw new MillraceError('unavailable', `the ClickHouse engine cannot open ${directory}: ${messageOf(error)}`, { cause: error })
+        await sleep(openEveryMs)
+      }
+    }
+  }
+
+  run(request: EngineRequest): Promise<EngineAnswer> {
+    const { insert } = request
+    const turns = insert === null && /^\s*(?:select|with|show|describe|desc|exists|explain|from)\b/i.test(request.sql) ? this.#reads : this.#writes
+    return turns.take(async () => {
+      const session = new Session(this.#directory)
+      try {
+        await prepare(session, request, insert === null)
+        return insert === null ? await runStatement(session, request) : await runInsert(session, insert, request)
+      } catch (error) {
+        throw asEngineError(error)
+      } finally {
+        session.close()
+      }
+    })
+  }
+
+  close(): void {
+    this.#keeper.close()
+  }
+}
+
+async function prepare(session: Session, { database, params, settings }: EngineRequest, withSettings: boolean): Promise<void> {
+  if (database !== null && database !== '') await session.queryAsync(`USE ${quotedName(database)}`)
+  for (const [name, value] of params) await session.queryAsync(`SET ${name} = ${quotedText(value)}`)
+  if (!withSettings || settings.size === 0) return
+  // After readonly nothing can be set, so it comes last.
+  const ordered = [...settings].toSorted(([a], [b]) => Number(a === 'readonly') - Number(b === 'readonly'))
+  await session.queryAsync(`SET ${ordered.map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')}`)
+}
+
+async function runStatement(session: Session, { sql, format }: EngineRequest): Promise<EngineAnswer> {
+  const result = await session.queryAsync(sql, { format })
+  return { bytes: result.bytes(), rowsRead: result.rowsRead, bytesRead: result.bytesRead, rowsWritten: 0 }
+}
+
+async function runInsert(session: Session, { table, columns, format, rows }: InsertData, { settings }: EngineRequest): Promise<EngineAnswer> {
+  const known = insertFormats.find((name) => name === format)
+  if (known === undefined) throw new EngineError(73, `Code: 73. DB::Exception: the embedded engine takes inserts as ${insertFormats.join(', ')}, not ${format}. (UNKNOWN_FORMAT)`)
+  const result = await session.insert({
+    table, values: rows, format: known, settings: Object.fromEntries(settings), ...(columns.length > 0 ? { columns } : {}),
+  })
+  return { bytes: new Uint8Array(0), rowsRead: 0, bytesRead: 0, rowsWritten: result.rowsWritten }
+}
+
+const insertFormats: readonly RawInsertFormat[] = ['JSONEachRow', 'JSONCompactEachRow', 'CSV', 'CSVWithNames', 'TSV', 'TabSeparated', 'TSVWithNames', 'TabSeparatedWithNames']
+
+function asEngineError(error: unknown): unknown {
+  const code: unknown = Reflect.get(Object(error), 'clickhouseCode')
+  return typeof code === 'number' ? new EngineError(code, messageOf(error)) : error
+}
+
+function quotedText(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}
+
+function quotedName(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
+}
+
+/** Lets so many in at once and the rest wait, in order, up to a bound. */
+class Turns {
+  readonly #most: number
+  #running = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#most) {
+      if (this.#waiting.length >= waitingMax) throw new MillraceError('overloaded', 'the engine has too many requests waiting', { retryable: true })
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    } else {
+      this.#running += 1
+    }
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#running -= 1
+      else next()
+    }
+  }
+}

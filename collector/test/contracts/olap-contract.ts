@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { uuidText } from '../../src/platform/uuid.ts'
+import { eventRow } from '../../src/ports/event-row.ts'
+import type { Olap } from '../../src/ports/olap.ts'
+
+export interface OlapUnderTest {
+  /** An empty store. */
+  readonly olap: Olap
+  cleanup(): Promise<void>
+}
+
+const t0 = Date.UTC(2026, 2, 1)
+
+function uuid(number: number): string {
+  const bytes = Buffer.alloc(16)
+  bytes.writeUInt32BE(number, 12)
+  return uuidText(bytes)
+}
+
+interface Row {
+  readonly id: string
+  readonly workspace?: number
+  readonly person?: number
+  readonly value?: number | string
+  readonly text?: string
+}
+
+function rows(list: readonly Row[]): { readonly rows: Buffer; readonly rowCount: number } {
+  const lines = list.map(({ id, workspace = 1, person = 1, value, text }) => eventRow({
+    workspace, profileId: uuid(person), identifierKey: uuid(1_000 + person), receivedAt: t0, partition: 0, batch: 1,
+    event: {
+      messageId: id, type: 'track', event: 'Order Completed', userId: 'u', timestamp: new Date(t0).toISOString(), receivedAt: new Date(t0).toISOString(),
+      properties: { order_id: id, currency: 'EUR', ...(value === undefined ? {} : { value }), ...(text === undefined ? {} : { text }) },
+    },
+  }).row)
+  return { rows: Buffer.from(lines.join('')), rowCount: list.length }
+}
+
+/** What every OLAP driver promises; a driver joins with one call. The store is made once, since engines start slowly. */
+export function olapContract(name: string, make: () => Promise<OlapUnderTest>): void {
+  describe(`olap contract: ${name}`, () => {
+    let under: OlapUnderTest
+    let olap: Olap
+
+    beforeAll(async () => {
+      under = await make()
+      olap = under.olap
+      await olap.prepare()
+      await olap.prepare()
+      await olap.createGeneration(1)
+      await olap.useGeneration(1)
+    })
+
+    afterAll(() => under.cleanup())
+
+    async function ask(sql: string, workspace?: number): Promise<string> {
+      return (await olap.query({ sql, format: 'TSV', ...(workspace === undefined ? {} : { workspace }) })).trim()
+    }
+
+    it('stores an insert once, however often it is repeated, and another one with the same rows again', async () => {
+      const insert = { generation: 1, ...rows([{ id: 'a1', value: 1.5 }, { id: 'a2', value: '2.25' }]) }
+      for (const token of ['one', 'one', 'two', 'one']) await olap.insert({ ...insert, token })
+      expect(await ask("select count(), sum(value) from events where message_id like 'a%'")).toBe('4\t7.5')
+      expect(await olap.countRows(1)).toBe(4)
+    })
+
+    it('gives every column back as it was written', async () => {
+      await olap.insert({ generation: 1, token: 'columns', ...rows([{ id: 'c1', value: '-12.3456', text: 'tab\t "quote" \\ ü \u2028' }]) })
+      const json = await olap.query({ sql: "select * from events where message_id = 'c1'", format: 'JSONEachRow' })
+      expect(JSON.parse(json)).toMatchObject({
+        workspace: 1, metric: 'Order Completed', type: 'track', identifier_key: uuid(1_001), profile_id: uuid(1), time: '2026-03-01 00:00:00.000',
+        received_at: '2026-03-01 00:00:00.000', message_id: 'c1', value: -12.3456, currency: 'EUR', order_id: 'c1', product_id: '', quantity: null,
+        properties_string: { order_id: 'c1', currency: 'EUR', value: '-12.3456', text: 'tab\t "quote" \\ ü \u2028' },
+      })
+      expect(await ask("select JSONExtractString(properties, 'text') = 'tab\\t \"quote\" \\\\ ü \u2028' from events where message_id = 'c1'")).toBe('1')
+    })
+
+    it('shows rows under the profile that their identifier points at now', async () => {
+      await olap.insert({ generation: 1, token: 'override', ...rows([{ id: 'o1', person: 2 }, { id: 'o2', person: 3 }]) })
+      const override = { workspace: 1, identifierKey: uuid(1_002) }
+      await olap.putOverrides([{ ...override, profileId: uuid(3), version: 2 }])
+      expect(await ask("select uniqExact(profile_id) from events where message_id in ('o1', 'o2')")).toBe('1')
+      await olap.putOverrides([{ ...override, profileId: uuid(9), version: 1 }])
+      expect(await ask("select toString(profile_id) from events where message_id = 'o1'")).toBe(uuid(3))
+      await olap.putOverrides([{ ...override, profileId: uuid(2), version: 3 }, { workspace: 2, identifierKey: uuid(1_003), profileId: uuid(8), version: 1 }])
+      expect(await ask("select message_id, toString(profile_id) from events where message_id like 'o%' order by 1")).toBe(`o1\t${uuid(2)}\no2\t${uuid(3)}`)
+    })
+
+    it('shows one workspace only its own rows', async () => {
+      await olap.insert({ generation: 1, token: 'workspaces', ...rows([{ id: 'w1', workspace: 1 }, { id: 'w2', workspace: 2 }]) })
+      const mine = "select message_id from events where message_id like 'w%'"
+      expect(await ask(mine, 2)).toBe('w2')
+      for (const attempt of [
+        "select message_id from (select * from events union all select * from events) where message_id like 'w%' group by 1",
+        "with e as (select * from events) select message_id from e where message_id like 'w%' and 1 or message_id like 'w%'",
+        `${mine} -- `,
+      ]) expect(await ask(attempt, 2)).toBe('w2')
+      await expect(ask(`${mine} settings additional_table_filters = {}`, 2)).rejects.toMatchObject({ code: 'bad_query' })
+    })
+
+    it('lets a query read only', async () => {
+      for (const attempt of ['drop table events', 'create table t (a Int8) engine = Memory', "insert into events (message_id) values ('x')",
+        "select * from file('/etc/hostname', 'TSV', 'a String')", 'set readonly = 0', 'select 1 settings readonly = 0']) {
+        await expect(ask(attempt)).rejects.toMatchObject({ code: 'bad_query' })
+      }
+      expect(Number(await ask('select count() from events'))).toBeGreaterThan(0)
+    })
+
+    it('binds parameters as values', async () => {
+      const hostile = "x' or 1 = 1 --\\"
+      const result = await olap.query({
+        sql: 'select {text:String} as text, {number:Int32} + 1 as number, {list:Array(String)} as list', format: 'JSONEachRow',
+        params: { text: hostile, number: 41, list: ["it's", 'b\\'] },
+      })
+      expect(JSON.parse(result)).toEqual({ text: hostile, number: 42, list: ["it's", 'b\\'] })
+    })
+
+    it("gives the engine's own words for a bad query", async () => {
+      await expect(ask('selec 1')).rejects.toMatchObject({ code: 'bad_query', message: expect.stringMatching(/syntax/i) })
+      await expect(ask('select no_such_column from events')).rejects.toMatchObject({ code: 'bad_query', message: expect.stringContaining('no_such_column') })
+      await expect(olap.query({ sql: 'select 1', format: 'NoFormat' })).rejects.toMatchObject({ code: 'bad_query' })
+    })
+
+    it('fills a new generation beside the old one and swaps', async () => {
+      expect(await olap.currentGeneration()).toBe(1)
+      await olap.createGeneration(2)
+      await olap.insert({ generation: 2, token: 'one', ...rows([{ id: 'g1' }]) })
+      expect(await ask("select count() from events where message_id = 'g1'")).toBe('0')
+      await olap.useGeneration(2)
+      expect(await olap.currentGeneration()).toBe(2)
+      expect(await ask('select message_id from events')).toBe('g1')
+      await olap.dropGeneration(1)
+      await olap.dropGeneration(1)
+    })
+  })
+}
