@@ -148,7 +148,7 @@ describe('the whole path', () => {
     const key = String(Reflect.get(Object(created), 'writeKey'))
     const authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`
     expect((await post('/v1/track', JSON.stringify(track('other')), { authorization })).status).toBe(200)
-    await control?.call('revokeKey', { key })
+    await control?.call('revokeKey', { id: key })
     expect((await post('/v1/track', JSON.stringify(track('other-2')), { authorization })).status).toBe(401)
     await rest()
     // Another workspace's event: not in this one's answers.
