@@ -53,8 +53,7 @@ async function run(): Promise<void> {
   const killing = killAtRandom(begin)
   await sender.sendAll(counted(expected))
   const acknowledgedMs = performance.now() - begin
-  killing.stop()
-  const kills = await killing.done
+  const kills = await killing
   const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: expected.events, withinMs: 600_000 })
   const restMs = performance.now() - begin
   memory.stop()
@@ -78,13 +77,8 @@ async function* counted(expected: Expected): AsyncGenerator<RetailBatch> {
   }
 }
 
-interface Killing {
-  readonly done: Promise<readonly string[]>
-  stop(): void
-}
-
-/** Spreads the kills over the sending; a killed collector is started again at once, as a supervisor would. */
-function killAtRandom(begin: number): Killing {
+/** Kills every few seconds while events are sent, decided and loaded; a killed collector is started again at once, as a supervisor would. */
+async function killAtRandom(begin: number): Promise<readonly string[]> {
   const wanted = Number(flags.kills)
   let random = Number(flags.seed) >>> 0
   const next = (): number => {
@@ -92,20 +86,16 @@ function killAtRandom(begin: number): Killing {
     random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
     return random / 2 ** 32
   }
-  let stopped = false
-  const work = async (): Promise<readonly string[]> => {
-    if (wanted > 0) console.log(`seed             ${flags.seed}`)
-    const kills: string[] = []
-    while (kills.length < wanted && !stopped) {
-      await sleep(1_500 + next() * 2_500)
-      const name = ['worker', 'engine', 'collector'][kills.length % 3] ?? 'worker'
-      await collector.kill(name)
-      kills.push(`${name} at ${((performance.now() - begin) / 1_000).toFixed(1)} s`)
-      if (name === 'collector') await collector.start()
-    }
-    return kills
+  if (wanted > 0) console.log(`seed             ${flags.seed}`)
+  const kills: string[] = []
+  while (kills.length < wanted) {
+    await sleep(1_500 + next() * 2_500)
+    const name = ['worker', 'engine', 'collector'][kills.length % 3] ?? 'worker'
+    await collector.kill(name)
+    kills.push(`${name} at ${((performance.now() - begin) / 1_000).toFixed(1)} s`)
+    if (name === 'collector') await collector.start()
   }
-  return { done: work(), stop: () => void (stopped = true) }
+  return kills
 }
 
 interface OlapAnswers {
