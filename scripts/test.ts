@@ -1,0 +1,16 @@
+/**
+ * Every test of the repository in one run, the machine checks among them (scripts/checks). Arguments go to vitest:
+ * `pnpm test collector/src/edge`. The last line is `N passed, N failed[, N skipped]`.
+ */
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { countLine } from './count-reporter.ts'
+
+const root = join(import.meta.dirname, '..')
+const vitest = createRequire(import.meta.url).resolve('vitest/vitest.mjs')
+const ran = spawnSync(process.execPath, [vitest, 'run', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
+if (ran.status === null) {
+  process.stdout.write(`vitest ended by ${ran.signal ?? String(ran.error)}\n${countLine({ passed: 0, failed: 1, skipped: 0 })}\n`)
+}
+process.exitCode = ran.status ?? 1

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+import { CountReporter } from './scripts/count-reporter.ts'
+
+export default defineConfig({
+  test: {
+    include: ['{schemas,sdk-browser,sdk-node,collector,examples,scripts}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    // Real processes with signals, locks and exit codes; worker threads would share them.
+    pool: 'forks',
+    maxWorkers: 2,
+    // Some tests start the embedded engine, which takes seconds on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: [new CountReporter()],
+  },
+})
