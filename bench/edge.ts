@@ -16,7 +16,7 @@ import { hashKey, KeyRing } from '../collector/src/edge/key-ring.ts'
 import { listen } from '../collector/src/edge/listen.ts'
 import { RecordGatherer } from '../collector/src/edge/record-gatherer.ts'
 import { systemClock } from '../collector/src/platform/clock.ts'
-import { uuidV7 } from '../collector/src/platform/uuid.ts'
+import { uuidV7 } from '@millrace/schemas'
 import type { LogWriter } from '../collector/src/ports/log.ts'
 
 const writeKey = 'bench-write-key-0000'

@@ -10,3 +10,4 @@ export type {
   ErrorResponse, EventResult, FlagCode, IngestResponse, QuarantineReason, ResultCode,
 } from './results.ts'
 export { flagCodes, quarantineReasons, resultCodes } from './results.ts'
+export { uuidV7 } from './uuid-v7.ts'

@@ -1,9 +1,8 @@
-import { quarantineReasons } from '@millrace/schemas'
+import { quarantineReasons, uuidV7 } from '@millrace/schemas'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { accept, acceptItem, acceptObject, at, receivedAt, storedOf } from '../../test/accept-body.ts'
 import { propertySettings } from '../../test/property-settings.ts'
-import { uuidV7 } from '../platform/uuid.ts'
 
 describe('identifiers', () => {
   it.each([

@@ -1,21 +1,4 @@
-import { createHash, randomFillSync } from 'node:crypto'
-
-const pool = Buffer.allocUnsafe(16 * 256)
-let used = pool.length
-
-/** A UUIDv7 (RFC 9562): 48 bits of time, then secure random bits. */
-export function uuidV7(now: number): string {
-  if (used >= pool.length) {
-    randomFillSync(pool)
-    used = 0
-  }
-  const bytes = pool.subarray(used, used + 16)
-  used += 16
-  bytes.writeUIntBE(now, 0, 6)
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f)
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f)
-  return uuidText(bytes)
-}
+import { createHash } from 'node:crypto'
 
 /** The first 16 bytes of a hash as a UUIDv8 (RFC 9562). Changes the bytes it is given. */
 export function uuidV8(hash: Buffer): string {

@@ -1,7 +1,7 @@
 import { timingSafeEqual, hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
-import { uuidV7 } from '../../../platform/uuid.ts'
+import { uuidV7 } from '@millrace/schemas'
 import { engineBodyBytesMax, type EngineRequest, readEngineRequest } from './engine-request.ts'
 import { type EngineAnswer, EngineError } from './engine-sessions.ts'
 

@@ -1,0 +1,5 @@
+export type { AliasCall, GroupCall, IdentifyCall, PageCall, ScreenCall, TrackCall } from '@millrace/schemas'
+export type { DropReason } from './delivery.ts'
+export type { OutcomeCallback, RefusalReason } from './encode-event.ts'
+export { type CallResult, type CloseResult, Millrace, type Stats } from './millrace.ts'
+export type { DroppedEvent, MillraceOptions } from './options.ts'

@@ -1,0 +1,85 @@
+import type { DropReason } from './delivery.ts'
+
+export interface MillraceOptions {
+  /** Of the workspace; `millrace keys create` makes one. */
+  readonly writeKey: string
+  /** Where the collector is, such as `https://events.example.com`. */
+  readonly host: string
+  /** `/v1/batch` unless told. */
+  readonly path?: string
+  /** Events of a full batch, 1 to 2,500; 500 unless told. */
+  readonly flushAt?: number
+  /** How long an incomplete batch waits, milliseconds; 200 unless told. */
+  readonly flushInterval?: number
+  /** Milliseconds until a request without an answer is given up and sent again; 10,000 unless told. */
+  readonly httpRequestTimeout?: number
+  /** Events that may wait; 100,000 unless told. A call beyond it answers `queue_full`. */
+  readonly queueEventsMax?: number
+  /** Bytes that may wait; 64 MiB unless told. */
+  readonly queueBytesMax?: number
+  /** Connections to the collector, 1 to 64; 4 unless told. With 1, batches arrive in order. */
+  readonly connections?: number
+  /** How long an event may be tried, milliseconds; one hour unless told. */
+  readonly ageMsMax?: number
+  /** Compress bodies; true unless told. */
+  readonly gzip?: boolean
+  /** Take no events at all, for tests and previews. */
+  readonly disable?: boolean
+  /** The collector has the event. */
+  readonly onDelivered?: (messageId: string) => void
+  /** An accepted event was given up, or kept aside by the collector as `quarantined`. */
+  readonly onDropped?: (dropped: DroppedEvent) => void
+}
+
+export interface DroppedEvent {
+  readonly messageId: string
+  readonly reason: DropReason | 'quarantined'
+  /** What the collector said of a quarantined event. */
+  readonly detail?: string
+  /** HTTP status, where one was the cause. */
+  readonly status?: number
+}
+
+/** Every setting with its value; bounds are checked once. */
+export interface Settings {
+  readonly url: URL
+  readonly flushAt: number
+  readonly flushInterval: number
+  readonly httpRequestTimeout: number
+  readonly queueEventsMax: number
+  readonly queueBytesMax: number
+  readonly connections: number
+  readonly ageMsMax: number
+  readonly gzip: boolean
+}
+
+/** Fails with TypeError naming the option and the rule: a misconfigured client should not start. */
+export function readOptions(options: MillraceOptions): Settings {
+  if (typeof options.writeKey !== 'string' || options.writeKey === '') throw new TypeError('writeKey must be a text: the key of the workspace')
+  return {
+    url: readUrl(options.host, options.path ?? '/v1/batch'),
+    flushAt: whole(options, 'flushAt', 500, [1, 2_500]),
+    flushInterval: whole(options, 'flushInterval', 200, [0, 3_600_000]),
+    httpRequestTimeout: whole(options, 'httpRequestTimeout', 10_000, [1, 600_000]),
+    queueEventsMax: whole(options, 'queueEventsMax', 100_000, [1, 10_000_000]),
+    queueBytesMax: whole(options, 'queueBytesMax', 67_108_864, [65_536, 4_294_967_296]),
+    connections: whole(options, 'connections', 4, [1, 64]),
+    ageMsMax: whole(options, 'ageMsMax', 3_600_000, [1, 604_800_000]),
+    gzip: options.gzip ?? true,
+  }
+}
+
+type WholeOption = 'flushAt' | 'flushInterval' | 'httpRequestTimeout' | 'queueEventsMax' | 'queueBytesMax' | 'connections' | 'ageMsMax'
+
+function whole(options: MillraceOptions, name: WholeOption, fallback: number, [least, most]: readonly [number, number]): number {
+  const value = options[name] ?? fallback
+  if (!Number.isInteger(value) || value < least || value > most) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
+  return value
+}
+
+function readUrl(host: string, path: string): URL {
+  const url = URL.canParse(host) ? new URL(host) : null
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new TypeError('host must be an http or https URL, such as https://events.example.com')
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${path.startsWith('/') ? path : `/${path}`}`
+  return url
+}
