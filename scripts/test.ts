@@ -3,12 +3,11 @@
  * `pnpm test collector/src/edge`. The last line is `N passed, N failed[, N skipped]`.
  */
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { countLine } from './count-reporter.ts'
 
 const root = join(import.meta.dirname, '..')
-const vitest = createRequire(import.meta.url).resolve('vitest/vitest.mjs')
+const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 const ran = spawnSync(process.execPath, [vitest, 'run', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
 if (ran.status === null) {
   process.stdout.write(`vitest ended by ${ran.signal ?? String(ran.error)}\n${countLine({ passed: 0, failed: 1, skipped: 0 })}\n`)
