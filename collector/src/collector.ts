@@ -24,7 +24,8 @@ export interface Collector {
   status(): Promise<Status>
   sql(request: SqlCall): Promise<string>
   rebuildOlap(): Promise<unknown>
-  createKeys(workspace: string): Promise<unknown>
+  /** Makes the workspace if need be, and a further pair of keys for it. */
+  createKeys(workspace: string): Promise<CreatedKeys>
   /** Stops in order: no new requests, open ones finished, log synced, pump after its step, engine. */
   close(): Promise<void>
 }
@@ -84,7 +85,10 @@ async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Prom
     status: readStatus,
     sql: async (request) => String(await operate('sql', request)),
     rebuildOlap: () => operate('rebuildOlap', {}),
-    createKeys: (workspace) => operate('createKeys', { workspace }),
+    createKeys: async (workspace) => {
+      const keys = await operate('createKeys', { workspace })
+      return { workspace, writeKey: textField(keys, 'writeKey'), secretKey: textField(keys, 'secretKey') }
+    },
     close: () => lifecycle.close(),
   }
 }

@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createCollector, type Collector } from '../collector.ts'
+import type { Config } from '../config.ts'
+import { play } from '../demo/play.ts'
+import { ProgressBar } from '../demo/progress-bar.ts'
+import { report } from '../demo/report.ts'
+import { retailEvents } from '../demo/retail-events.ts'
+import { retailLines } from '../demo/retail-lines.ts'
+import { sampleFile } from '../demo/sample-file.ts'
+import { visitorStory } from '../demo/visitor-story.ts'
+import { systemClock } from '../platform/clock.ts'
+import { MillraceError } from '../platform/errors.ts'
+import type { Status } from '../query/status.ts'
+import type { Command, CommandContext } from './command.ts'
+
+/** Long enough for the full file on a slow machine; the demo says what is missing if it passes. */
+const restMsMax = 900_000
+
+export const demoCommand: Command = {
+  name: 'demo',
+  usage: 'demo [--file CSV|-] [--data DIR] [--exit]',
+  about: 'plays a year of real purchases through the Node SDK and shows what became of them',
+  flags: ['file', 'exit'],
+  run: async (context) => {
+    // The data directory of a demo is a temporary one unless it is named; a shop's own is never taken by accident.
+    const named = context.arguments.flags.has('data') || process.env['MILLRACE_DATA'] !== undefined
+    const data = named ? context.config.data : mkdtempSync(join(tmpdir(), 'millrace-demo-'))
+    try {
+      return await runDemo(context, { ...context.config, data, port: demoPort(context), logLevel: 'warn', objectDelayMs: 1_000, loadDelayMs: 200 })
+    } finally {
+      if (!named) rmSync(data, { recursive: true, force: true })
+    }
+  },
+}
+
+/** A free port unless one is named, so that a running collector is in nobody's way. */
+function demoPort({ arguments: { flags }, config }: CommandContext): number {
+  return flags.has('port') || process.env['MILLRACE_PORT'] !== undefined ? config.port : 0
+}
+
+async function runDemo({ flags, terminal }: CommandContext, config: Config): Promise<number> {
+  const stopped = terminal.untilStopped()
+  const file = flags.get('file') ?? sampleFile()
+  const collector = await createCollector(config)
+  try {
+    const { writeKey, secretKey } = collector.created ?? await collector.createKeys('default')
+    terminal.out(`the collector listens at ${collector.url}\n`)
+    const progress = new ProgressBar(terminal, () => systemClock.now())
+    const sent = await play({
+      url: collector.url, writeKey, purchases: retailEvents(retailLines(file)), story: visitorStory(systemClock.now()), progress,
+    })
+    const status = await untilLoaded(collector, sent, progress)
+    terminal.out(await report({ read: (path) => read(collector.url, path, secretKey), sql: (sql) => collector.sql({ sql, format: 'TSV' }), status }))
+    if (!status.agree) return 1
+    if (flags.has('exit')) return 0
+    terminal.out(`\nIt goes on serving; Ctrl-C ends it. Try:\n` +
+      `  curl -u ${writeKey}: -H 'content-type: application/json' -d '{"userId":"me","event":"Hello"}' ${collector.url}/v1/track\n` +
+      `  curl -H 'authorization: Bearer ${secretKey}' '${collector.url}/v1/profiles?externalId=me'\n\nmillrace ready ${collector.url}\n`)
+    await stopped
+    return 0
+  } finally {
+    await collector.close()
+  }
+}
+
+async function untilLoaded(collector: Collector, sent: number, progress: ProgressBar): Promise<Status> {
+  const deadline = performance.now() + restMsMax
+  for (;;) {
+    const status = await collector.status()
+    const { accepted, loaded } = status.totals
+    if (status.atRest && accepted >= sent) {
+      progress.finish({ what: 'in all three tiers:', done: loaded, total: null })
+      return status
+    }
+    progress.show({ what: 'loaded', done: loaded, total: accepted })
+    if (performance.now() > deadline) throw new MillraceError('unavailable', `not everything reached the tiers in time: ${JSON.stringify(status.totals)}`)
+    await systemClock.sleep(100)
+  }
+}
+
+async function read(url: string, path: string, secretKey: string): Promise<unknown> {
+  const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${secretKey}` } })
+  if (!response.ok) throw new MillraceError('unavailable', `${path} answered ${response.status}: ${await response.text()}`)
+  return response.json()
+}

@@ -1,0 +1,53 @@
+import type { Terminal } from '../commands/command.ts'
+
+const width = 28
+const redrawMs = 100
+/** Where nobody watches, a line now and then says that it lives. */
+const plainMs = 5_000
+
+export interface Progress {
+  readonly what: string
+  readonly done: number
+  /** null: not known yet. */
+  readonly total: number | null
+}
+
+/** A bar on a terminal, a plain line every five seconds elsewhere. */
+export class ProgressBar {
+  readonly #terminal: Terminal
+  readonly #now: () => number
+  readonly #begin: number
+  #drawnAt = -Infinity
+
+  constructor(terminal: Terminal, now: () => number) {
+    this.#terminal = terminal
+    this.#now = now
+    this.#begin = now()
+  }
+
+  show(progress: Progress): void {
+    const now = this.#now()
+    if (now - this.#drawnAt < (this.#terminal.isTty ? redrawMs : plainMs)) return
+    const first = this.#drawnAt === -Infinity
+    this.#drawnAt = now
+    if (this.#terminal.isTty) this.#terminal.out(`\r\u001b[2K${bar(progress)} ${this.#text(progress)}`)
+    else if (!first) this.#terminal.out(`${this.#text(progress)}\n`)
+  }
+
+  /** Leaves one line of what was done. */
+  finish(progress: Progress): void {
+    this.#terminal.out(`${this.#terminal.isTty ? '\r\u001b[2K' : ''}${this.#text(progress)}\n`)
+    this.#drawnAt = -Infinity
+  }
+
+  #text({ what, done, total }: Progress): string {
+    const seconds = (this.#now() - this.#begin) / 1_000
+    const rate = seconds > 0.5 ? `, ${Math.round(done / seconds).toLocaleString('en')} a second` : ''
+    return `${what} ${done.toLocaleString('en')}${total === null ? '' : ` of ${total.toLocaleString('en')}`} events (${seconds.toFixed(1)} s${rate})`
+  }
+}
+
+function bar({ done, total }: Progress): string {
+  const filled = total === null || total === 0 ? 0 : Math.min(width, Math.floor(done / total * width))
+  return `[${'='.repeat(filled)}${' '.repeat(width - filled)}]`
+}
