@@ -180,6 +180,11 @@ function operationsOf({ olap, reader, worker, front, readStatus }: OperationDepe
   }
   return new Map<string, Handler>([
     ['ping', async () => 'pong'],
+    ['url', async () => front.url],
+    ['proveOlap', async () => {
+      await olap.prepare()
+      return (await olap.query({ sql: 'select version()', format: 'TSV' })).trim()
+    }],
     ['status', readStatus],
     ['sql', async (params) => {
       const name = Reflect.get(Object(params), 'workspace')

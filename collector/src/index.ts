@@ -1,0 +1,5 @@
+export type { CreatedKeys } from './administration.ts'
+export { type Collector, createCollector, type SqlCall } from './collector.ts'
+export { type Config, type ConfigSources, configTable, parseConfig } from './config.ts'
+export { type ErrorCode, MillraceError } from './platform/errors.ts'
+export type { Status } from './query/status.ts'
