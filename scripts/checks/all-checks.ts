@@ -3,31 +3,35 @@ import { findLayerViolations } from './layers.ts'
 import { findMisnamed } from './misnamed.ts'
 import { findOversize } from './oversize.ts'
 import { findSemicolons } from './semicolons.ts'
-import type { SourceFile, Violation } from './source-files.ts'
+import { readSourceFiles, readTextFiles, type SourceFile, type Violation } from './source-files.ts'
 import { runCompiler, runLinter, runUnused } from './tools.ts'
 import { findWording } from './wording.ts'
 
 export interface Check {
   readonly name: string
   /** One line a violation, none where the rule is kept. */
-  run(files: readonly SourceFile[]): readonly string[]
+  run(root: string): readonly string[]
 }
 
 /** The rules of this repository that a machine can judge. */
 export const allChecks: readonly Check[] = [
-  reader('layers and drivers', findLayerViolations),
-  reader('no import cycles', findCycles),
-  reader('sizes', findOversize),
-  reader('names', findMisnamed),
-  reader('no semicolons', findSemicolons),
-  reader('wording', findWording),
-  { name: 'types', run: () => linesOf(runCompiler('.')) },
-  { name: 'lint', run: () => linesOf(runLinter(['.'])) },
-  { name: 'nothing unused', run: () => linesOf(runUnused('.')) },
+  sourceCheck('layers and drivers', findLayerViolations),
+  sourceCheck('no import cycles', findCycles),
+  sourceCheck('sizes', findOversize),
+  sourceCheck('names', findMisnamed),
+  sourceCheck('no semicolons', findSemicolons),
+  { name: 'wording', run: (root) => findWording(readTextFiles(root)).map(lineOf) },
+  { name: 'types', run: (root) => linesOf(runCompiler(root)) },
+  { name: 'lint', run: (root) => linesOf(runLinter([root])) },
+  { name: 'nothing unused', run: (root) => linesOf(runUnused(root)) },
 ]
 
-function reader(name: string, find: (files: readonly SourceFile[]) => readonly Violation[]): Check {
-  return { name, run: (files) => find(files).map(({ path, line, message }) => `${path}:${line} ${message}`) }
+function sourceCheck(name: string, find: (files: readonly SourceFile[]) => readonly Violation[]): Check {
+  return { name, run: (root) => find(readSourceFiles(root)).map(lineOf) }
+}
+
+function lineOf({ path, line, message }: Violation): string {
+  return `${path}:${line} ${message}`
 }
 
 function linesOf({ ok, output }: { ok: boolean, output: string }): readonly string[] {

@@ -14,20 +14,27 @@ export interface Violation {
   readonly message: string
 }
 
-const folders = ['schemas', 'sdk-browser', 'sdk-node', 'collector', 'examples', 'scripts', 'bench']
-const leftOut = new Set(['node_modules', 'dist'])
+const folders = ['schemas', 'sdk-browser', 'sdk-node', 'collector', 'examples', 'scripts', 'bench', '.ci']
+const leftOut = new Set(['node_modules', 'dist', 'pnpm-lock.yaml'])
+const textEndings = /\.(?:[cm]?[jt]s|tsx|md|json|ya?ml|html|css|sql|sh)$/
 
 /** Every TypeScript file of the repository, in one fixed order. */
 export function readSourceFiles(root: string): readonly SourceFile[] {
-  const top = readdirSync(root).filter((name) => name.endsWith('.ts'))
-  const paths = [...top, ...folders.flatMap((folder) => pathsUnder(root, folder))]
-  return paths.sort().map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+  return readTextFiles(root).filter(({ path }) => path.endsWith('.ts'))
+}
+
+/** Every file of the repository that people write, the lockfile left out, in one fixed order. */
+export function readTextFiles(root: string): readonly SourceFile[] {
+  const top = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name)
+  const paths = [...top.filter((name) => !leftOut.has(name)), ...folders.flatMap((folder) => pathsUnder(root, folder))]
+  return paths.filter((path) => textEndings.test(path) || path.startsWith('.ci/')).sort()
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 
 function pathsUnder(root: string, folder: string): readonly string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`
-    if (entry.isDirectory()) return leftOut.has(entry.name) ? [] : pathsUnder(root, path)
-    return entry.name.endsWith('.ts') ? [path] : []
+    if (leftOut.has(entry.name)) return []
+    return entry.isDirectory() ? pathsUnder(root, path) : [path]
   })
 }

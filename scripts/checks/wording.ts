@@ -7,7 +7,7 @@ interface Rule {
 }
 
 const rules: readonly Rule[] = [
-  { pattern: /(?:^|[\s'"`(=])\/(?:work|tmp|home|root|Users)\/[A-Za-z0-9]/, message: "names one machine's path" },
+  { pattern: /\/(?:tmp|work)\/[a-z0-9]|(?:^|[\s'"`(=])\/(?:home|root|Users)\/\w/, message: "names one machine's path" },
   { pattern: /https?:\/\/(?:registry|proxy|repo1?|deb|files)\./, message: 'names a registry host' },
   { pattern: /\b(?:it|test|describe)\.(?:only|todo)\b|\bx(?:it|describe)\(/, message: 'leaves tests out of the run', testsOnly: true },
   { pattern: /@ts-(?:ignore|nocheck)|\b(?:ox|es)lint-disable/, message: 'turns a check off' },
