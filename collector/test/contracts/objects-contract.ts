@@ -37,6 +37,13 @@ export function objectsContract(name: string, make: () => Promise<ObjectsUnderTe
       expect(await under.objects.list('', 10)).toEqual(['a'])
     })
 
+    it('takes the same put many times at once, as a repeat after a time-out does', async () => {
+      const content = Buffer.alloc(200_000, 7)
+      await Promise.all(Array.from({ length: 8 }, () => under.objects.put('raw/a', content)))
+      expect(await under.objects.get('raw/a')).toHaveLength(content.length)
+      expect(await under.objects.list('', 10)).toEqual(['raw/a'])
+    })
+
     it('lists by prefix in byte order, up to the limit', async () => {
       for (const name of ['raw/b/2', 'raw/a/1', 'raw/b/10', 'raw/B', 'other/x']) await under.objects.put(name, Buffer.from(name))
       expect(await under.objects.list('raw/', 10)).toEqual(['raw/B', 'raw/a/1', 'raw/b/10', 'raw/b/2'])

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -11,14 +11,17 @@ objectsContract('files', async () => {
 })
 
 describe('objects in files', () => {
-  it('never list what a crash left half written', async () => {
+  it('never list what a crash left half written, and remove it when it is old', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-objects-'))
+    openFilesObjects({ directory })
+    writeFileSync(join(directory, '~', 'old'), 'ha')
+    utimesSync(join(directory, '~', 'old'), 1, 1)
+    // Another process may be writing it now.
+    writeFileSync(join(directory, '~', 'young'), 'ha')
     const objects = openFilesObjects({ directory })
-    mkdirSync(join(directory, 'raw'))
-    writeFileSync(join(directory, 'raw', 'a~'), 'ha')
-    expect(await objects.list('raw/', 10)).toEqual([])
+    expect(readdirSync(join(directory, '~'))).toEqual(['young'])
     await objects.put('raw/a', Buffer.from('whole'))
-    expect(await objects.list('raw/', 10)).toEqual(['raw/a'])
+    expect(await objects.list('', 10)).toEqual(['raw/a'])
     rmSync(directory, { recursive: true })
   })
 

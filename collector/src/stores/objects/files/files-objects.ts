@@ -1,11 +1,14 @@
-import { mkdirSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Objects } from '../../../ports/objects.ts'
 
-/** Half-written objects live beside the others under a name that no object can have. */
+/** Half-written objects live in one directory whose name no object can have, each put with a file of its own. */
 const unfinished = '~'
+/** No put takes so long: an older file is what a crash left behind. */
+const unfinishedMsMax = 3_600_000
 
 /**
  * The archive as files under a directory. A put is durable when it resolves: contents, then name, then every
@@ -13,7 +16,8 @@ const unfinished = '~'
  * or refuses.
  */
 export function openFilesObjects({ directory }: { readonly directory: string }): Objects {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  mkdirSync(join(directory, unfinished), { recursive: true, mode: 0o700 })
+  removeLeftovers(join(directory, unfinished))
   return {
     put: (name, bytes) => attempt('written', name, () => put(directory, checked(name), bytes)),
     get: (name) => attempt('read', name, () => absentAs(null, readFile(join(directory, checked(name))))),
@@ -22,6 +26,15 @@ export function openFilesObjects({ directory }: { readonly directory: string }):
     }),
     list: (prefix, limit) => attempt('listed', prefix, () => list(directory, prefix, limit)),
     close: async () => {},
+  }
+}
+
+/** Young ones may belong to another process that has the directory open. */
+function removeLeftovers(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name)
+    const writtenAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    if (Date.now() - writtenAt > unfinishedMsMax) rmSync(path, { force: true })
   }
 }
 
@@ -47,9 +60,9 @@ async function put(directory: string, name: string, bytes: Uint8Array): Promise<
   const parent = dirname(path)
   // The uppermost directory that had to be made; its name is only durable once its own parent is synced.
   const made = await mkdir(parent, { recursive: true, mode: 0o700 })
-  const half = `${path}${unfinished}`
+  const half = join(directory, unfinished, randomUUID())
   try {
-    const file = await open(half, 'w', 0o600)
+    const file = await open(half, 'wx', 0o600)
     try {
       await file.writeFile(bytes)
       await file.sync()
@@ -81,9 +94,9 @@ async function list(directory: string, prefix: string, limit: number): Promise<r
   const base = prefix.includes('/') ? checked(prefix.slice(0, prefix.lastIndexOf('/'))) : ''
   const entries = await absentAs([], readdir(join(directory, base), { recursive: true, withFileTypes: true }))
   return entries
-    .filter((entry) => entry.isFile() && !entry.name.endsWith(unfinished))
+    .filter((entry) => entry.isFile())
     .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((name) => name.startsWith(prefix))
+    .filter((name) => name.startsWith(prefix) && !name.startsWith(unfinished))
     .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .slice(0, limit)
 }
