@@ -177,6 +177,16 @@ describe('Millrace', () => {
     expect(await client.close()).toEqual({ left: 7 })
   })
 
+  it('keeps nobody waiting once it is closed', async () => {
+    sink.answer = () => true
+    const client = connect({ queueEventsMax: 2, flushInterval: 3_600_000 })
+    client.track(order(0))
+    client.track(order(1))
+    const waiting = [client.ready(), client.flush()]
+    expect(await client.close({ timeoutMs: 50 })).toEqual({ left: 2 })
+    await Promise.all([...waiting, client.ready(), client.flush()])
+  })
+
   it('goes on when a hook throws', async () => {
     const client = connect({ onDelivered: () => { throw new Error('from the host') } })
     client.track(order(1))

@@ -54,6 +54,7 @@ export class Millrace {
   #flushes: Flush[] = []
   #waiting: (() => void)[] = []
   #closing: Promise<CloseResult> | null = null
+  #closed = false
   readonly #beforeExit = (): void => void this.#flushWithin(exitFlushMs)
 
   constructor(options: MillraceOptions) {
@@ -104,16 +105,16 @@ export class Millrace {
     return this.#accept('alias', call, callback)
   }
 
-  /** Resolves when half of the queue is free: what a loop over many events waits for. */
+  /** Resolves when half of the queue is free, or the client is closed: what a loop over many events waits for. */
   ready(): Promise<void> {
-    if (this.#queue.hasRoom) return Promise.resolve()
+    if (this.#queue.hasRoom || this.#closed) return Promise.resolve()
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** Resolves when every event accepted before it has an outcome. */
+  /** Resolves when every event accepted before it has an outcome, or the client is closed and will find none. */
   flush(): Promise<void> {
     const remaining = this.#queue.length + this.#delivery.inFlightEvents
-    if (remaining === 0) return Promise.resolve()
+    if (remaining === 0 || this.#closed) return Promise.resolve()
     return new Promise((resolve) => {
       this.#flushes.push({ remaining, before: this.#counts.accepted, resolve })
       this.#delivery.hurry(true)
@@ -191,6 +192,10 @@ export class Millrace {
     await this.#flushWithin(timeoutMs)
     this.#delivery.stop()
     this.#transport.close()
+    this.#closed = true
+    // Nobody may wait for ever for what is not sent any more.
+    for (const resolve of this.#waiting.splice(0)) resolve()
+    for (const { resolve } of this.#flushes.splice(0)) resolve()
     return { left: this.#queue.length + this.#delivery.inFlightEvents }
   }
 
