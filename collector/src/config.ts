@@ -22,7 +22,7 @@ const secret = (flag: string, about: string): Setting<string | null> => ({
   parse: (value) => (/^[\w-]{16,128}$/.test(value) ? value : undefined),
 })
 
-const whole = (flag: string, fallback: number, [least, most]: readonly [number, number], about: string): Setting<number> => ({
+const whole = (flag: string, fallback: number, [least, most, about]: readonly [number, number, string]): Setting<number> => ({
   ...named(flag), fallback, about, form: `${least} to ${most}`,
   parse: (value) => {
     const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
@@ -59,29 +59,29 @@ const roles: Setting<readonly Role[]> = {
 const settings = {
   data: text('data', '.millrace', 'data directory of the embedded engines'),
   host: text('host', '127.0.0.1', 'address to listen on'),
-  port: whole('port', 8080, [0, 65_535], 'port to listen on; 0 picks a free one and prints it'),
+  port: whole('port', 8080, [0, 65_535, 'port to listen on; 0 picks a free one and prints it']),
   roles,
   logUrl: url('log-url', 'file:', [['file:'], 'the durable log']),
   oltpUrl: url('oltp-url', 'sqlite:', [['sqlite:'], 'profiles and timelines']),
   olapUrl: url('olap-url', 'embedded:', [['embedded:', 'http://', 'https://'], 'ClickHouse']),
   objectsUrl: url('objects-url', 'file:', [['file:'], 'the archive']),
   cacheUrl: url('cache-url', 'memory:', [['memory:'], 'the cache in front of reads']),
-  partitions: whole('partitions', 4, [1, 1024], 'partitions of the log; fixed when the data directory is made'),
+  partitions: whole('partitions', 4, [1, 1024, 'partitions of the log; fixed when the data directory is made']),
   writeKey: secret('write-key', "the first workspace's write key"),
   secretKey: secret('secret-key', "the first workspace's secret key"),
   region: text('region', 'none', 'ISO country code that phone numbers without a country code belong to'),
   ingestPath: text('ingest-path', '/e', 'neutral alias of /v1/batch that ad blockers leave alone'),
-  trustedProxies: whole('trusted-proxies', 0, [0, 16], 'proxies in front whose X-Forwarded-For entry is believed'),
-  eventsPerSecondMax: whole('events-per-second-max', 1_000_000, [1, 100_000_000], 'events a second a workspace may send before 429'),
-  inFlightBytesMax: whole('in-flight-bytes-max', 67_108_864, [1_048_576, 4_294_967_296], 'bytes of requests in work before 503'),
-  batchEventsMax: whole('batch-events-max', 4_000, [1, 100_000], 'events one OLTP transaction decides'),
-  loadDelayMs: whole('load-delay-ms', 1_000, [10, 60_000], 'how long a load waits for more batches when idle'),
-  loadRowsMax: whole('load-rows-max', 100_000, [1_000, 1_000_000], 'rows of one ClickHouse insert'),
-  objectBytesMax: whole('object-bytes-max', 4_194_304, [65_536, 268_435_456], 'uncompressed bytes after which an archive object is closed'),
-  objectDelayMs: whole('object-delay-ms', 10_000, [10, 600_000], 'how long an archive object stays open'),
-  logRetentionMs: whole('log-retention-ms', 0, [0, 31_536_000_000], 'how long archived segments of the log are kept'),
-  duplicateWindowDays: whole('duplicate-window-days', 28, [7, 400], 'how long a message id is remembered'),
-  engineMemoryBytesMax: whole('engine-memory-bytes-max', 1_073_741_824, [268_435_456, 1_099_511_627_776], 'memory of the embedded ClickHouse engine'),
+  trustedProxies: whole('trusted-proxies', 0, [0, 16, 'proxies in front whose X-Forwarded-For entry is believed']),
+  eventsPerSecondMax: whole('events-per-second-max', 1_000_000, [1, 100_000_000, 'events a second a workspace may send before 429']),
+  inFlightBytesMax: whole('in-flight-bytes-max', 67_108_864, [1_048_576, 4_294_967_296, 'bytes of requests in work before 503']),
+  batchEventsMax: whole('batch-events-max', 4_000, [1, 100_000, 'events one OLTP transaction decides']),
+  loadDelayMs: whole('load-delay-ms', 1_000, [10, 60_000, 'how long a load waits for more batches when idle']),
+  loadRowsMax: whole('load-rows-max', 100_000, [1_000, 1_000_000, 'rows of one ClickHouse insert']),
+  objectBytesMax: whole('object-bytes-max', 4_194_304, [65_536, 268_435_456, 'uncompressed bytes after which an archive object is closed']),
+  objectDelayMs: whole('object-delay-ms', 10_000, [10, 600_000, 'how long an archive object stays open']),
+  logRetentionMs: whole('log-retention-ms', 0, [0, 31_536_000_000, 'how long archived segments of the log are kept']),
+  duplicateWindowDays: whole('duplicate-window-days', 28, [7, 400, 'how long a message id is remembered']),
+  engineMemoryBytesMax: whole('engine-memory-bytes-max', 1_073_741_824, [268_435_456, 1_099_511_627_776, 'memory of the embedded ClickHouse engine']),
   logLevel: text('log-level', 'info', 'error, warn, info or debug'),
   webhookAllowPrivate: yesNo('webhook-allow-private', false, 'webhooks may go to private addresses (for trials on one machine)'),
 } as const

@@ -8,6 +8,7 @@ import { refreshKeys } from './edge/key-refresher.ts'
 import { type KeyList, KeyRing } from './edge/key-ring.ts'
 import { listen } from './edge/listen.ts'
 import { gathererDefaults, RecordGatherer } from './edge/record-gatherer.ts'
+import { identityView } from './identity/identity-view.ts'
 import { identitySettingsFor } from './identity-settings-for.ts'
 import type { Clock } from './platform/clock.ts'
 import { messageOf } from './platform/errors.ts'
@@ -61,7 +62,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     random: Math.random,
   })
   app.route('/v1', readRoutes({
-    reader, cache: dependencies.cache, settings: identitySettingsFor(config), status: dependencies.status,
+    reader, cache: dependencies.cache, identity: identityView(identitySettingsFor(config)), status: dependencies.status,
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

@@ -58,20 +58,20 @@ export function readOptions(options: MillraceOptions): Settings {
   if (typeof options.writeKey !== 'string' || options.writeKey === '') throw new TypeError('writeKey must be a text: the key of the workspace')
   return {
     url: readUrl(options.host, options.path ?? '/v1/batch'),
-    flushAt: whole(options, 'flushAt', 500, [1, 2_500]),
-    flushInterval: whole(options, 'flushInterval', 200, [0, 3_600_000]),
-    httpRequestTimeout: whole(options, 'httpRequestTimeout', 10_000, [1, 600_000]),
-    queueEventsMax: whole(options, 'queueEventsMax', 100_000, [1, 10_000_000]),
-    queueBytesMax: whole(options, 'queueBytesMax', 67_108_864, [65_536, 4_294_967_296]),
-    connections: whole(options, 'connections', 4, [1, 64]),
-    ageMsMax: whole(options, 'ageMsMax', 3_600_000, [1, 604_800_000]),
+    flushAt: whole(options, 'flushAt', [500, 1, 2_500]),
+    flushInterval: whole(options, 'flushInterval', [200, 0, 3_600_000]),
+    httpRequestTimeout: whole(options, 'httpRequestTimeout', [10_000, 1, 600_000]),
+    queueEventsMax: whole(options, 'queueEventsMax', [100_000, 1, 10_000_000]),
+    queueBytesMax: whole(options, 'queueBytesMax', [67_108_864, 65_536, 4_294_967_296]),
+    connections: whole(options, 'connections', [4, 1, 64]),
+    ageMsMax: whole(options, 'ageMsMax', [3_600_000, 1, 604_800_000]),
     gzip: options.gzip ?? true,
   }
 }
 
 type WholeOption = 'flushAt' | 'flushInterval' | 'httpRequestTimeout' | 'queueEventsMax' | 'queueBytesMax' | 'connections' | 'ageMsMax'
 
-function whole(options: MillraceOptions, name: WholeOption, fallback: number, [least, most]: readonly [number, number]): number {
+function whole(options: MillraceOptions, name: WholeOption, [fallback, least, most]: readonly [number, number, number]): number {
   const value = options[name] ?? fallback
   if (!Number.isInteger(value) || value < least || value > most) throw new TypeError(`${name} must be a whole number from ${least} to ${most}`)
   return value

@@ -20,7 +20,7 @@ export function parseArguments(words: readonly string[]): Arguments {
       if (word !== '--') positional.push(word)
       continue
     }
-    const [name = '', inline] = splitOnce(word.slice(2))
+    const [name, inline] = splitOnce(word.slice(2))
     if (flags.has(name)) throw new MillraceError('bad_config', `--${name} is given twice`)
     if (inline !== undefined) flags.set(name, inline)
     else if (switches.has(name)) flags.set(name, '')

@@ -25,7 +25,7 @@ function isStatus(value: unknown): value is Status {
   return typeof value === 'object' && value !== null && 'totals' in value && 'partitions' in value && 'atRest' in value
 }
 
-export function renderStatus({ atRest, agree, totals, partitions, spool }: Status): string {
+function renderStatus({ atRest, agree, totals, partitions, spool }: Status): string {
   const verdict = !agree ? styleText('red', 'the tiers disagree') : atRest ? styleText('green', 'at rest, all tiers agree') : 'work in progress'
   const dropped = Object.entries(totals.dropped).map(([reason, count]) => `${reason} ${count}`).join(', ')
   const rows = partitions.map(({ partition, lag }) => `  ${String(partition).padStart(9)}  ${[lag.decide, lag.archive, lag.load].map((n) => String(n).padStart(9)).join('  ')}`)

@@ -76,10 +76,11 @@ export function readIncoming(incoming: IncomingMessage, bounds: BodyBounds): Pro
 
 /** The same for a fetch Request, whose connection is not ours to close. */
 export async function readRequest(request: Request, bytesMax: number): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array(0)
+  const body: ReadableStream<Uint8Array> | null = request.body
+  if (body === null) return new Uint8Array(0)
   const chunks: Uint8Array[] = []
   let bytes = 0
-  const reader = request.body.getReader()
+  const reader = body.getReader()
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     bytes += part.value.length
     if (bytes > bytesMax) {

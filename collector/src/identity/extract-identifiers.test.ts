@@ -23,7 +23,8 @@ describe('extractIdentifiers', () => {
   })
 
   it('does not look into properties', () => {
-    expect(found({ type: 'track', anonymousId: 'browser', ...{ properties: { email: 'friend@b.example' } } })).toEqual(['anonymous_id browser'])
+    const gift = { type: 'track', anonymousId: 'browser', properties: { email: 'friend@b.example' } } as const
+    expect(found(gift)).toEqual(['anonymous_id browser'])
   })
 
   it('decides from an alias alone what its previous id is', () => {

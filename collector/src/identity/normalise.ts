@@ -6,9 +6,6 @@ import { isBlocked } from './blocked.ts'
 import type { Identifier } from './identifier.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
-/** Rises when the same text would give another identifier: then everything has to be solved anew. */
-export const normaliserVersion = 1
-
 /** Shorter numbers are extensions and typing errors. */
 const phoneDigitsMin = 7
 

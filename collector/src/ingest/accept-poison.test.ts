@@ -26,7 +26,7 @@ describe('poison', () => {
       { value: 'abc', quantity: 1.5 },
       ['bad_typed_value'],
     ],
-  ])('%s is stored altered or flagged', (_, item, properties, flags) => {
+  ])('%s is stored altered or flagged', (...[, item, properties, flags]) => {
     const accepted = acceptItem(item)
     expect(accepted).toMatchObject({ result: 'ok', flags, messageId: 'm' })
     expect(storedOf(accepted)['properties']).toEqual(properties)

@@ -67,7 +67,7 @@ describe('canonicalise', () => {
       '{"a":"\uFFFD\uFFFD"}',
       ['replaced_surrogate', 'replaced_nul', 'dropped_proto', 'dropped_non_finite', 'unsafe_integer'],
     ],
-  ])('%s', (_, input, json, flags) => {
+  ])('%s', (...[, input, json, flags]) => {
     expect(canonical(input)).toEqual({ json, flags })
   })
 

@@ -83,7 +83,7 @@ describe('eventTime', () => {
     ['ahead only after correction', receivedAt, receivedAt - 11 * minute, receivedAt, 'clamped_future'],
     ['the floor', limits.timestampMsMin, null, limits.timestampMsMin, 'ok'],
     ['below the floor', limits.timestampMsMin - 1, null, limits.timestampMsMin - 1, 'timestamp_out_of_range'],
-  ])('%s', (_, clientTime, sentAt, time, outcome) => {
+  ])('%s', (...[, clientTime, sentAt, time, outcome]) => {
     expect(eventTime(clientTime, { receivedAt, sentAt })).toEqual({ time, outcome })
   })
 })

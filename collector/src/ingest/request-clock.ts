@@ -31,7 +31,7 @@ export function clockReader(
 }
 
 /** The client's own time of an event, under RudderStack's name or Segment's. */
-export function clientTimeOf(item: Readonly<Record<string, unknown>>): unknown {
+function clientTimeOf(item: Readonly<Record<string, unknown>>): unknown {
   return item['originalTimestamp'] ?? item['timestamp']
 }
 

@@ -141,7 +141,7 @@ function currencyText(value: JsonValue | undefined): string | null {
 
 function keyText(value: JsonValue | undefined): string | null {
   if (typeof value === 'string') return quoted(value)
-  return Number.isSafeInteger(value) ? `"${String(value)}"` : null
+  return typeof value === 'number' && Number.isSafeInteger(value) ? `"${value}"` : null
 }
 
 function countText(value: JsonValue | undefined): string | null {

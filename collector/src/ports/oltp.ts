@@ -1,7 +1,7 @@
 import type { QuarantineReason } from '@millrace/schemas'
 import type { IdentityChanges, IdentityOverride, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
-import type { ProfileReader } from './profile-reader.ts'
+import type { ProfileReader, TimelineRow } from './profile-reader.ts'
 
 /**
  * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
@@ -107,16 +107,6 @@ export interface LoadRow {
   readonly loadedAt: number | null
 }
 
-export interface TimelineRow {
-  readonly workspace: number
-  readonly identifierKey: string
-  readonly metric: string
-  readonly time: number
-  readonly messageId: string
-  /** Canonical JSON of the event's properties (of an identify, its traits). */
-  readonly properties: string
-}
-
 export interface MetricDelta {
   readonly workspace: number
   readonly identifierKey: string
@@ -201,6 +191,13 @@ export interface WorkspaceRow {
   readonly createdAt: number
 }
 
+/** What became of a planned load. */
+export interface LoadOutcome {
+  readonly rows: number
+  /** Epoch milliseconds. */
+  readonly loadedAt: number
+}
+
 /** The writing half: the pump, the loader and key administration. */
 export interface Oltp {
   /** Creates or upgrades the schema; idempotent. */
@@ -231,7 +228,7 @@ export interface Oltp {
   objectOf(partition: number, batch: number): Promise<ObjectRow | null>
 
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
-  finishLoad(fence: Fence, row: LoadRow, rows: number, loadedAt: number): Promise<void>
+  finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
   openLoads(partition: number): Promise<readonly LoadRow[]>
   loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
   /** Overrides that batches of a partition caused, first to last inclusive. */
@@ -280,23 +277,4 @@ export interface PartitionTotals {
   readonly decided: BatchCounts
   readonly archived: number
   readonly loaded: number
-}
-
-export interface TimelineQuery {
-  readonly workspace: number
-  readonly identifierKeys: readonly string[]
-  readonly metric?: string
-  /** Epoch milliseconds, exclusive both. */
-  readonly after?: number
-  readonly before?: number
-  /** Continue strictly older than this (time, messageId). */
-  readonly cursor?: { readonly time: number; readonly messageId: string }
-  readonly limit: number
-}
-
-export interface MetricTotal {
-  readonly metric: string
-  readonly count: number
-  readonly firstAt: number
-  readonly lastAt: number
 }

@@ -1,5 +1,33 @@
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from './identity.ts'
-import type { MetricTotal, TimelineQuery, TimelineRow } from './oltp.ts'
+
+export interface TimelineRow {
+  readonly workspace: number
+  readonly identifierKey: string
+  readonly metric: string
+  readonly time: number
+  readonly messageId: string
+  /** Canonical JSON of the event's properties (of an identify, its traits). */
+  readonly properties: string
+}
+
+export interface TimelineQuery {
+  readonly workspace: number
+  readonly identifierKeys: readonly string[]
+  readonly metric?: string
+  /** Epoch milliseconds, exclusive both. */
+  readonly after?: number
+  readonly before?: number
+  /** Continue strictly older than this (time, messageId). */
+  readonly cursor?: { readonly time: number; readonly messageId: string }
+  readonly limit: number
+}
+
+export interface MetricTotal {
+  readonly metric: string
+  readonly count: number
+  readonly firstAt: number
+  readonly lastAt: number
+}
 
 /** What the read side asks about people. Each method is one round trip and costs what its answer holds, not what is stored. */
 export interface ProfileReader {

@@ -79,7 +79,7 @@ async function tryDecide(
  * The events with the culprits marked: a half that fails with the other half marked holds a culprit. Costs about
  * 2 log2(n) trials a culprit. If nothing single fails the error is of the batch as a whole, and all are kept as they are.
  */
-export async function withoutPoison(
+async function withoutPoison(
   events: readonly LoggedEvent[], passes: (trial: readonly LoggedEvent[]) => Promise<boolean>,
 ): Promise<readonly LoggedEvent[]> {
   if (!(await passes(events.map(marked)))) return events

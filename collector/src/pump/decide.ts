@@ -9,8 +9,9 @@ import { resolveBatch } from '../identity/resolve-batch.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type {
-  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow, TimelineRow,
+  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
+import type { TimelineRow } from '../ports/profile-reader.ts'
 import { archiveLine } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'

@@ -101,7 +101,7 @@ export class Loader {
   async #finish(load: LoadRow, buffer: BatchBuffer | undefined): Promise<void> {
     const { oltp, clock, generation } = this.#dependencies
     const rows = await insertLoad(load, this.#dependencies, { generation: generation(), buffer })
-    await oltp.finishLoad(this.#fence, load, rows, clock.now())
+    await oltp.finishLoad(this.#fence, load, { rows, loadedAt: clock.now() })
     if (load.closesRun) buffer?.loaded(load.lastBatch)
   }
 }

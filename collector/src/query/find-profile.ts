@@ -1,9 +1,7 @@
-import { identifierKey } from '../identity/identifier-key.ts'
-import { normaliseIdentifier } from '../identity/normalise.ts'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { ProfileRow } from '../ports/identity.ts'
 import type { ProfileReader } from '../ports/profile-reader.ts'
+import type { IdentityView } from './identity-view.ts'
 
 /** The query parameters a profile is found by, and the kind of identifier each names. */
 export const identifierParameters = Object.freeze({
@@ -18,12 +16,12 @@ export type IdentifierParameter = keyof typeof identifierParameters
  */
 export async function findProfile(
   request: { readonly workspace: number; readonly parameter: IdentifierParameter; readonly value: string },
-  reader: ProfileReader, settings: IdentitySettings,
+  reader: ProfileReader, identity: IdentityView,
 ): Promise<ProfileRow> {
   const { workspace, parameter, value } = request
-  const identifier = normaliseIdentifier(identifierParameters[parameter], value, settings)
-  if (identifier === null) throw new MillraceError('bad_request', `${parameter}: ${JSON.stringify(value)} cannot be an identifier`)
-  const id = await liveProfileId(workspace, identifierKey(workspace, identifier), reader)
+  const key = identity.keyOf({ workspace, kind: identifierParameters[parameter], text: value })
+  if (key === null) throw new MillraceError('bad_request', `${parameter}: ${JSON.stringify(value)} cannot be an identifier`)
+  const id = await liveProfileId(workspace, key, reader)
   const profile = id === null ? null : await reader.profile(workspace, id)
   if (profile === null) throw new MillraceError('not_found', `no profile has this ${parameter}`)
   return profile

@@ -1,8 +1,7 @@
 import type { Cache } from '../ports/cache.ts'
 import type { IdentifierRow, ProfileRow } from '../ports/identity.ts'
-import type { TimelineRow } from '../ports/oltp.ts'
-import type { ProfileReader } from '../ports/profile-reader.ts'
-import { mergedProperties, parseRegisters } from '../identity/registers.ts'
+import type { ProfileReader, TimelineRow } from '../ports/profile-reader.ts'
+import type { IdentityView } from './identity-view.ts'
 
 /** Events shown for each metric: "the last 10 orders, not the last 1,500 events". */
 const lastEventsMax = 10
@@ -31,6 +30,7 @@ export interface ProfileCard {
 export interface CardDependencies {
   readonly reader: ProfileReader
   readonly cache: Cache
+  readonly identity: IdentityView
 }
 
 /**
@@ -41,12 +41,12 @@ export async function profileCard(profile: ProfileRow, dependencies: CardDepende
   const key = `card/${profile.workspace}/${profile.id}`
   const cached = (await dependencies.cache.get([key])).get(key)
   if (cached !== undefined && cached.version === profile.version && cached.value !== null) return cached.value
-  const card = JSON.stringify(await buildCard(profile, dependencies.reader))
+  const card = JSON.stringify(await buildCard(profile, dependencies))
   await dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]]))
   return card
 }
 
-async function buildCard(profile: ProfileRow, reader: ProfileReader): Promise<ProfileCard> {
+async function buildCard(profile: ProfileRow, { reader, identity }: CardDependencies): Promise<ProfileCard> {
   const identifiers = await reader.identifiersOf(profile.workspace, profile.id, identifiersMax)
   const keys = identifiers.map((identifier) => identifier.key)
   const registers = await reader.registersOf(profile.workspace, keys)
@@ -62,7 +62,7 @@ async function buildCard(profile: ProfileRow, reader: ProfileReader): Promise<Pr
     id: profile.id,
     version: profile.version,
     identifiers: identifiersByKind(identifiers),
-    properties: mergedProperties(registers.map(parseRegisters)),
+    properties: identity.propertiesOf(registers),
     consent: {},
     createdAt: isoTime(profile.createdAt),
     metrics,

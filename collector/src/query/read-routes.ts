@@ -1,9 +1,9 @@
 import { Hono, type Context } from 'hono'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
 import type { OltpReader } from '../ports/oltp.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
+import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
 import { profileGraph } from './profile-graph.ts'
 import { receipt } from './receipt.ts'
@@ -13,7 +13,7 @@ import { timelinePage, type TimelineRequest } from './timeline-page.ts'
 export interface ReadDependencies {
   readonly reader: OltpReader
   readonly cache: Cache
-  readonly settings: IdentitySettings
+  readonly identity: IdentityView
   readonly status: () => Promise<Status>
   /** The workspace of a secret key; undefined for any other text. */
   readonly workspaceOf: (secretKey: string) => number | undefined
@@ -23,7 +23,7 @@ type Variables = { Variables: { workspace: number } }
 
 /** The read side of INTERFACE: every route needs a secret key as Bearer, which also says whose data is read. */
 export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
-  const { reader, settings } = dependencies
+  const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
   for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status']) app.use(path, async (context, next) => {
@@ -35,7 +35,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/profiles', async (context) => {
     const [parameter, value] = wantedIdentifier(context)
-    const profile = await findProfile({ workspace: context.get('workspace'), parameter, value }, reader, settings)
+    const profile = await findProfile({ workspace: context.get('workspace'), parameter, value }, reader, identity)
     return json(context, `{"profile":${await profileCard(profile, dependencies)}}`)
   })
   app.get('/profiles/:id', async (context) => {

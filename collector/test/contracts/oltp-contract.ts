@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { uuidText } from '../../src/platform/uuid.ts'
 import type { IdentifierRow, IdentityChanges, ProfileRow } from '../../src/ports/identity.ts'
-import type { BatchRow, DecideChanges, Fence, LoadRow, ObjectRow, Oltp, OltpReader, TimelineRow } from '../../src/ports/oltp.ts'
+import type { BatchRow, DecideChanges, Fence, LoadRow, ObjectRow, Oltp, OltpReader } from '../../src/ports/oltp.ts'
+import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
 
 export interface OltpUnderTest {
@@ -185,10 +186,10 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     })
 
     it('adds up metrics and gives totals over several identifiers', async () => {
-      const delta = (key: number, count: number, firstAt: number, lastAt: number) =>
+      const delta = (key: number, count: number, [firstAt, lastAt]: readonly [number, number]) =>
         ({ workspace: 1, identifierKey: uuid(key), metric: 'Order Completed', count, firstAt, lastAt })
-      await decide(batchRow(1), { metrics: [delta(1, 2, t0, t0 + 5), delta(2, 1, t0 - 5, t0)] })
-      await decide(batchRow(2), { metrics: [delta(1, 3, t0 - 9, t0 + 1)] })
+      await decide(batchRow(1), { metrics: [delta(1, 2, [t0, t0 + 5]), delta(2, 1, [t0 - 5, t0])] })
+      await decide(batchRow(2), { metrics: [delta(1, 3, [t0 - 9, t0 + 1])] })
       expect(await under.reader.metricTotals(1, [uuid(1), uuid(2)])).toEqual([{ metric: 'Order Completed', count: 6, firstAt: t0 - 9, lastAt: t0 + 5 }])
       expect(await under.reader.metricTotals(2, [uuid(1)])).toEqual([])
     })
@@ -250,7 +251,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.oltp.openLoads(0)).toEqual(pieces)
       for (const piece of pieces) {
         expect((await under.oltp.partition(0)).loadedBatch).toBe(0)
-        await under.oltp.finishLoad(load, piece, 2, t0 + 1)
+        await under.oltp.finishLoad(load, piece, { rows: 2, loadedAt: t0 + 1 })
       }
       expect(await under.oltp.openLoads(0)).toEqual([])
       expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
@@ -264,7 +265,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await under.oltp.planObject(fence, objectRow(1, 2))
       await under.oltp.finishObject(fence, objectRow(1, 2), t0)
       await under.oltp.planLoads(load, [loadRow(1)])
-      await under.oltp.finishLoad(load, loadRow(1), 2, t0)
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, loadedAt: t0 })
       expect(await under.reader.totals()).toEqual([{
         partition: 0, decided: { accepted: 9, stored: 6, duplicate: 3, quarantined: 0 }, archived: 4, loaded: 2,
       }])
@@ -278,7 +279,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await under.oltp.prune(0, 0)
       expect((await under.oltp.batches(0, 1, 1))[0]?.decisions).not.toBeNull()
       await under.oltp.planLoads(load, [loadRow(1)])
-      await under.oltp.finishLoad(load, loadRow(1), 2, t0)
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, loadedAt: t0 })
       await under.oltp.prune(0, 0)
       expect((await under.oltp.batches(0, 1, 1))[0]?.decisions).toBeNull()
     })

@@ -186,7 +186,7 @@ describe('embedded log', () => {
     const child = fork(new URL('../../../test/append-until-killed.ts', import.meta.url), [directory], { execArgv: [] })
     const durable: string[] = []
     child.on('message', (text) => {
-      durable.push(String(text))
+      durable.push(typeof text === 'string' ? text : '')
       if (durable.length >= 200) child.kill('SIGKILL')
     })
     await once(child, 'exit')

@@ -1,6 +1,7 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
-import type { BatchRow, DecideChanges, MetricDelta, QuarantineRow, RegisterRow, TimelineRow } from '../../../ports/oltp.ts'
+import type { BatchRow, DecideChanges, MetricDelta, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
+import type { TimelineRow } from '../../../ports/profile-reader.ts'
 import type { Connection } from './connection.ts'
 import type { EventPeriods } from './event-periods.ts'
 

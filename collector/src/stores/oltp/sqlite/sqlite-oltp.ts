@@ -3,7 +3,7 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
 import { Connection, numberOf, textOf } from './connection.ts'
@@ -121,7 +121,7 @@ export class SqliteOltp implements Oltp {
     })
   }
 
-  finishLoad(fence: Fence, row: LoadRow, rows: number, loadedAt: number): Promise<void> {
+  finishLoad(fence: Fence, row: LoadRow, { rows, loadedAt }: LoadOutcome): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
       this.#connection.run('UPDATE load SET rows = ?, loaded_at = ? WHERE partition = ? AND load = ?', rows, loadedAt, row.partition, row.load)

@@ -1,9 +1,9 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from '../../../ports/identity.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, MetricTotal, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow,
-  TimelineQuery, TimelineRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
+import type { MetricTotal, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection, numberOf, textOf } from './connection.ts'
 import { EventPeriods } from './event-periods.ts'

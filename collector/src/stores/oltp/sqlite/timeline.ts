@@ -1,5 +1,5 @@
 import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
-import type { TimelineQuery, TimelineRow } from '../../../ports/oltp.ts'
+import type { TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import { bytesOf, type Connection, numberOf, textOf } from './connection.ts'
 
 /** One clustered range that can hold events of the page. */
