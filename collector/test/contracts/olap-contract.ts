@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uuidText } from '../../src/platform/uuid.ts'
 import { eventRow } from '../../src/ports/event-row.ts'
@@ -96,6 +99,45 @@ export function olapContract(name: string, make: () => Promise<OlapUnderTest>): 
         `${mine} -- `,
       ]) expect(await ask(attempt, 2)).toBe('w2')
       await expect(ask(`${mine} settings additional_table_filters = {}`, 2)).rejects.toMatchObject({ code: 'bad_query' })
+    })
+
+    it('refuses one workspace every way around the filter', async () => {
+      await olap.insert({ generation: 1, token: 'around', ...rows([{ id: 'z1', workspace: 1, person: 40 }, { id: 'z2', workspace: 2, person: 41 }]) })
+      await olap.putOverrides([{ workspace: 1, identifierKey: uuid(1_040), profileId: uuid(44), version: 1 }])
+      const database = await ask('select currentDatabase()')
+      for (const attempt of [
+        `select message_id from merge('${database}', 'event_g1')`, `select message_id from loop('${database}', 'event_g1') limit 9`,
+        `select message_id from remote('127.0.0.1', '${database}', 'event_g1')`, "select * from view(select * from events)",
+        'select * from identity', `select * from ${database}.identity`, `select * from \`${database}\`.\`identity\``, "select * from dictionary('identity')",
+        `select dictGet('${database}.identity', 'profile_id', (1::UInt32, '${uuid(1_040)}'::UUID))`, `select '1' in ${database}.identity_override`,
+        `select * from mergeTreeIndex('${database}', 'event_g1')`, 'select total_rows from system.tables', 'select query from SYSTEM.processes',
+        'select * from information_schema.tables', 'with x as (select * from identity) select * from x', 'explain select 1', 'kill query where 1',
+        "select 1; select message_id from events settings additional_table_filters = {}", "select 1 format Null; select * from identity",
+        "set additional_table_filters = {}", 'select (select count() from identity_override)', "select 1 as `a, function_name: count`, * from identity",
+        "select message_id from events where message_id in (select message_id from merge(currentDatabase(), 'event_g1'))",
+      ]) await expect(ask(attempt, 2), attempt).rejects.toMatchObject({ code: 'bad_query' })
+      await expect(olap.query({ sql: 'select * from {t:Identifier}', params: { t: 'identity' }, format: 'TSV', workspace: 2 })).rejects.toMatchObject({ code: 'bad_query' })
+      const open = "where message_id like 'z%'"
+      for (const attempt of [
+        `select message_id from events ${open}`, `select message_id from event_g1 ${open}`, `select max(message_id) from ${database}.event_g1 ${open}`,
+        `select message_id from events ${open} or workspace = 1 and message_id = 'z1'`, `select any(message_id) from (select * from event_g1 ${open})`,
+        `with e as (select * from event_g1) select a.message_id from e as a join events as b using (message_id) ${open}`,
+        `select message_id from events final ${open}`, `select message_id from events ${open} format TSV`,
+      ]) expect(await ask(attempt, 2), attempt).toBe('z2')
+      expect(await ask('select count(), sum(number) from numbers(3)', 2)).toBe('3\t3')
+    })
+
+    it('lets no query reach the host', async () => {
+      const target = join(tmpdir(), `millrace-outfile-${process.pid}`)
+      for (const attempt of [
+        `select 1 into outfile '${target}'`, `select 1 into /* x */ outfile '${target}' format CSV`, `explain select 1 into outfile '${target}'`,
+        "select file('/etc/hostname')", "select `file`('/etc/hostname')", "select FILE('/etc/hostname') as `x, function_name: count`",
+        "select file('/etc/hostname') as `x\n, function_name: count`", "explain select file('/etc/hostname')",
+        "select * apply(file) from values('a String', '/etc/hostname')", "select arrayMap(file, ['/etc/hostname'])",
+        "select * from url('http://127.0.0.1:1/', 'LineAsString', 'l String')", "select hasColumnInTable('127.0.0.1:1', 'a', 'b', 'c')", 'select 1; select 2',
+      ]) await expect(ask(attempt), attempt).rejects.toMatchObject({ code: 'bad_query' })
+      expect(existsSync(target)).toBe(false)
+      expect(await ask("select 'into outfile'")).toBe('into outfile')
     })
 
     it('lets a query read only', async () => {

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { createClient } from '@clickhouse/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { olapContract } from '../../../../test/contracts/olap-contract.ts'
@@ -92,5 +94,48 @@ describe('the embedded engine behind the official client', () => {
     const [quick] = await Promise.all([one.query({ query: 'SELECT 1', format: 'CSV' }).then((result) => result.text()), expect(slow).rejects.toMatchObject({ code: '159' })])
     expect(quick).toBe('1\n')
     await one.close()
+  })
+
+  it('takes the token of an INSERT that brings its own SETTINGS', async () => {
+    const one = client()
+    await one.command({ query: 'CREATE DATABASE IF NOT EXISTS shop ENGINE = Atomic' })
+    await one.command({ query: 'CREATE TABLE shop.once (a UInt32) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 10' })
+    for (let repeat = 0; repeat < 2; repeat += 1) {
+      const { stream } = await one.exec({
+        query: "INSERT INTO shop.once SETTINGS insert_deduplication_token = 'x', async_insert = 0 FORMAT JSONEachRow",
+        values: Readable.from(['{"a":1}\n'], { objectMode: false }),
+      })
+      stream.resume()
+      await finished(stream)
+    }
+    expect(await (await one.query({ query: 'SELECT count() FROM shop.once', format: 'CSV' })).text()).toBe('1\n')
+    await one.close()
+  })
+
+  it('refuses a second statement and files, as a server does', async () => {
+    const one = client()
+    await expect(one.command({ query: 'SELECT 1; DROP DATABASE shop' })).rejects.toMatchObject({ code: '62' })
+    await expect(one.command({ query: "SELECT 1 INTO OUTFILE '/nowhere'" })).rejects.toMatchObject({ code: '358' })
+    await one.close()
+  })
+
+  it('answers again with its data after a kill, at the same address, and a repeated load stays one', async () => {
+    const { engine } = running
+    const olap = openClickHouse({ url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', queryTimeoutMs: 20_000 })
+    await olap.prepare()
+    await olap.createGeneration(1)
+    await olap.useGeneration(1)
+    const row = '{"workspace":1,"metric":"M","type":"track","identifier_key":"00000000-0000-8000-8000-000000000001",' +
+      '"profile_id":"00000000-0000-8000-8000-000000000001","time":"2026-01-01 00:00:00.000","message_id":"kept"}\n'
+    const load = { generation: 1, token: 'load', rows: Buffer.from(row), rowCount: 1 }
+    await olap.insert(load)
+    await olap.putOverrides([{ workspace: 1, identifierKey: '00000000-0000-8000-8000-000000000001', profileId: '00000000-0000-8000-8000-000000000002', version: 1 }])
+    const before = engine.pid()
+    if (before === undefined) throw new Error('the engine does not run')
+    process.kill(before, 'SIGKILL')
+    await olap.insert(load)
+    expect(await olap.query({ sql: 'select message_id, profile_id from events', format: 'TSV' })).toBe('kept\t00000000-0000-8000-8000-000000000002\n')
+    expect(engine.pid()).not.toBe(before)
+    await olap.close()
   })
 })

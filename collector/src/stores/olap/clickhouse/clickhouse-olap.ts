@@ -4,6 +4,7 @@ import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickH
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Olap, OlapInsert, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
 import { eventColumns, eventsView, eventTable, identityDictionary, overrideTable } from './event-table.ts'
+import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
 export interface ClickHouseOptions {
   readonly url: string
@@ -90,19 +91,28 @@ class ClickHouseOlap implements Olap {
     return Number(await this.#read(`SELECT count() FROM ${this.#database}.event_g${generation}`))
   }
 
-  async query({ sql, params, format, workspace }: SqlRequest): Promise<string> {
-    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(format)) throw new MillraceError('bad_query', `${JSON.stringify(format)} is no format name`)
-    const filter = workspace === undefined ? {} : { additional_table_filters: await this.#filterTo(workspace) }
+  async query({ sql, params = {}, format, workspace }: SqlRequest): Promise<string> {
+    const trimmed = sql.replace(/[;\s]+$/, '')
+    const [clause, named = format] = /\bformat\s+(\w+)$/i.exec(trimmed) ?? ['']
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(named)) throw new MillraceError('bad_query', `${JSON.stringify(named)} is no format name`)
+    const body = trimmed.slice(0, trimmed.length - clause.length)
+    if (body === '') throw new MillraceError('bad_query', 'the query is empty')
+    const scope = workspace === undefined ? null : await this.#scope()
+    const settings: ClickHouseSettings = {
+      max_execution_time: this.#options.queryTimeoutMs / 1_000, max_memory_usage: String(queryMemoryBytesMax), max_result_bytes: String(resultBytesMax),
+      ...(scope === null ? {} : { additional_table_filters: this.#filterTo(scope, Number(workspace)) }),
+      // Under it neither the statement nor its SETTINGS clause can change anything.
+      readonly: '1',
+    }
+    const ask = (query: string, answerFormat: string): Promise<string> =>
+      this.#text(this.#reader, { query: `${query}\nFORMAT ${answerFormat}`, query_params: params, clickhouse_settings: settings }, 1)
     try {
-      return await this.#text(this.#reader, {
-        query: `${sql.replace(/[;\s]+$/, '')}${/\bformat\s+\w+\s*$/i.test(sql) ? '' : `\nFORMAT ${format}`}`,
-        query_params: { ...params },
-        // Last word of the request: under it neither the statement nor its SETTINGS clause can change anything.
-        clickhouse_settings: {
-          max_execution_time: this.#options.queryTimeoutMs / 1_000, max_memory_usage: String(queryMemoryBytesMax),
-          max_result_bytes: String(resultBytesMax), ...filter, readonly: '1',
-        },
-      })
+      // What describes but reads no rows has no tree; one workspace has no use for it.
+      if (scope !== null || !/^\s*(?:show|describe|desc|exists)\b/i.test(body)) {
+        const fault = queryFault(await this.#tree(body, ask), scope)
+        if (fault !== null) throw new MillraceError('bad_query', fault)
+      }
+      return await ask(body, named)
     } catch (error) {
       if (error instanceof ClickHouseError) throw new MillraceError('bad_query', error.message, { cause: error })
       throw error
@@ -113,10 +123,26 @@ class ClickHouseOlap implements Olap {
     await Promise.all([this.#client.close(), this.#reader.close()])
   }
 
-  /** Of every table with rows of workspaces, so that no way of naming one shows another's. */
-  async #filterTo(workspace: number): Promise<SettingsMap> {
-    const names = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND (name LIKE 'event\\_g%' OR name = 'identity_override')`)
-    return SettingsMap.from(Object.fromEntries(names.trim().split('\n').map((name) => [`${this.#database}.${name}`, `workspace = ${workspace}`])))
+  async #tree(sql: string, ask: (query: string, format: string) => Promise<string>): Promise<string> {
+    try {
+      return await ask(treeStatement(sql), 'TabSeparatedRaw')
+    } catch (error) {
+      if (error instanceof ClickHouseError) throw new MillraceError('bad_query', withOwnPositions(error.message), { cause: error })
+      throw error
+    }
+  }
+
+  async #scope(): Promise<QueryScope> {
+    const text = await this.#read(
+      `SELECT 'table', name FROM system.tables WHERE database = '${this.#database}' UNION ALL SELECT 'database', name FROM system.databases`)
+    const rows = text.trim().split('\n').map((line) => line.split('\t'))
+    const named = (kind: string): readonly string[] => rows.flatMap(([of, name]) => (of === kind && name !== undefined ? [name] : []))
+    return { database: this.#database, tables: named('table'), databases: named('database') }
+  }
+
+  #filterTo({ tables }: QueryScope, workspace: number): SettingsMap {
+    const events = tables.filter((name) => /^event_g\d+$/.test(name))
+    return SettingsMap.from(Object.fromEntries(events.map((name) => [`${this.#database}.${name}`, `workspace = ${workspace}`])))
   }
 
   /** A server asks a dictionary's source who it is; the embedded engine knows no users. */
@@ -171,26 +197,38 @@ class ClickHouseOlap implements Olap {
     return this.#text(this.#client, { query: `${query} FORMAT TabSeparated` })
   }
 
-  async #text(client: ClickHouseClient, params: { query: string; query_params?: Record<string, unknown>; clickhouse_settings?: ClickHouseSettings }): Promise<string> {
+  async #text(client: ClickHouseClient, params: QueryParams, resendsMax = Number.POSITIVE_INFINITY): Promise<string> {
     return this.#persistently(async () => {
       const { stream } = await client.exec(params)
       return drained(stream)
-    })
+    }, resendsMax)
   }
 
-  /** Everything asked here may be asked again, so an engine that is away for a moment is waited for. */
-  async #persistently<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Everything asked here may be asked again, so an engine that is away for a moment is waited for. What a user wrote
+   * is sent again at most `resendsMax` times once it arrived: it may be what ended the engine.
+   */
+  async #persistently<T>(work: () => Promise<T>, resendsMax = Number.POSITIVE_INFINITY): Promise<T> {
     const deadline = performance.now() + reconnectMs
-    for (;;) {
+    for (let resends = 0; ;) {
       try {
         return await work()
       } catch (error) {
         if (error instanceof ClickHouseError) throw error
-        if (performance.now() > deadline) throw new MillraceError('unavailable', `ClickHouse cannot be reached: ${messageOf(error)}`, { retryable: true, cause: error })
+        if (Reflect.get(Object(error), 'code') !== 'ECONNREFUSED') resends += 1
+        if (resends > resendsMax || performance.now() > deadline) {
+          throw new MillraceError('unavailable', `ClickHouse cannot be reached: ${messageOf(error)}`, { retryable: true, cause: error })
+        }
         await sleep(100)
       }
     }
   }
+}
+
+interface QueryParams {
+  readonly query: string
+  readonly query_params?: Record<string, unknown>
+  readonly clickhouse_settings?: ClickHouseSettings
 }
 
 async function drained(stream: Readable): Promise<string> {

@@ -53,9 +53,9 @@ export function readEngineRequest(target: URL, body: Buffer, encoding: string | 
   }
 }
 
-/** The form of @clickhouse/client: the statement in the URL, the rows in the body. */
+/** The form of @clickhouse/client: the statement in the URL, the rows in the body. One with a SETTINGS clause goes to the engine whole. */
 function readInsert(query: string, rows: Buffer): InsertData | null {
-  const match = /^\s*INSERT\s+INTO\s+((?:[\w.]|`[^`]*`)+)\s*(?:\(([^()]*)\))?\s*(?:SETTINGS\s[^()]*?)?\s*FORMAT\s+(\w+)\s*;?\s*$/i.exec(query)
+  const match = /^\s*INSERT\s+INTO\s+((?:[\w.]|`[^`]*`)+)\s*(?:\(([^()]*)\))?\s*FORMAT\s+(\w+)\s*;?\s*$/i.exec(query)
   if (match === null || rows.length === 0) return null
   const [, table = '', columns = '', format = ''] = match
   return { table, columns: columns.split(',').map((name) => name.trim().replaceAll('`', '')).filter((name) => name !== ''), format, rows }

@@ -11,14 +11,23 @@ export interface GatewayOptions {
   run(request: EngineRequest): Promise<EngineAnswer>
 }
 
+/** Two processes of ours with a few clients each; every one may bring a body. */
+const connectionsMax = 64
+
 /**
  * The part of ClickHouse's HTTP interface that its official client uses, in front of the embedded engine: so that one
  * driver serves the engine and a server. For the loopback address only.
  */
 export function createGateway(options: GatewayOptions): Server {
-  return createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (request, response) => {
-    answer(request, response, options).catch((error: unknown) => sendError(response, error))
+  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (request, response) => {
+    answer(request, response, options).catch((error: unknown) => {
+      // A body that nobody will read must not hold the connection.
+      if (!request.complete) response.setHeader('connection', 'close')
+      sendError(response, error)
+    })
   })
+  server.maxConnections = connectionsMax
+  return server
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, { password, run }: GatewayOptions): Promise<void> {
@@ -27,10 +36,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, { pass
     response.end('Ok.\n')
     return
   }
-  const body = await readBody(request)
   if (!isAllowed(request, target, password)) throw new EngineError(516, 'Code: 516. DB::Exception: Authentication failed: wrong user name or password. (AUTHENTICATION_FAILED)')
   if (target.pathname !== '/') throw new EngineError(404, `there is nothing at ${target.pathname}`)
-  const parsed = readEngineRequest(target, body, request.headers['content-encoding'])
+  const parsed = readEngineRequest(target, await readBody(request), request.headers['content-encoding'])
   // A GET may only read, as on a server.
   const settings = request.method === 'GET' ? new Map(parsed.settings).set('readonly', '1') : parsed.settings
   const begin = performance.now()
@@ -75,7 +83,7 @@ function statusOf(code: number): number {
   if (code === 60 || code === 81 || code === 404) return 404
   if (code === 159) return 408
   if (code === 241) return 500
-  return [27, 36, 41, 46, 47, 62, 69, 73, 115, 164, 344, 396, 497].includes(code) ? 400 : 500
+  return [27, 36, 41, 46, 47, 62, 69, 73, 115, 164, 344, 358, 396, 457, 497].includes(code) ? 400 : 500
 }
 
 function sendError(response: ServerResponse, error: unknown): void {

@@ -10,6 +10,8 @@ export interface Engine {
   readonly url: string
   /** Made at each start of the collector and kept nowhere. */
   readonly password: string
+  /** Process id of the running child, if there is one. */
+  pid(): number | undefined
   stop(): Promise<void>
 }
 
@@ -34,5 +36,5 @@ export async function startEngine({ directory, memoryBytesMax, clock, logger }: 
     },
     ended: (how) => logger.warn('the ClickHouse engine ended and is started again', { how }),
   })
-  return { url: `http://127.0.0.1:${port}`, password, stop: () => supervisor.stop(20_000) }
+  return { url: `http://127.0.0.1:${port}`, password, pid: () => supervisor.pid(), stop: () => supervisor.stop(20_000) }
 }
