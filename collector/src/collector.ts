@@ -17,6 +17,8 @@ import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
 import { status, type Status } from './query/status.ts'
 
+const olapAnswerMs = 3_000
+
 export interface Collector {
   readonly url: string
   /** The first workspace's keys, if this start made them; they are shown once. */
@@ -154,13 +156,22 @@ async function startWorker(config: Config, { address, logger, lifecycle }: Worke
   }
 }
 
+/** Whoever asks for the status while the OLAP is away wants to hear so now. */
+async function lateOlap(signal: AbortSignal): Promise<never> {
+  await systemClock.sleep(olapAnswerMs, signal)
+  throw new MillraceError('unavailable', `no answer within ${olapAnswerMs} ms`, { retryable: true })
+}
+
 /** Null where the OLAP cannot be asked: the caller then goes by the cursors. */
 async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
+  const answered = new AbortController()
   try {
-    return await olap.countRows(await olap.currentGeneration())
+    return await Promise.race([olap.currentGeneration().then((generation) => olap.countRows(generation)), lateOlap(answered.signal)])
   } catch (error) {
     logger.warn('the OLAP cannot be asked for its row count', { error: String(error) })
     return null
+  } finally {
+    answered.abort()
   }
 }
 

@@ -27,6 +27,8 @@ export interface WorkerBounds extends PumpBounds {
 }
 
 const pruneEveryMs = 10_000
+/** How long a start waits to hear that the OLAP is unfit. */
+const olapPatienceMs = 2_000
 
 /** Everything the pump and load roles do in one process: all partitions, pruning, rebuilds. */
 export class WorkerService {
@@ -35,6 +37,8 @@ export class WorkerService {
   readonly #source: BatchSource
   readonly #stop = new AbortController()
   #generation = 1
+  #prepared: Promise<void> = Promise.resolve()
+  #isPrepared = false
   #pumps: readonly PartitionPump[] = []
   #pruning: Promise<void> = Promise.resolve()
 
@@ -44,16 +48,46 @@ export class WorkerService {
     this.#source = new BatchSource(dependencies)
   }
 
-  /** `failed` hears of an error that this process cannot get over: it should end and be started again. */
+  /**
+   * `failed` hears of an error that this process cannot get over: it should end and be started again. An OLAP that is
+   * away holds nothing up but the loads; one that is there and unfit fails the start.
+   */
   async start(failed: (error: unknown) => void): Promise<void> {
-    const { oltp, olap, log } = this.#dependencies
+    const { oltp, log, clock } = this.#dependencies
     this.#generation = Number(await oltp.settingOnce('olap_generation', '1'))
-    await olap.prepare()
-    await olap.createGeneration(this.#generation)
-    await olap.useGeneration(this.#generation)
+    this.#prepared = this.#prepareOlap()
+    // Whoever loads hears of it; before anybody does it is no unhandled rejection.
+    this.#prepared.catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) failed(error)
+    })
+    await Promise.race([this.#prepared, clock.sleep(olapPatienceMs)])
     this.#pumps = Array.from({ length: log.partitions }, (_, partition) => this.#pump(partition))
     await Promise.all(this.#pumps.map((pump) => pump.start(failed)))
     this.#pruning = this.#prune()
+  }
+
+  /** Until it succeeds, or the process is stopped, or the OLAP turns out to be unfit. */
+  async #prepareOlap(): Promise<void> {
+    const { olap, clock, logger } = this.#dependencies
+    for (let attempt = 1; !this.#stop.signal.aborted; attempt += 1) {
+      try {
+        await olap.prepare()
+        await olap.createGeneration(this.#generation)
+        await olap.useGeneration(this.#generation)
+        this.#isPrepared = true
+        return
+      } catch (error) {
+        if (!(error instanceof MillraceError && error.retryable)) throw error
+        logger.warn('the OLAP cannot be reached; profiles go on, loads wait for it', { error: messageOf(error) })
+        await clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 6)), this.#stop.signal)
+      }
+    }
+    throw new MillraceError('closed', 'the worker is stopping')
+  }
+
+  /** Refuses at once instead of waiting: the pump goes on deciding only while it knows that a tier is away. */
+  #requireOlap(): void {
+    if (!this.#isPrepared) throw new MillraceError('unavailable', 'the OLAP is not prepared yet', { retryable: true })
   }
 
   async stop(): Promise<void> {
@@ -64,6 +98,7 @@ export class WorkerService {
 
   /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
   async rebuildOlap(): Promise<RebuildReport> {
+    await this.#prepared
     return rebuildOlap(this.#dependencies, {
       source: this.#source,
       partitions: this.#dependencies.log.partitions,
@@ -83,8 +118,19 @@ export class WorkerService {
   }
 
   #pump(partition: number): PartitionPump {
+    const { olap } = this.#dependencies
     return new PartitionPump(partition, {
       ...this.#dependencies, source: this.#source, generation: () => this.#generation,
+      olap: {
+        insert: async (insert) => {
+          this.#requireOlap()
+          await olap.insert(insert)
+        },
+        putOverrides: async (rows) => {
+          this.#requireOlap()
+          await olap.putOverrides(rows)
+        },
+      },
     }, this.#bounds)
   }
 
