@@ -15,6 +15,7 @@ import { EdgeMetrics } from '../collector/src/edge/edge-metrics.ts'
 import { hashKey, KeyRing } from '../collector/src/edge/key-ring.ts'
 import { listen } from '../collector/src/edge/listen.ts'
 import { RecordGatherer } from '../collector/src/edge/record-gatherer.ts'
+import { defaultIdentitySettings } from '../collector/src/identity/identity-settings.ts'
 import { systemClock } from '../collector/src/platform/clock.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { LogWriter } from '../collector/src/ports/log.ts'
@@ -104,7 +105,7 @@ async function startEdge(file: SyncedFile): Promise<string> {
     log: new RecordGatherer({ log, clock: systemClock, metrics }),
     readiness: () => log.readiness(),
     keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 1, kind: 'write', id: 'bench', revoked: false }]),
-    clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 },
+    clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 }, identity: defaultIdentitySettings,
     draining: () => false,
     newMessageId: () => uuidV7(Date.now()),
     random: Math.random,

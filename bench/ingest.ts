@@ -3,6 +3,7 @@
  * run and in turns, so that a busy machine slows both. Run by hand: `node bench/ingest.ts`.
  */
 import { gzipSync } from 'node:zlib'
+import { defaultIdentitySettings } from '../collector/src/identity/identity-settings.ts'
 import { acceptEvents, type AcceptContext } from '../collector/src/ingest/accept-events.ts'
 import { decodeBody } from '../collector/src/ingest/decode-body.ts'
 import { readEnvelope } from '../collector/src/ingest/read-envelope.ts'
@@ -16,6 +17,7 @@ const context: AcceptContext = {
   trust: 'public',
   receivedAt,
   route: 'batch',
+  identity: defaultIdentitySettings,
   ip: '203.0.113.9',
   userAgent: 'bench',
   newMessageId: () => 'made',

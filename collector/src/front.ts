@@ -44,6 +44,7 @@ export interface Front {
 export async function startFront(dependencies: FrontDependencies): Promise<Front> {
   const { config, logger, reader, log, clock } = dependencies
   const stop = new AbortController()
+  const identity = identitySettingsFor(config)
   const metrics = new EdgeMetrics(withWorker(dependencies.workerMetrics))
   const report = (error: unknown): void => logger.error('edge', { error: messageOf(error) })
   const keyFile = new KeyFile(join(config.data, 'keys.json'))
@@ -56,13 +57,13 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   const gatherer = new RecordGatherer({ log, clock, metrics }, { ...gathererDefaults, pendingBytesMax: config.inFlightBytesMax })
   const app = createEdgeApp({
     log: gatherer, readiness: () => log.readiness(), keys: ring, clock, metrics, report,
-    settings: { ...edgeDefaults, ...config },
+    settings: { ...edgeDefaults, ...config }, identity,
     draining: () => stop.signal.aborted,
     newMessageId: () => uuidV7(clock.now()),
     random: Math.random,
   })
   app.route('/v1', readRoutes({
-    reader, cache: dependencies.cache, identity: identityView(identitySettingsFor(config)), status: dependencies.status,
+    reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

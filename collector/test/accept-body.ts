@@ -1,3 +1,4 @@
+import { defaultIdentitySettings } from '../src/identity/identity-settings.ts'
 import { type AcceptContext, type AcceptedEvent, acceptEvents } from '../src/ingest/accept-events.ts'
 import { isObject } from '../src/ingest/is-object.ts'
 import { readEnvelope } from '../src/ingest/read-envelope.ts'
@@ -13,6 +14,7 @@ function contextWith(change: Partial<AcceptContext> = {}): AcceptContext {
     trust: 'public',
     receivedAt,
     route: 'batch',
+    identity: defaultIdentitySettings,
     newMessageId: () => `made-${(made += 1)}`,
     ...change,
   }

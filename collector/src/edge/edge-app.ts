@@ -1,5 +1,6 @@
 import { type EventType, eventTypes, limits } from '@millrace/schemas'
 import { Hono } from 'hono'
+import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogReadiness } from '../ports/log.ts'
@@ -41,6 +42,8 @@ export interface EdgeDependencies {
   /** Its registry is what /metrics prints. */
   readonly metrics: EdgeMetrics
   readonly settings: EdgeSettings
+  /** The pump's, or a retry could land in another partition. */
+  readonly identity: IdentitySettings
   /** True once the process is stopping: unready, and no new events. */
   draining(): boolean
   newMessageId(): string
@@ -99,7 +102,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
 }
 
 function ingestDependencies(dependencies: EdgeDependencies): IngestDependencies {
-  const { log, keys, clock, metrics, settings } = dependencies
+  const { log, keys, clock, metrics, settings, identity } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
     bytesMax: settings.inFlightBytesMax,
@@ -108,7 +111,7 @@ function ingestDependencies(dependencies: EdgeDependencies): IngestDependencies 
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    log, keys, clock, metrics, inFlight,
+    log, keys, clock, metrics, inFlight, identity,
     buckets: new TokenBuckets(settings.eventsPerSecondMax),
     bodyTimeoutMs: settings.bodyTimeoutMs,
     trustedProxies: settings.trustedProxies,

@@ -1,5 +1,6 @@
 import { type EventResult, type EventType, type IngestResponse, limits } from '@millrace/schemas'
 import { type AcceptContext, type AcceptedEvent, acceptEvents } from '../ingest/accept-events.ts'
+import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { decodeBody } from '../ingest/decode-body.ts'
 import { parseInstant } from '../ingest/event-time.ts'
 import { type Envelope, readEnvelope } from '../ingest/read-envelope.ts'
@@ -27,6 +28,7 @@ export interface IngestDependencies {
   readonly buckets: TokenBuckets
   readonly bodyTimeoutMs: number
   readonly trustedProxies: number
+  readonly identity: IdentitySettings
   /** True once the process is stopping. */
   draining(): boolean
   newMessageId(): string
@@ -126,7 +128,7 @@ function noteSkew(metrics: EdgeMetrics, { sentAt }: Envelope, receivedAt: number
 }
 
 function acceptContext(
-  { trustedProxies, newMessageId }: IngestDependencies, request: EdgeRequest,
+  { trustedProxies, newMessageId, identity }: IngestDependencies, request: EdgeRequest,
   about: { sender: Sender, route: IngestRoute, receivedAt: number },
 ): AcceptContext {
   const { sender, route, receivedAt } = about
@@ -139,6 +141,7 @@ function acceptContext(
     trust: sender.trusted ? 'secret' : 'public',
     receivedAt,
     route,
+    identity,
     newMessageId,
     ...(ip === undefined ? {} : { ip }),
     ...(userAgent === undefined ? {} : { userAgent }),

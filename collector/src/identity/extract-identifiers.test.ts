@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { extractIdentifiers } from './extract-identifiers.ts'
+import { propertySettings } from '../../test/property-settings.ts'
+import { extractIdentifiers, strongestIdentifier } from './extract-identifiers.ts'
 import { identifierKey } from './identifier-key.ts'
 import { profileIdOf } from './profile-id.ts'
 
@@ -36,6 +38,43 @@ describe('extractIdentifiers', () => {
 
   it('leaves out what identifies nobody', () => {
     expect(found({ type: 'track', userId: 'undefined', anonymousId: '0', traits: { email: 'guest@shop.example', phone: true } })).toEqual([])
+  })
+
+  it('does not take the e-mail of a group for its member', () => {
+    expect(found({ type: 'group', userId: 'u', groupId: 'g', traits: { email: 'office@b.example' } })).toEqual(['external_id u'])
+  })
+
+  it('reads nothing but the right types', () => {
+    const odd = { type: 'track', userId: ['u'], anonymousId: { a: 1 }, previousId: 7, traits: 'x', context: [{ traits: { email: 'a@b.example' } }] }
+    expect(found(odd)).toEqual(['external_id 7'])
+    expect(found({ context: { traits: null, device: 'd', os: 1, externalIds: [null, 'x', { type: 1, id: 2 }, { type: 'crm', id: {} }] } })).toEqual([])
+  })
+
+  it('puts the userId before other external ids, and takes ten of those at most', () => {
+    const externalIds = Array.from({ length: 12 }, (_, id) => ({ type: 'crm', id: `a${id}` }))
+    const list = found({ userId: ' z ', previousId: 'a', context: { externalIds } })
+    expect(list).toHaveLength(12)
+    expect(list.slice(0, 2)).toEqual(['external_id z', 'external_id a'])
+  })
+})
+
+describe('strongestIdentifier', () => {
+  const word = fc.constantFrom('a', 'b', 'null', ' A ', '', '0', 'a@b.example', 'B@b.example', '+491711234567', '0171 1234567', 7, true, null)
+  const traits = fc.record({ email: word, phone: word }, { requiredKeys: [] })
+  const externalIds = fc.array(fc.record({ id: word, type: word, collection: fc.constantFrom('users', 'accounts') }, { requiredKeys: ['id', 'type'] }), { maxLength: 3 })
+  const context = fc.record({ traits, externalIds, device: fc.record({ id: word, token: word }), os: fc.record({ name: word }) }, { requiredKeys: [] })
+  const event = fc.record({
+    type: fc.constantFrom('track', 'identify', 'group', 'alias'), userId: word, anonymousId: word, previousId: word, traits, context,
+  }, { requiredKeys: ['type'] })
+
+  it('is the first of all, and what the log carries says the same', () => {
+    fc.assert(fc.property(event, fc.constantFrom('DE', null), (sent, region) => {
+      const { identifiers } = extractIdentifiers(sent, { region })
+      expect(strongestIdentifier(sent, { region })).toEqual(identifiers[0] ?? null)
+      const logged: unknown = JSON.parse(JSON.stringify(sent))
+      if (typeof logged !== 'object' || logged === null) throw new Error('an object was written')
+      expect(extractIdentifiers({ ...logged }, { region })).toEqual({ identifiers })
+    }), propertySettings(1_000))
   })
 })
 

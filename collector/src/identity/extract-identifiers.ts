@@ -1,4 +1,3 @@
-import type { CanonicalEvent, JsonObject, JsonValue } from '@millrace/schemas'
 import { type IdentifierKind, identifierKinds } from '../ports/identity.ts'
 import type { Identifier } from './identifier.ts'
 import type { IdentitySettings } from './identity-settings.ts'
@@ -8,7 +7,8 @@ import { normaliseIdentifier } from './normalise.ts'
 const externalIdsMax = 10
 const namespaceCharactersMax = 100
 
-type IdentityFields = Pick<CanonicalEvent, 'type' | 'userId' | 'anonymousId' | 'previousId' | 'traits' | 'context'>
+/** A canonical event, or one on its way to be: only fields of the right type are read. */
+type Fields = Readonly<Record<string, unknown>>
 
 /** What an event says of who it is about. */
 export interface Extracted {
@@ -20,44 +20,54 @@ export interface Extracted {
  * The identifiers of an event, judged from the event alone. Only these places are read: an e-mail address in the
  * properties of "Gift Sent" is somebody else's.
  */
-export function extractIdentifiers(event: IdentityFields, settings: Pick<IdentitySettings, 'region'>): Extracted {
-  const { userId, anonymousId } = event
-  // Nearly every event carries one or both of these and nothing else.
+export function extractIdentifiers(event: Fields, settings: Pick<IdentitySettings, 'region'>): Extracted {
+  const { type, userId, anonymousId, previousId, traits, context } = event
   const found: Identifier[] = []
-  const add = (kind: IdentifierKind, value: JsonValue | undefined, namespace = ''): void => {
-    const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
-    if (typeof text !== 'string') return
-    const identifier = normaliseIdentifier(kind, text, settings)
+  const add = (kind: IdentifierKind, value: unknown, namespace = ''): void => {
+    const identifier = identifierOf(kind, value, settings)
     if (identifier === null) return
     const known = found.some((other) => other.kind === kind && other.namespace === namespace && other.value === identifier.value)
     if (!known) found.push(namespace === '' ? identifier : { ...identifier, namespace })
   }
   add('external_id', userId)
-  addFromTraits(event.traits, add)
-  if (event.context !== undefined) addFromContext(event.context, add)
+  const own = found[0]
+  // The traits of a group are the company's.
+  if (type !== 'group') addFromTraits(traits, add)
+  if (isObject(context)) addFromContext(context, add)
   add('anonymous_id', anonymousId)
-  if (event.previousId !== undefined) add(kindOfPrevious(event.previousId, anonymousId), event.previousId)
-  return { identifiers: found.length < 2 ? found : strongestFirst(found, userId) }
+  add(kindOfPrevious(previousId, anonymousId), previousId)
+  return { identifiers: found.length < 2 ? found : strongestFirst(found, own) }
 }
 
-type Add = (kind: IdentifierKind, value: JsonValue | undefined, namespace?: string) => void
+/** The first of {@link extractIdentifiers}, null if there is none; of nearly every event without looking for the others. */
+export function strongestIdentifier(event: Fields, settings: Pick<IdentitySettings, 'region'>): Identifier | null {
+  return identifierOf('external_id', event['userId'], settings) ?? extractIdentifiers(event, settings).identifiers[0] ?? null
+}
 
-function addFromTraits(traits: JsonObject | undefined, add: Add): void {
-  if (traits === undefined) return
+function identifierOf(kind: IdentifierKind, value: unknown, settings: Pick<IdentitySettings, 'region'>): Identifier | null {
+  const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
+  return typeof text === 'string' ? normaliseIdentifier(kind, text, settings) : null
+}
+
+type Add = (kind: IdentifierKind, value: unknown, namespace?: string) => void
+
+function addFromTraits(traits: unknown, add: Add): void {
+  if (!isObject(traits)) return
   add('email', traits['email'])
   add('phone', traits['phone'])
 }
 
-function addFromContext(context: JsonObject, add: Add): void {
+function addFromContext(context: Fields, add: Add): void {
   const { traits, device, externalIds } = context
-  if (isObject(traits)) addFromTraits(traits, add)
+  addFromTraits(traits, add)
   if (isObject(device)) {
     const namespace = deviceNamespace(context)
     add('device', device['id'], namespace)
     add('device', device['token'], namespace)
   }
   if (!Array.isArray(externalIds)) return
-  for (const entry of externalIds.slice(0, externalIdsMax)) {
+  const entries: readonly unknown[] = externalIds.slice(0, externalIdsMax)
+  for (const entry of entries) {
     // The form of Segment's context.externalIds; other collections than users are about accounts.
     if (!isObject(entry) || (entry['collection'] !== undefined && entry['collection'] !== 'users')) continue
     const type = entry['type']
@@ -66,25 +76,24 @@ function addFromContext(context: JsonObject, add: Add): void {
 }
 
 /** A device id means something only on its platform and, for a push token, in its app. */
-function deviceNamespace({ os, app }: JsonObject): string {
+function deviceNamespace({ os, app }: Fields): string {
   const platform = isObject(os) && typeof os['name'] === 'string' ? os['name'].trim().toLowerCase() : ''
   const name = isObject(app) && typeof app['namespace'] === 'string' ? app['namespace'].trim() : ''
-  return name === '' && platform === '' ? '' : `${platform}/${name}`.slice(0, namespaceCharactersMax)
+  return name === '' && platform === '' ? '' : `${platform}/${name}`.slice(0, namespaceCharactersMax).toWellFormed()
 }
 
 /** Decided from the event, never from stored state, so that a replay decides the same. */
-function kindOfPrevious(previousId: string, anonymousId: string | undefined): IdentifierKind {
+function kindOfPrevious(previousId: unknown, anonymousId: unknown): IdentifierKind {
+  if (typeof previousId !== 'string') return 'external_id'
   const isAnonymous = previousId === anonymousId || /^\s*[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\s*$/i.test(previousId)
   return isAnonymous ? 'anonymous_id' : 'external_id'
 }
 
 const ranks = new Map(identifierKinds.map((kind, rank) => [kind, rank]))
 
-function strongestFirst(found: readonly Identifier[], userId: string | undefined): readonly Identifier[] {
-  const own = userId?.trim()
-  const isOwn = ({ kind, namespace, value }: Identifier): boolean => kind === 'external_id' && namespace === '' && value === own
+function strongestFirst(found: readonly Identifier[], own: Identifier | undefined): readonly Identifier[] {
   return found.toSorted((a, b) =>
-    (ranks.get(a.kind) ?? 0) - (ranks.get(b.kind) ?? 0) || Number(isOwn(b)) - Number(isOwn(a)) ||
+    (ranks.get(a.kind) ?? 0) - (ranks.get(b.kind) ?? 0) || Number(b === own) - Number(a === own) ||
     compareText(a.namespace, b.namespace) || compareText(a.value, b.value))
 }
 
@@ -93,6 +102,6 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-function isObject(value: JsonValue | undefined): value is JsonObject {
+function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -18,8 +18,13 @@ export function normaliseIdentifier(kind: IdentifierKind, text: string, settings
   const trimmed = text.trim()
   if (trimmed === '' || trimmed.length > limits.identifierBytesMax || isBlocked(kind, trimmed)) return null
   const value = normalised(kind, trimmed, settings)
-  if (value === null || Buffer.byteLength(value) > limits.identifierBytesMax || isBlocked(kind, value)) return null
+  if (value === null || isTooLong(value) || (value !== trimmed && isBlocked(kind, value))) return null
   return { kind, namespace: '', value: value.toWellFormed() }
+}
+
+/** Each UTF-16 unit is at most three bytes, so most values need no counting. */
+function isTooLong(value: string): boolean {
+  return value.length * 3 > limits.identifierBytesMax && Buffer.byteLength(value) > limits.identifierBytesMax
 }
 
 function normalised(kind: IdentifierKind, text: string, { region }: Pick<IdentitySettings, 'region'>): string | null {

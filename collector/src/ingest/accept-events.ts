@@ -1,5 +1,8 @@
 import { type EventType, limits, type FlagCode, type QuarantineReason } from '@millrace/schemas'
 import { encodeRecordLine, type Trust } from '../ports/record.ts'
+import { strongestIdentifier } from '../identity/extract-identifiers.ts'
+import type { Identifier } from '../identity/identifier.ts'
+import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { canonicalise } from './canonicalise.ts'
 import { type ClientAddress, draftEvent } from './draft-event.ts'
 import { instantText } from './event-time.ts'
@@ -9,7 +12,6 @@ import { messageIdOf, type MessageIdSource } from './message-id.ts'
 import { quarantinedJson } from './quarantined-json.ts'
 import { BrokenItem, type Envelope } from './read-envelope.ts'
 import { clockReader, type ItemClock } from './request-clock.ts'
-import { strongestIdentifier } from './strongest-identifier.ts'
 
 /** What the edge knows of a request besides its body. */
 export interface AcceptContext extends MessageIdSource {
@@ -17,6 +19,8 @@ export interface AcceptContext extends MessageIdSource {
   readonly trust: Trust
   /** Epoch milliseconds. */
   readonly receivedAt: number
+  /** The pump's rules, so that both ends agree on whom an event names. */
+  readonly identity: IdentitySettings
   readonly route: 'batch' | EventType
   readonly sentAtHeader?: string
   /** The person's address, once proxies are subtracted. */
@@ -56,7 +60,7 @@ interface Verdict {
   readonly reason: QuarantineReason | null
   /** What the record line holds. */
   readonly json: string
-  readonly identifier: string | null
+  readonly identifier: Identifier | null
 }
 
 const replacedUtf8 = flag('replaced_utf8')
@@ -106,10 +110,15 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
   const flags = flagCodesOf(verdict.flags)
   const duplicate = request.seen.has(messageId)
   request.seen.add(messageId)
-  const partitionKey = `${workspace}:${verdict.identifier ?? `message:${messageId}`}`
+  const partitionKey = `${workspace}:${identifierText(verdict.identifier) ?? `message:${messageId}`}`
   const line = encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json })
   if (reason === null) return { messageId, result: duplicate ? 'duplicate' : 'ok', flags, partitionKey, line }
   return { messageId, result: duplicate ? 'duplicate' : 'quarantined', reason, flags, partitionKey, line }
+}
+
+/** For choosing a partition only: two identifiers may share a text. */
+function identifierText(identifier: Identifier | null): string | null {
+  return identifier === null ? null : `${identifier.kind}:${identifier.namespace}:${identifier.value}`
 }
 
 function judge(request: Request, item: unknown, index: number): Verdict {
@@ -135,7 +144,7 @@ function judge(request: Request, item: unknown, index: number): Verdict {
     receivedAtText: request.receivedAtText,
     client: request.client,
   })
-  const identifier = strongestIdentifier(draft.event)
+  const identifier = strongestIdentifier(draft.event, request.context.identity)
   const json = JSON.stringify(draft.event)
   const reason = draft.reason ?? (identifier === null ? 'missing_identifier' : null) ?? sizeReason(json)
   const flags = canonical.flags | draft.flags | request.flags

@@ -82,6 +82,7 @@ describe('poison', () => {
     ['missing_identifier', { type: 'track', event: 'A' }],
     ['missing_identifier', { type: 'track', event: 'A', userId: ' ' }],
     ['missing_identifier', { type: 'track', event: 'A', userId: true }],
+    ['missing_identifier', { type: 'track', event: 'A', userId: 'null' }],
     ['missing_identifier', { type: 'track', event: 'A', userId: { id: 1 } }],
     ['missing_identifier', { type: 'track', event: 'A', userId: 'x\ud800' }],
     ['missing_identifier', { type: 'track', event: 'A', userId: 'x\0' }],

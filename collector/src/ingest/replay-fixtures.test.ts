@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { isEventType } from '@millrace/schemas'
 import { describe, expect, it } from 'vitest'
+import { defaultIdentitySettings } from '../identity/identity-settings.ts'
 import { acceptEvents } from './accept-events.ts'
 import { decodeBody } from './decode-body.ts'
 import { isObject } from './is-object.ts'
@@ -45,6 +46,7 @@ function replay(fixture: Readonly<Record<string, unknown>>): ReturnType<typeof a
     trust: fixture['trust'] === 'secret' ? 'secret' : 'public',
     receivedAt,
     route,
+    identity: defaultIdentitySettings,
     ip: '203.0.113.9',
     userAgent: header('user-agent') ?? '',
     newMessageId: () => 'made',
