@@ -10,7 +10,7 @@ const everyKind = new Set([
 ])
 const emails = new Set(['test@test.com', 'none@none.com', 'na@na.com'])
 const emailLocalParts = new Set(['noemail', 'noreply', 'no-reply', 'guest', 'undefined', 'null'])
-const phones = new Set(['1234567890', '0123456789', '+10000000000'])
+const phones = new Set(['1234567890', '0123456789', '123456789', '+10000000000'])
 const longestBlocked = 24
 
 /** Whether a trimmed value can identify nobody; quotes around it and its case don't matter. */

@@ -2,8 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { propertySettings } from '../../test/property-settings.ts'
 import { extractIdentifiers, strongestIdentifier } from './extract-identifiers.ts'
-import { identifierKey } from './identifier-key.ts'
-import { profileIdOf } from './profile-id.ts'
 
 function found(event: Parameters<typeof extractIdentifiers>[0]): readonly string[] {
   return extractIdentifiers(event, { region: 'DE' }).identifiers.map(({ kind, namespace, value }) => [kind, namespace, value].filter((part) => part !== '').join(' '))
@@ -75,25 +73,5 @@ describe('strongestIdentifier', () => {
       if (typeof logged !== 'object' || logged === null) throw new Error('an object was written')
       expect(extractIdentifiers({ ...logged }, { region })).toEqual({ identifiers })
     }), propertySettings(1_000))
-  })
-})
-
-describe('keys', () => {
-  const email = { kind: 'email', namespace: '', value: 'a@b.example' } as const
-
-  it('differ by workspace, kind, namespace and value, and never run into each other', () => {
-    const keys = [
-      identifierKey(1, email), identifierKey(2, email), identifierKey(1, { ...email, kind: 'phone' }), identifierKey(1, { ...email, namespace: 'x' }),
-      identifierKey(1, { kind: 'email', namespace: 'a/b', value: 'c' }), identifierKey(1, { kind: 'email', namespace: 'a', value: 'b/c' }),
-    ]
-    expect(new Set(keys).size).toBe(keys.length)
-    // For ever the same: stored data hangs on it.
-    expect(identifierKey(1, email)).toBe('e52635dd-2f48-8032-807f-342ea7aa0c9d')
-  })
-
-  it('of profiles cannot be computed without the secret', () => {
-    const anchor = identifierKey(1, email)
-    expect(profileIdOf(1, anchor, Buffer.from('a'))).not.toBe(profileIdOf(1, anchor, Buffer.from('b')))
-    expect(profileIdOf(1, anchor, Buffer.from('a'))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   })
 })

@@ -60,6 +60,8 @@ function normalisePhone(text: string, region: string | null): string | null {
   const country = region !== null && isSupportedCountry(region) ? region : undefined
   const number = parsePhoneNumberFromString(bare, { extract: false, ...(country === undefined ? {} : { defaultCountry: country }) })
   if (number === undefined || !number.isPossible() || number.nationalNumber.length < phoneDigitsMin) return null
+  // However it is spelled: `(123) 456-7890`, `+1 777 777 7777`.
+  if (isBlocked('phone', number.nationalNumber)) return null
   // `491711234567` without its plus in Germany reads as the number 491711234567 of Germany: nobody knows which is meant.
   const code = number.countryCallingCode
   if (bare.replaceAll(/\D/g, '').startsWith(code) && !bare.startsWith('+') && number.nationalNumber.startsWith(code)) return null

@@ -40,6 +40,17 @@ describe('registers', () => {
     expect(applyTraits(emptyRegisters(), { long: 'x'.repeat(4_097), short: 1 }, { time: 1, messageId: 'm', receivedAt: 0 }).size).toBe(1)
   })
 
+  it('keep the same names in whatever order, even beyond the bound', () => {
+    const statements = Array.from({ length: 60 }, (_, index) => ({
+      traits: Object.fromEntries(Array.from({ length: 20 }, (__, name) => [`name${(index * 13 + name) % 700}`, index])),
+      time: index % 7, messageId: `m${index}`, receivedAt: 0,
+    }))
+    fc.assert(fc.property(fc.shuffledSubarray(statements, { minLength: statements.length }), (mixed) => {
+      const apply = (list: typeof statements): Registers => list.reduce((registers, one) => applyTraits(registers, one.traits, one), emptyRegisters())
+      expect(mergedProperties([apply(mixed)])).toEqual(mergedProperties([apply(statements)]))
+    }), propertySettings(30))
+  })
+
   it('that cannot be read are corrupt', () => {
     expect(() => parseRegisters('{}')).toThrow(expect.objectContaining({ code: 'corrupt' }))
     expect(() => parseRegisters('[["name",1]]')).toThrow(expect.objectContaining({ code: 'corrupt' }))
