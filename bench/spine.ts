@@ -1,3 +1,8 @@
+/**
+ * The whole path on the embedded engines: a retail file over HTTP, one event a line, until every tier has every event.
+ * `--file PATH|-` (the example's sample unless told), `--kills N --seed S` kills processes with SIGKILL at random
+ * moments, `--times N` sends it N times, `--latency SECONDS` measures from acknowledgement to visibility at a third of the rate just reached.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,11 +16,6 @@ import { measureLatency, quantile, type Latencies } from './spine/latency.ts'
 import { MemorySamples } from './spine/memory-samples.ts'
 import { type RetailBatch, retailBatches } from './spine/retail-batches.ts'
 
-/**
- * The whole path on the embedded engines: a retail file over HTTP, one event a line, until every tier has every event.
- * `--file PATH|-` (the example's sample unless told), `--kills N --seed S` kills processes with SIGKILL at random
- * moments, `--latency SECONDS` measures from acknowledgement to visibility at a third of the rate just reached.
- */
 const { values: flags } = parseArgs({
   args: process.argv.slice(2),
   options: {
@@ -23,6 +23,7 @@ const { values: flags } = parseArgs({
     kills: { type: 'string', default: '0' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     latency: { type: 'string', default: '0' },
+    times: { type: 'string', default: '1' },
     connections: { type: 'string', default: '8' },
     data: { type: 'string' },
   },
@@ -70,7 +71,7 @@ async function run(): Promise<void> {
 }
 
 async function* counted(expected: Expected): AsyncGenerator<RetailBatch> {
-  for await (const batch of retailBatches(flags.file, eventsPerBatch)) {
+  for await (const batch of retailBatches(flags.file, { eventsPerBatch, times: Number(flags.times) })) {
     expected.events += batch.events
     expected.revenueThousandths += batch.revenueThousandths
     yield batch

@@ -8,17 +8,27 @@ export interface RetailBatch {
   readonly revenueThousandths: bigint
 }
 
+export interface RetailOptions {
+  readonly eventsPerBatch: number
+  /** How often the file is sent, each time as other events of the same people. */
+  readonly times: number
+}
+
 /**
  * An Online Retail file as request bodies, one event a line of the file. Message ids come from the line number, so a
  * body that is sent again is the same.
  */
-export async function* retailBatches(path: string, eventsPerBatch: number): AsyncGenerator<RetailBatch> {
+export async function* retailBatches(path: string, { eventsPerBatch, times }: RetailOptions): AsyncGenerator<RetailBatch> {
+  for (let time = 0; time < times; time += 1) yield* fileBatches(path, eventsPerBatch, time === 0 ? 'line' : `again-${time}`)
+}
+
+async function* fileBatches(path: string, eventsPerBatch: number, prefix: string): AsyncGenerator<RetailBatch> {
   let events: string[] = []
   let revenueThousandths = 0n
   for await (const { number, invoice, product, name, quantity, time, priceThousandths, customer, country } of retailLines(path)) {
     const thousandths = quantity * priceThousandths
     events.push(JSON.stringify({
-      type: 'track', event: 'Ordered Product', messageId: `line-${number}`, timestamp: time,
+      type: 'track', event: 'Ordered Product', messageId: `${prefix}-${number}`, timestamp: time,
       ...(customer === null ? { anonymousId: `guest-${invoice}` } : { userId: customer }),
       properties: {
         order_id: invoice, product_id: product, name, quantity, price: priceThousandths / 1_000, value: thousandths / 1_000, currency: 'GBP', country,
