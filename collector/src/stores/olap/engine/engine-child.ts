@@ -18,6 +18,10 @@ export interface EngineStart {
   readonly port: number
 }
 
+/** What an orphaned engine has for an orderly end. */
+const orphanMs = 1_000
+
+let stopping = false
 let sessions: EngineSessions | null = null
 let server: Server | null = null
 
@@ -38,7 +42,11 @@ function isStart(value: unknown): value is EngineStart {
 
 /** Open requests are answered first; what a client leaves open is not waited for. */
 function stop(): void {
+  if (stopping) return
+  stopping = true
   const end = (): void => {
+    // A statement whose client went away still runs; closing would wait for it, and a kill costs the engine nothing.
+    if (sessions?.isBusy() === true) process.kill(process.pid, 'SIGKILL')
     sessions?.close()
     process.exit(0)
   }
@@ -47,7 +55,13 @@ function stop(): void {
   server.closeIdleConnections()
 }
 
-process.on('disconnect', stop)
+/** Nobody is left to read an answer, and the next collector wants the directory. */
+function abandon(): void {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), orphanMs)
+  stop()
+}
+
+process.on('disconnect', abandon)
 process.on('SIGTERM', stop)
 // Ctrl-C reaches the whole group; the parent decides the order of the end.
 process.on('SIGINT', () => undefined)

@@ -83,6 +83,11 @@ export class EngineSessions {
     })
   }
 
+  isBusy(): boolean {
+    return this.#reads.running > 0 || this.#writes.running > 0
+  }
+
+  /** Waits for what runs, and blocks the process meanwhile: see {@link isBusy}. */
   close(): void {
     this.#keeper.close()
   }
@@ -153,6 +158,10 @@ class Turns {
 
   constructor(most: number) {
     this.#most = most
+  }
+
+  get running(): number {
+    return this.#running
   }
 
   async take<T>(work: () => Promise<T>): Promise<T> {
