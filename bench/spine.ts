@@ -6,10 +6,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { BatchSender } from '../collector/test/batch-sender.ts'
 import { CollectorProcess, testKeys } from '../collector/test/collector-process.ts'
+import { killAtRandom } from '../collector/test/kill-at-random.ts'
 import { untilAtRest, type StatusAnswer } from '../collector/test/read-side.ts'
 import { connectControl } from '../collector/src/control-client.ts'
 import { measureLatency, quantile, type Latencies } from './spine/latency.ts'
@@ -51,7 +51,7 @@ async function run(): Promise<void> {
   const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: Number(flags.connections) })
   const memory = new MemorySamples(collector)
   const begin = performance.now()
-  const killing = killAtRandom(begin)
+  const killing = killAtRandom(collector, { kills: Number(flags.kills), seed: Number(flags.seed), pauseMs: [1_500, 4_000] })
   await sender.sendAll(counted(expected))
   const acknowledgedMs = performance.now() - begin
   const kills = await killing
@@ -76,27 +76,6 @@ async function* counted(expected: Expected): AsyncGenerator<RetailBatch> {
     expected.revenueThousandths += batch.revenueThousandths
     yield batch
   }
-}
-
-/** Kills every few seconds while events are sent, decided and loaded; a killed collector is started again at once, as a supervisor would. */
-async function killAtRandom(begin: number): Promise<readonly string[]> {
-  const wanted = Number(flags.kills)
-  let random = Number(flags.seed) >>> 0
-  const next = (): number => {
-    // Numerical Recipes' linear congruential generator: enough to repeat a run by its seed.
-    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
-    return random / 2 ** 32
-  }
-  if (wanted > 0) console.log(`seed             ${flags.seed}`)
-  const kills: string[] = []
-  while (kills.length < wanted) {
-    await sleep(1_500 + next() * 2_500)
-    const name = ['worker', 'engine', 'collector'][kills.length % 3] ?? 'worker'
-    await collector.kill(name)
-    kills.push(`${name} at ${((performance.now() - begin) / 1_000).toFixed(1)} s`)
-    if (name === 'collector') await collector.start()
-  }
-  return kills
 }
 
 interface OlapAnswers {
@@ -147,7 +126,7 @@ function printSpine({ expected, status, answers, rate, acknowledgedMs, restMs, r
     `archived         ${totals.archived}`,
     `loaded           ${totals.loaded}  (distinct message ids ${answers.events})`,
     `revenue          ${amount(answers.revenueThousandths)} in ClickHouse, ${amount(expected.revenueThousandths)} in the file`,
-    ...(kills.length > 0 ? [`killed           ${kills.join(', ')}`] : []),
+    ...(kills.length > 0 ? [`killed           ${kills.join(', ')} (seed ${flags.seed})`] : []),
   ].join('\n'))
 }
 

@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import { composeLogReader, composeObjects, composeOlap, composeOltp, type OlapAddress } from './compose.ts'
 import type { Config } from './config.ts'
 import { identitySettingsFor } from './identity-settings-for.ts'
@@ -27,6 +27,7 @@ interface Running {
 }
 
 const registry = new Registry()
+collectDefaultMetrics({ register: registry, prefix: 'millrace_worker_' })
 let running: Running | null = null
 
 async function start({ config, olap: address }: WorkerStart): Promise<void> {

@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CollectorProcess } from './collector-process.ts'
+
+export interface KillPlan {
+  readonly kills: number
+  /** Repeats a run. */
+  readonly seed: number
+  /** Between two kills, milliseconds: least and most. */
+  readonly pauseMs: readonly [number, number]
+}
+
+const victims = ['worker', 'engine', 'collector']
+
+/**
+ * SIGKILL of each process in turn at random moments; a killed collector is started again at once, as a supervisor
+ * would. Answers who was killed when, in milliseconds from the start.
+ */
+export async function killAtRandom(collector: CollectorProcess, { kills, seed, pauseMs: [least, most] }: KillPlan): Promise<readonly string[]> {
+  const begin = performance.now()
+  const random = randomFrom(seed)
+  const done: string[] = []
+  while (done.length < kills) {
+    await sleep(least + random() * (most - least))
+    const victim = victims[done.length % victims.length] ?? 'worker'
+    await collector.kill(victim)
+    done.push(`${victim} at ${Math.round(performance.now() - begin)} ms`)
+    if (victim === 'collector') await collector.start()
+  }
+  return done
+}
+
+/** The linear congruential generator of "Numerical Recipes" (Press et al.): enough to repeat a run by its seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
