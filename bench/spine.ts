@@ -13,7 +13,7 @@ import { killAtRandom } from '../collector/test/kill-at-random.ts'
 import { untilAtRest, type StatusAnswer } from '../collector/test/read-side.ts'
 import { connectControl } from '../collector/src/control-client.ts'
 import { measureLatency, quantile, type Latencies } from './spine/latency.ts'
-import { MemorySamples } from './spine/memory-samples.ts'
+import { ProcessSamples } from './spine/process-samples.ts'
 import { type RetailBatch, retailBatches } from './spine/retail-batches.ts'
 
 const { values: flags } = parseArgs({
@@ -49,7 +49,7 @@ try {
 async function run(): Promise<void> {
   const expected: Expected = { events: 0, revenueThousandths: 0n }
   const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: Number(flags.connections) })
-  const memory = new MemorySamples(collector)
+  const memory = new ProcessSamples(collector)
   const begin = performance.now()
   const killing = killAtRandom(collector, { kills: Number(flags.kills), seed: Number(flags.seed), pauseMs: [1_500, 4_000] })
   await sender.sendAll(counted(expected))
@@ -130,9 +130,11 @@ function printSpine({ expected, status, answers, rate, acknowledgedMs, restMs, r
   ].join('\n'))
 }
 
-function printMemory(memory: MemorySamples): void {
+function printMemory(memory: ProcessSamples): void {
   const parts = ['collector', 'worker', 'engine'].map((name) => `${name} ${mebibytes(memory.peakOf(name))}`)
   console.log(`memory           peak ${mebibytes(memory.peakBytes())} of all processes together (peaks: ${parts.join(', ')})`)
+  const cpu = ['collector', 'worker', 'engine'].map((name) => `${name} ${memory.cpuSecondsOf(name).toFixed(1)} s`)
+  console.log(`processor time   ${cpu.join(', ')}; this program ${(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6).toFixed(1)} s`)
   console.log(`memory over time ${[0, 0.2, 0.4, 0.6, 0.8].map((from) => mebibytes(memory.meanBytes(from, from + 0.2))).join('  ')}  (means of fifths of the run)`)
 }
 

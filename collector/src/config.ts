@@ -78,7 +78,7 @@ const settings = {
   loadDelayMs: whole('load-delay-ms', 1_000, [10, 60_000, 'how long a load waits for more batches when idle']),
   loadRowsMax: whole('load-rows-max', 100_000, [1_000, 1_000_000, 'rows of one ClickHouse insert']),
   objectBytesMax: whole('object-bytes-max', 4_194_304, [65_536, 268_435_456, 'uncompressed bytes after which an archive object is closed']),
-  objectDelayMs: whole('object-delay-ms', 10_000, [10, 600_000, 'how long an archive object stays open']),
+  objectDelayMs: whole('object-delay-ms', 3_000, [10, 600_000, 'how long an archive object stays open']),
   logRetentionMs: whole('log-retention-ms', 0, [0, 31_536_000_000, 'how long archived segments of the log are kept']),
   duplicateWindowDays: whole('duplicate-window-days', 28, [7, 400, 'how long a message id is remembered']),
   engineMemoryBytesMax: whole('engine-memory-bytes-max', 1_073_741_824, [268_435_456, 1_099_511_627_776, 'memory of the embedded ClickHouse engine']),

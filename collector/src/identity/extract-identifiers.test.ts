@@ -39,13 +39,16 @@ describe('extractIdentifiers', () => {
   })
 
   it('does not take the e-mail of a group for its member', () => {
-    expect(found({ type: 'group', userId: 'u', groupId: 'g', traits: { email: 'office@b.example' } })).toEqual(['external_id u'])
+    expect(found({ type: 'group', userId: 'u', groupId: 'g', traits: { email: 'office@b.example' } }))
+      .toEqual(['external_id u'])
   })
 
   it('reads nothing but the right types', () => {
-    const odd = { type: 'track', userId: ['u'], anonymousId: { a: 1 }, previousId: 7, traits: 'x', context: [{ traits: { email: 'a@b.example' } }] }
+    const context = [{ traits: { email: 'a@b.example' } }]
+    const odd = { type: 'track', userId: ['u'], anonymousId: { a: 1 }, previousId: 7, traits: 'x', context }
     expect(found(odd)).toEqual(['external_id 7'])
-    expect(found({ context: { traits: null, device: 'd', os: 1, externalIds: [null, 'x', { type: 1, id: 2 }, { type: 'crm', id: {} }] } })).toEqual([])
+    const externalIds = [null, 'x', { type: 1, id: 2 }, { type: 'crm', id: {} }]
+    expect(found({ context: { traits: null, device: 'd', os: 1, externalIds } })).toEqual([])
   })
 
   it('puts the userId before other external ids, and takes ten of those at most', () => {
@@ -57,12 +60,19 @@ describe('extractIdentifiers', () => {
 })
 
 describe('strongestIdentifier', () => {
-  const word = fc.constantFrom('a', 'b', 'null', ' A ', '', '0', 'a@b.example', 'B@b.example', '+491711234567', '0171 1234567', 7, true, null)
+  const word = fc.constantFrom(
+    'a', 'b', 'null', ' A ', '', '0', 'a@b.example', 'B@b.example', '+491711234567', '0171 1234567', 7, true, null,
+  )
   const traits = fc.record({ email: word, phone: word }, { requiredKeys: [] })
-  const externalIds = fc.array(fc.record({ id: word, type: word, collection: fc.constantFrom('users', 'accounts') }, { requiredKeys: ['id', 'type'] }), { maxLength: 3 })
-  const context = fc.record({ traits, externalIds, device: fc.record({ id: word, token: word }), os: fc.record({ name: word }) }, { requiredKeys: [] })
+  const collection = fc.constantFrom('users', 'accounts')
+  const externalId = fc.record({ id: word, type: word, collection }, { requiredKeys: ['id', 'type'] })
+  const externalIds = fc.array(externalId, { maxLength: 3 })
+  const device = fc.record({ id: word, token: word })
+  const os = fc.record({ name: word })
+  const context = fc.record({ traits, externalIds, device, os }, { requiredKeys: [] })
   const event = fc.record({
-    type: fc.constantFrom('track', 'identify', 'group', 'alias'), userId: word, anonymousId: word, previousId: word, traits, context,
+    type: fc.constantFrom('track', 'identify', 'group', 'alias'),
+    userId: word, anonymousId: word, previousId: word, traits, context,
   }, { requiredKeys: ['type'] })
 
   it('is the first of all, and what the log carries says the same', () => {

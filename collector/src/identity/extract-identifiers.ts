@@ -10,6 +10,8 @@ const namespaceCharactersMax = 100
 /** A canonical event, or one on its way to be: only fields of the right type are read. */
 type Fields = Readonly<Record<string, unknown>>
 
+type Region = Pick<IdentitySettings, 'region'>
+
 /** What an event says of who it is about. */
 export interface Extracted {
   /** Each once, strongest first: by kind, `userId` before other external ids, then by value. */
@@ -20,7 +22,7 @@ export interface Extracted {
  * The identifiers of an event, judged from the event alone. Only these places are read: an e-mail address in the
  * properties of "Gift Sent" is somebody else's.
  */
-export function extractIdentifiers(event: Fields, settings: Pick<IdentitySettings, 'region'>): Extracted {
+export function extractIdentifiers(event: Fields, settings: Region): Extracted {
   const { type, userId, anonymousId, previousId, traits, context } = event
   const found: Identifier[] = []
   const add = (kind: IdentifierKind, value: unknown, namespace = ''): void => {
@@ -39,12 +41,13 @@ export function extractIdentifiers(event: Fields, settings: Pick<IdentitySetting
   return { identifiers: found.length < 2 ? found : strongestFirst(found, own) }
 }
 
-/** The first of {@link extractIdentifiers}, null if there is none; of nearly every event without looking for the others. */
-export function strongestIdentifier(event: Fields, settings: Pick<IdentitySettings, 'region'>): Identifier | null {
-  return identifierOf('external_id', event['userId'], settings) ?? extractIdentifiers(event, settings).identifiers[0] ?? null
+/** The first of {@link extractIdentifiers}, null if there is none; rarely looks for the others. */
+export function strongestIdentifier(event: Fields, settings: Region): Identifier | null {
+  return identifierOf('external_id', event['userId'], settings)
+    ?? extractIdentifiers(event, settings).identifiers[0] ?? null
 }
 
-function identifierOf(kind: IdentifierKind, value: unknown, settings: Pick<IdentitySettings, 'region'>): Identifier | null {
+function identifierOf(kind: IdentifierKind, value: unknown, settings: Region): Identifier | null {
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
   return typeof text === 'string' ? normaliseIdentifier(kind, text, settings) : null
 }

@@ -6,7 +6,8 @@ import { identifierKey } from './identifier-key.ts'
 
 describe('identifierKey', () => {
   it('is for ever the same: stored data hangs on it', () => {
-    expect(identifierKey(1, { kind: 'email', namespace: '', value: 'a@b.example' })).toBe('e52635dd-2f48-8032-807f-342ea7aa0c9d')
+    expect(identifierKey(1, { kind: 'email', namespace: '', value: 'a@b.example' }))
+      .toBe('e52635dd-2f48-8032-807f-342ea7aa0c9d')
   })
 
   it('differs where workspace, kind, namespace or value differ, however they run into each other', () => {
@@ -15,7 +16,8 @@ describe('identifierKey', () => {
       workspace: fc.constantFrom(1, 11), kind: fc.constantFrom(...identifierKinds), namespace: part, value: part,
     })
     fc.assert(fc.property(node, node, (a, b) => {
-      const same = a.workspace === b.workspace && a.kind === b.kind && a.namespace === b.namespace && a.value === b.value
+      const same = a.workspace === b.workspace && a.kind === b.kind
+        && a.namespace === b.namespace && a.value === b.value
       expect(identifierKey(a.workspace, a) === identifierKey(b.workspace, b)).toBe(same)
     }), propertySettings(2_000))
   })

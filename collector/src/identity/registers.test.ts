@@ -46,7 +46,8 @@ describe('registers', () => {
       time: index % 7, messageId: `m${index}`, receivedAt: 0,
     }))
     fc.assert(fc.property(fc.shuffledSubarray(statements, { minLength: statements.length }), (mixed) => {
-      const apply = (list: typeof statements): Registers => list.reduce((registers, one) => applyTraits(registers, one.traits, one), emptyRegisters())
+      const apply = (list: typeof statements): Registers =>
+        list.reduce((registers, one) => applyTraits(registers, one.traits, one), emptyRegisters())
       expect(mergedProperties([apply(mixed)])).toEqual(mergedProperties([apply(statements)]))
     }), propertySettings(30))
   })

@@ -13,7 +13,10 @@ describe('identifiers', () => {
     ['phone::+491711234567', { traits: { phone: '+49 171 1234567' }, anonymousId: 'x' }],
     ['anonymous_id::5c1a3b07-1a52-4b8e-9a39-0d6f9b3a2c11', { anonymousId: '5C1A3B07-1A52-4B8E-9A39-0D6F9B3A2C11' }],
     ['anonymous_id::x', { userId: 'undefined', traits: { email: 'guest@shop.example' }, anonymousId: 'x' }],
-    ['external_id:shopify:example:42', { context: { externalIds: [{ id: 42, type: 'shopify:example' }] }, anonymousId: 'x' }],
+    [
+      'external_id:shopify:example:42',
+      { context: { externalIds: [{ id: 42, type: 'shopify:example' }] }, anonymousId: 'x' },
+    ],
   ])('the partition follows the strongest: %s', (expected, fields) => {
     const accepted = acceptObject({ type: 'identify', messageId: 'm', ...fields })
     expect(accepted.result).toBe('ok')

@@ -20,7 +20,7 @@ describe('startEngine', () => {
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
   it('starts on the directory of a collector that was killed in the middle of a query', { timeout: 60_000 }, async () => {
-    const parent = fork(join(import.meta.dirname, '../../../../test/leave-engine-behind.ts'), [directory], { execArgv: [] })
+    const parent = fork(new URL('../../../../test/leave-engine-behind.ts', import.meta.url), [directory], { execArgv: [] })
     await once(parent, 'message')
     parent.kill('SIGKILL')
     await once(parent, 'exit')

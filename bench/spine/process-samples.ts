@@ -1,23 +1,29 @@
 import { readFileSync } from 'node:fs'
 import type { CollectorProcess } from '../../collector/test/collector-process.ts'
 
-export interface MemorySample {
+export interface ProcessSample {
   readonly atMs: number
   /** Resident bytes by process name. */
   readonly bytes: ReadonlyMap<string, number>
+  /** Seconds of processor time since the start of each process, by name. */
+  readonly cpuSeconds: ReadonlyMap<string, number>
 }
 
-/** Samples the resident memory of a collector's processes once a second. */
-export class MemorySamples {
-  readonly samples: MemorySample[] = []
+/** Samples memory and processor time of a collector's processes once a second. */
+export class ProcessSamples {
+  readonly samples: ProcessSample[] = []
   readonly #timer: NodeJS.Timeout
 
   constructor(collector: CollectorProcess) {
     const begin = performance.now()
     this.#timer = setInterval(() => {
       const bytes = new Map<string, number>()
-      for (const { pid, name } of collector.processes()) bytes.set(name, (bytes.get(name) ?? 0) + residentBytes(pid))
-      this.samples.push({ atMs: performance.now() - begin, bytes })
+      const cpuSeconds = new Map<string, number>()
+      for (const { pid, name } of collector.processes()) {
+        bytes.set(name, (bytes.get(name) ?? 0) + residentBytes(pid))
+        cpuSeconds.set(name, (cpuSeconds.get(name) ?? 0) + processorSeconds(pid))
+      }
+      this.samples.push({ atMs: performance.now() - begin, bytes, cpuSeconds })
     }, 1_000)
   }
 
@@ -36,18 +42,34 @@ export class MemorySamples {
     return part.reduce((sum, sample) => sum + total(sample), 0) / Math.max(1, part.length)
   }
 
+  /** At the last sample; of the newest process of the name where one was killed. */
+  cpuSecondsOf(name: string): number {
+    return this.samples.at(-1)?.cpuSeconds.get(name) ?? 0
+  }
+
   peakOf(name: string): number {
     return Math.max(0, ...this.samples.map(({ bytes }) => bytes.get(name) ?? 0))
   }
 }
 
-function total({ bytes }: MemorySample): number {
+function total({ bytes }: ProcessSample): number {
   return [...bytes.values()].reduce((sum, value) => sum + value, 0)
 }
 
 function residentBytes(pid: number): number {
   try {
     return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+/** User and system time, in the kernel's ticks of a hundredth of a second. */
+function processorSeconds(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
   } catch {
     return 0
   }
