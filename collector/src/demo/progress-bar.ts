@@ -10,6 +10,8 @@ export interface Progress {
   readonly done: number
   /** null: not known yet. */
   readonly total: number | null
+  /** How far the work is, 0 to 1, where it is measured otherwise than in events. */
+  readonly part?: number
 }
 
 /** A bar on a terminal, a plain line every five seconds elsewhere. */
@@ -30,7 +32,7 @@ export class ProgressBar {
     if (now - this.#drawnAt < (this.#terminal.isTty ? redrawMs : plainMs)) return
     const first = this.#drawnAt === -Infinity
     this.#drawnAt = now
-    if (this.#terminal.isTty) this.#terminal.out(`\r\u001b[2K${bar(progress)} ${this.#text(progress)}`)
+    if (this.#terminal.isTty) this.#terminal.out(`\r\u001b[2K${bar(progress)}${this.#text(progress)}`)
     else if (!first) this.#terminal.out(`${this.#text(progress)}\n`)
   }
 
@@ -47,7 +49,10 @@ export class ProgressBar {
   }
 }
 
-function bar({ done, total }: Progress): string {
-  const filled = total === null || total === 0 ? 0 : Math.min(width, Math.floor(done / total * width))
-  return `[${'='.repeat(filled)}${' '.repeat(width - filled)}]`
+/** Nothing where it is not known how far the work is: an empty bar would say that it stands still. */
+function bar({ done, total, part }: Progress): string {
+  const known = part ?? (total === null || total === 0 ? null : done / total)
+  if (known === null) return ''
+  const filled = Math.max(0, Math.min(width, Math.floor(known * width)))
+  return `[${'='.repeat(filled)}${' '.repeat(width - filled)}] `
 }
