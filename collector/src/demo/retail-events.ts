@@ -1,13 +1,17 @@
 import type { TrackCall } from '@millrace/schemas'
+import { MillraceError } from '../platform/errors.ts'
 import type { RetailLine } from './retail-lines.ts'
 
 /** Larger orders send their lines one by one, so that no event comes near the limit of 32 KiB. */
 const orderBytesMax = 28 * 1024
+/** Nine times the largest invoice of the file; more is another kind of file, and must not fill the memory. */
+const invoiceLinesMax = 10_000
 
 /**
  * The calls a shop would have made for the lines of a file: each invoice an `Order Completed` with its lines, or, where
  * that would pass 28 KiB, an `Order Completed` and an `Ordered Product` a line; a cancellation is an `Order Refunded`.
  * Message ids come from the file, so playing it again stores nothing twice. Memory: one invoice.
+ * Fails with `bad_request` at an invoice of more than 10,000 lines.
  */
 export async function* retailEvents(lines: AsyncIterable<RetailLine>): AsyncGenerator<TrackCall> {
   let invoice: RetailLine[] = []
@@ -16,6 +20,7 @@ export async function* retailEvents(lines: AsyncIterable<RetailLine>): AsyncGene
       yield* invoiceEvents(invoice)
       invoice = []
     }
+    if (invoice.length === invoiceLinesMax) throw new MillraceError('bad_request', `invoice ${line.invoice} has more than ${invoiceLinesMax} lines, at line ${line.number}`)
     invoice.push(line)
   }
   if (invoice.length > 0) yield* invoiceEvents(invoice)
