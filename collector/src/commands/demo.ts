@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCollector, type Collector } from '../collector.ts'
@@ -41,17 +41,26 @@ function demoPort({ arguments: { flags }, config }: CommandContext): number {
 }
 
 async function runDemo({ flags, terminal }: CommandContext, config: Config): Promise<number> {
-  const stopped = terminal.untilStopped()
+  const stop = new AbortController()
+  const stopped = terminal.untilStopped().then(() => stop.abort(new MillraceError('unavailable', 'the demo was stopped before its end')))
   const file = flags.get('file') ?? sampleFile()
   const collector = await createCollector(config)
   try {
     const { writeKey, secretKey } = collector.created ?? await collector.createKeys('default')
     terminal.out(`the collector listens at ${collector.url}\n`)
     const progress = new ProgressBar(terminal, () => systemClock.now())
+    // A directory that has been used holds events of before; only what comes on top of them is waited for.
+    const before = (await collector.status()).totals.accepted
+    const fileBytes = file === '-' ? null : statSync(file, { throwIfNoEntry: false })?.size ?? null
+    let readBytes = 0
+    const purchases = retailEvents(retailLines(file, (bytes) => {
+      readBytes = bytes
+    }))
     const sent = await play({
-      url: collector.url, writeKey, purchases: retailEvents(retailLines(file)), story: visitorStory(systemClock.now()), progress,
+      url: collector.url, writeKey, purchases, story: visitorStory(systemClock.now()), progress,
+      part: () => (fileBytes === null ? null : readBytes / fileBytes), stop: stop.signal,
     })
-    const status = await untilLoaded(collector, sent, progress)
+    const status = await untilLoaded(collector, { accepted: before + sent, progress, stop: stop.signal })
     terminal.out(await report({ read: (path) => read(collector.url, path, secretKey), sql: (sql) => collector.sql({ sql, format: 'TSV' }), status }))
     if (!status.agree) return 1
     if (flags.has('exit')) return 0
@@ -65,12 +74,20 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
   }
 }
 
-async function untilLoaded(collector: Collector, sent: number, progress: ProgressBar): Promise<Status> {
+interface LoadGoal {
+  /** Events the collector must have at least, those of before included. */
+  readonly accepted: number
+  readonly progress: ProgressBar
+  readonly stop: AbortSignal
+}
+
+async function untilLoaded(collector: Collector, { accepted: wanted, progress, stop }: LoadGoal): Promise<Status> {
   const deadline = performance.now() + restMsMax
   for (;;) {
+    stop.throwIfAborted()
     const status = await collector.status()
     const { accepted, loaded } = status.totals
-    if (status.atRest && accepted >= sent) {
+    if (status.atRest && accepted >= wanted) {
       progress.finish({ what: 'in all three tiers:', done: loaded, total: null })
       return status
     }

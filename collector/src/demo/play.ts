@@ -10,16 +10,22 @@ export interface PlayOptions {
   readonly purchases: AsyncIterable<TrackCall>
   readonly story: readonly StoryCall[]
   readonly progress: ProgressBar
+  /** How much of the purchases is read, 0 to 1; null where it cannot be known. */
+  readonly part: () => number | null
+  /** Ends the play early. */
+  readonly stop: AbortSignal
 }
 
-/** Sends everything through the Node SDK as a shop would, and answers how many events the collector took. */
-export async function play({ url, writeKey, purchases, story, progress }: PlayOptions): Promise<number> {
+/** Sends everything through the Node SDK as a shop would, and answers how many events the collector took; fails if it was stopped. */
+export async function play({ url, writeKey, purchases, story, progress, part, stop }: PlayOptions): Promise<number> {
   const client = new Millrace({ writeKey, host: url, gzip: false })
   try {
     for await (const call of purchases) {
       await client.ready()
+      stop.throwIfAborted()
       check(client.track(call))
-      progress.show({ what: 'sent', done: client.stats().delivered, total: null })
+      const read = part()
+      progress.show({ what: 'sent', done: client.stats().delivered, total: null, ...(read === null ? {} : { part: read }) })
     }
     for (const call of story) check('track' in call ? client.track(call.track) : client.identify(call.identify))
     await client.flush()
