@@ -1,3 +1,4 @@
+import type { Hono } from 'hono'
 import { createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
@@ -16,6 +17,12 @@ import type { LogPosition } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
 import { status, type Status } from './query/status.ts'
+
+interface StartContext {
+  readonly logger: Logger
+  readonly lifecycle: Lifecycle
+  readonly pages?: Hono
+}
 
 const olapAnswerMs = 3_000
 
@@ -40,20 +47,21 @@ export interface SqlCall {
 
 /**
  * Starts a collector: on the embedded engines one process with edge, query and the log's writer, a child with pump
- * and load, a child with the ClickHouse engine. Fails with a MillraceError that says what to do, and leaves nothing running.
+ * and load, a child with the ClickHouse engine. `pages` are served beside the API. Fails with a MillraceError that says
+ * what to do, and leaves nothing running.
  */
-export async function createCollector(config: Config): Promise<Collector> {
+export async function createCollector(config: Config, pages?: Hono): Promise<Collector> {
   const logger = createLogger(config.logLevel, (line) => process.stderr.write(line), () => Date.now())
   const lifecycle = new Lifecycle()
   try {
-    return await start(config, logger, lifecycle)
+    return await start(config, { logger, lifecycle, ...(pages === undefined ? {} : { pages }) })
   } catch (error) {
     await lifecycle.close()
     throw error
   }
 }
 
-async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Promise<Collector> {
+async function start(config: Config, { logger, lifecycle, pages }: StartContext): Promise<Collector> {
   const lock = lockData(config.data)
   lifecycle.add(async () => lock.release())
   const prepared = await prepareOltp(config)
@@ -74,6 +82,7 @@ async function start(config: Config, logger: Logger, lifecycle: Lifecycle): Prom
   })
   const front = await startFront({
     config, logger, reader, log: logWriter, cache: composeCache(), status: readStatus, clock: systemClock,
+    ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Hono } from 'hono'
 import { Registry } from 'prom-client'
 import type { Config } from './config.ts'
 import { createEdgeApp, edgeDefaults } from './edge/edge-app.ts'
@@ -28,6 +29,8 @@ export interface FrontDependencies {
   readonly cache: Cache
   readonly clock: Clock
   readonly status: () => Promise<Status>
+  /** Further pages beside the API. */
+  readonly pages?: Hono
   /** The worker's metrics in Prometheus text, added to this process's own. */
   readonly workerMetrics: () => Promise<string>
 }
@@ -69,6 +72,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
       return info?.kind === 'secret' ? info.workspace : undefined
     },
   }))
+  if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch((error: unknown) => {
     stop.abort()
     throw error

@@ -8,6 +8,7 @@ import { ProgressBar } from '../demo/progress-bar.ts'
 import { report } from '../demo/report.ts'
 import { retailEvents } from '../demo/retail-events.ts'
 import { retailLines } from '../demo/retail-lines.ts'
+import { shopApp } from '../demo/shop-app.ts'
 import { sampleFile } from '../demo/sample-file.ts'
 import { visitorStory } from '../demo/visitor-story.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -44,9 +45,11 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
   const stop = new AbortController()
   const stopped = terminal.untilStopped().then(() => stop.abort(new MillraceError('unavailable', 'the demo was stopped before its end')))
   const file = flags.get('file') ?? sampleFile()
-  const collector = await createCollector(config)
+  let shopKey = ''
+  const collector = await createCollector(config, shopApp(() => shopKey))
   try {
     const { writeKey, secretKey } = collector.created ?? await collector.createKeys('default')
+    shopKey = writeKey
     terminal.out(`the collector listens at ${collector.url}\n`)
     const progress = new ProgressBar(terminal, () => systemClock.now())
     // A directory that has been used holds events of before; only what comes on top of them is waited for.
@@ -64,7 +67,7 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
     terminal.out(await report({ read: (path) => read(collector.url, path, secretKey), sql: (sql) => collector.sql({ sql, format: 'TSV' }), status }))
     if (!status.agree) return 1
     if (flags.has('exit')) return 0
-    terminal.out(`\nIt goes on serving; Ctrl-C ends it. Try:\n` +
+    terminal.out(`\nIt goes on serving; Ctrl-C ends it. A shop to click in: ${collector.url}/shop\nOr try:\n` +
       `  curl -u ${writeKey}: -H 'content-type: application/json' -d '{"userId":"me","event":"Hello"}' ${collector.url}/v1/track\n` +
       `  curl -H 'authorization: Bearer ${secretKey}' '${collector.url}/v1/profiles?externalId=me'\n\nmillrace ready ${collector.url}\n`)
     await stopped
