@@ -3,6 +3,7 @@ import { MillraceError, messageOf } from '../../platform/errors.ts'
 import { optionalPackage } from '../../platform/optional-package.ts'
 import type { Cache, CacheEntry } from '../../ports/cache.ts'
 import { CacheGuard } from '../cache-guard.ts'
+import { decodeEntry, encodeEntry, isStorable, versionDigits } from '../stored-entry.ts'
 
 export interface RedisCacheSettings {
   /** Before every key, so that a Redis can be shared. */
@@ -15,10 +16,6 @@ export interface RedisCacheSettings {
   readonly now?: () => number
 }
 
-/** A longer value is not kept. */
-const valueBytesMax = 1_000_000
-/** Versions are written with leading zeros, so the script compares them as text: exact over all of 2^53. */
-const versionDigits = 16
 const flushTimeoutMs = 30_000
 
 /**
@@ -53,7 +50,7 @@ export async function openRedisCache(url: string, settings: RedisCacheSettings =
   return {
     get: (keys) => keys.length === 0 ? Promise.resolve(new Map()) : guard.attempt(() => get(client, keyPrefix, keys), new Map()),
     put: async (entries) => {
-      const stored = [...entries].filter(([, entry]) => isKept(entry)).map(([key, entry]) => [keyPrefix + key, encode(entry)] as const)
+      const stored = [...entries].filter(([, entry]) => isStorable(entry)).map(([key, entry]) => [keyPrefix + key, encodeEntry(entry)] as const)
       if (stored.length === 0) return
       await guard.attempt(() => put(client, lifeMs, stored), undefined)
     },
@@ -96,7 +93,7 @@ async function get(client: Redis, keyPrefix: string, keys: readonly string[]): P
   const stored = await client.mget(keys.map((key) => keyPrefix + key))
   const found = new Map<string, CacheEntry>()
   for (const [index, key] of keys.entries()) {
-    const entry = decode(stored[index] ?? '')
+    const entry = decodeEntry(stored[index] ?? '')
     if (entry !== undefined) found.set(key, entry)
   }
   return found
@@ -121,19 +118,4 @@ async function flush(client: Redis, keyPrefix: string, engine: string): Promise<
   } catch (error) {
     throw new MillraceError('unavailable', `the cache (${engine}) cannot be flushed: ${messageOf(error)}`, { retryable: true, cause: error })
   }
-}
-
-function isKept({ version, value }: CacheEntry): boolean {
-  return Number.isSafeInteger(version) && version >= 0 && (value === null || Buffer.byteLength(value) <= valueBytesMax)
-}
-
-function encode({ version, value }: CacheEntry): string {
-  return String(version).padStart(versionDigits, '0') + (value === null ? '-' : `+${value}`)
-}
-
-function decode(stored: string): CacheEntry | undefined {
-  const kind = stored[versionDigits]
-  const version = stored.slice(0, versionDigits)
-  if ((kind !== '+' && kind !== '-') || !/^\d+$/.test(version)) return undefined
-  return { version: Number(version), value: kind === '-' ? null : stored.slice(versionDigits + 1) }
 }
