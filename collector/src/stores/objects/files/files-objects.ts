@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Objects } from '../../../ports/objects.ts'
+import { checkedObjectName } from '../object-name.ts'
 
 /** Half-written objects live in one directory whose name no object can have, each put with a file of its own. */
 const unfinished = '~'
@@ -19,10 +20,10 @@ export function openFilesObjects({ directory }: { readonly directory: string }):
   mkdirSync(join(directory, unfinished), { recursive: true, mode: 0o700 })
   removeLeftovers(join(directory, unfinished))
   return {
-    put: (name, bytes) => attempt('written', name, () => put(directory, checked(name), bytes)),
-    get: (name) => attempt('read', name, () => absentAs(null, readFile(join(directory, checked(name))))),
+    put: (name, bytes) => attempt('written', name, () => put(directory, checkedObjectName(name), bytes)),
+    get: (name) => attempt('read', name, () => absentAs(null, readFile(join(directory, checkedObjectName(name))))),
     delete: (name) => attempt('removed', name, async () => {
-      await rm(join(directory, checked(name)), { force: true })
+      await rm(join(directory, checkedObjectName(name)), { force: true })
     }),
     list: (prefix, limit) => attempt('listed', prefix, () => list(directory, prefix, limit)),
     close: async () => {},
@@ -36,12 +37,6 @@ function removeLeftovers(directory: string): void {
     const writtenAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
     if (Date.now() - writtenAt > unfinishedMsMax) rmSync(path, { force: true })
   }
-}
-
-function checked(name: string): string {
-  const parts = name.split('/')
-  if (name.length <= 1_024 && parts.every((part) => /^[a-zA-Z0-9._=-]+$/.test(part) && part !== '.' && part !== '..')) return name
-  throw new MillraceError('bad_request', `${JSON.stringify(name)} is no object name: parts of a-z A-Z 0-9 . _ = - with / between`)
 }
 
 async function attempt<T>(what: string, name: string, work: () => Promise<T>): Promise<T> {
@@ -91,7 +86,7 @@ async function syncUpTo(from: string, top: string): Promise<void> {
 
 async function list(directory: string, prefix: string, limit: number): Promise<readonly string[]> {
   // Only the part of the tree that the prefix names is walked.
-  const base = prefix.includes('/') ? checked(prefix.slice(0, prefix.lastIndexOf('/'))) : ''
+  const base = prefix.includes('/') ? checkedObjectName(prefix.slice(0, prefix.lastIndexOf('/'))) : ''
   const entries = await absentAs([], readdir(join(directory, base), { recursive: true, withFileTypes: true }))
   return entries
     .filter((entry) => entry.isFile())
