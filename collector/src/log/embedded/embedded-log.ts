@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../platform/clock.ts'
 import { lockData } from '../../platform/data-lock.ts'
 import { MillraceError } from '../../platform/errors.ts'
-import type { LogPosition, LogReader } from '../../ports/log.ts'
+import type { LogPosition } from '../../ports/log.ts'
 import { EmbeddedLogReader } from './log-reader.ts'
 import { EmbeddedLogWriter, type OpenedLog } from './log-writer.ts'
 import { parsePosition } from './position.ts'
@@ -52,7 +52,7 @@ export async function openLogWriter(options: LogWriterOptions): Promise<Embedded
 }
 
 /** Opens the log for reading; a writer must have made it. Fails with `unavailable` if there is none. */
-export async function openLogReader({ directory, clock }: { readonly directory: string; readonly clock: Clock }): Promise<LogReader> {
+export async function openLogReader({ directory, clock }: { readonly directory: string; readonly clock: Clock }): Promise<EmbeddedLogReader> {
   const newest = listSegments(directory).findLast((segment) => readSegmentStart(segment) !== null)
   const start = newest === undefined ? null : readSegmentStart(newest)
   if (start === null) throw new MillraceError('unavailable', `there is no log in ${directory} yet`, { retryable: true })

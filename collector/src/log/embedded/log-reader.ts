@@ -65,6 +65,11 @@ export class EmbeddedLogReader implements LogReader {
     writeAcknowledged(this.#directory, this.#acknowledged)
   }
 
+  /** How far the partition was acknowledged, also by an earlier process. */
+  acknowledged(partition: number): LogPosition | null {
+    return this.#acknowledged.get(partition) ?? null
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true

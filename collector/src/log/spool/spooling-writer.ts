@@ -1,0 +1,211 @@
+import type { Clock } from '../../platform/clock.ts'
+import { MillraceError, messageOf } from '../../platform/errors.ts'
+import type { LogPosition, LogReadiness, LogReader, LogRecord, LogWriter } from '../../ports/log.ts'
+
+/** The local log that stands in; its reader remembers how far it was forwarded. */
+export interface SpoolReader extends LogReader {
+  acknowledged(partition: number): LogPosition | null
+}
+
+export interface SpoolDependencies {
+  readonly broker: LogWriter
+  readonly spool: LogWriter
+  readonly reader: SpoolReader
+  readonly clock: Clock
+  readonly report: (message: string) => void
+}
+
+export interface SpoolBounds {
+  /** Bytes of events that may wait for the broker; above it appends fail with `log_full`. */
+  readonly bytesMax: number
+  /** How long the broker may take for an append before the record goes to the spool. */
+  readonly brokerTimeoutMs: number
+}
+
+/** One partition: straight to the broker, or through the spool until all of it is forwarded. */
+interface Lane {
+  readonly partition: number
+  spooling: boolean
+  /** Appends under way to the broker and to the spool. */
+  direct: number
+  entering: number
+  /** Records in the spool that are not forwarded. */
+  waiting: number
+}
+
+const retryMs = [100, 10_000] as const
+const forwardBounds = { maxRecords: 256, maxBytes: 4_194_304, waitMs: 100 }
+
+/**
+ * Lets the edge go on while the broker is away: records go to a durable local log and are forwarded in order when the
+ * broker is back. A partition that has anything in the spool sends everything through it, so nothing overtakes. A record
+ * whose outcome at the broker is unknown is sent again; deciding drops what then comes twice.
+ */
+export class SpoolingWriter implements LogWriter {
+  readonly partitions: number
+  readonly #dependencies: SpoolDependencies
+  readonly #bounds: SpoolBounds
+  readonly #lanes: readonly Lane[]
+  readonly #stop = new AbortController()
+  readonly #forwarding = new Set<Promise<void>>()
+  #bytes = 0
+
+  private constructor(dependencies: SpoolDependencies, bounds: SpoolBounds) {
+    this.partitions = dependencies.broker.partitions
+    this.#dependencies = dependencies
+    this.#bounds = bounds
+    this.#lanes = Array.from({ length: this.partitions }, (_, partition) => ({ partition, spooling: false, direct: 0, entering: 0, waiting: 0 }))
+  }
+
+  /** Starts forwarding what an earlier process left. */
+  static async open(dependencies: SpoolDependencies, bounds: SpoolBounds): Promise<SpoolingWriter> {
+    const writer = new SpoolingWriter(dependencies, bounds)
+    for (const lane of writer.#lanes) await writer.#count(lane)
+    return writer
+  }
+
+  /** Bytes that wait for the broker. */
+  get spooledBytes(): number {
+    return this.#bytes
+  }
+
+  async append(partition: number, payload: Uint8Array, events: number): Promise<LogPosition | null> {
+    const lane = this.#lanes[partition]
+    if (lane === undefined) throw new MillraceError('internal', `there is no partition ${partition}`)
+    if (this.#stop.signal.aborted) throw new MillraceError('closed', 'the log is closed')
+    if (lane.spooling) return this.#spool(lane, payload, events)
+    lane.direct += 1
+    try {
+      return await this.#send(partition, payload, events)
+    } catch (error) {
+      if (!lane.spooling) this.#dependencies.report(`the broker is away, partition ${partition} goes to the spool: ${messageOf(error)}`)
+      return await this.#spool(lane, payload, events)
+    } finally {
+      lane.direct -= 1
+    }
+  }
+
+  readiness(): LogReadiness {
+    const { broker, spool } = this.#dependencies
+    const spooling = this.#lanes.some((lane) => lane.spooling)
+    const direct = broker.readiness()
+    if (!spooling && direct.ready) return { ready: true, storedIn: 'log' }
+    if (this.#bytes >= this.#bounds.bytesMax) return { ready: false, reason: `the spool is full and the broker is away: ${direct.reason ?? 'not caught up'}` }
+    const local = spool.readiness()
+    return local.ready ? { ready: true, storedIn: 'spool' } : local
+  }
+
+  pendingBytes(): number {
+    return this.#dependencies.broker.pendingBytes() + this.#dependencies.spool.pendingBytes()
+  }
+
+  /** What is not forwarded stays in the spool for the next start. */
+  async close(): Promise<void> {
+    const { broker, spool, reader } = this.#dependencies
+    this.#stop.abort()
+    await Promise.all(this.#forwarding)
+    await reader.close()
+    await Promise.all([broker.close(), spool.close()])
+  }
+
+  async #count(lane: Lane): Promise<void> {
+    const { reader } = this.#dependencies
+    const cursor = await reader.open(lane.partition, reader.acknowledged(lane.partition))
+    try {
+      for (;;) {
+        const records = await cursor.next({ ...forwardBounds, waitMs: 0 })
+        if (records.length === 0) break
+        lane.waiting += records.length
+        this.#bytes += sizeOf(records)
+      }
+    } finally {
+      await cursor.close()
+    }
+    if (lane.waiting > 0) this.#enter(lane)
+  }
+
+  async #spool(lane: Lane, payload: Uint8Array, events: number): Promise<null> {
+    if (this.#bytes + payload.length > this.#bounds.bytesMax) {
+      throw new MillraceError('log_full', 'the spool is full and the broker is away', { retryable: true })
+    }
+    this.#enter(lane)
+    this.#bytes += payload.length
+    lane.entering += 1
+    try {
+      await this.#dependencies.spool.append(lane.partition, payload, events)
+      lane.waiting += 1
+      return null
+    } catch (error) {
+      this.#bytes -= payload.length
+      throw error
+    } finally {
+      lane.entering -= 1
+    }
+  }
+
+  #enter(lane: Lane): void {
+    if (lane.spooling) return
+    lane.spooling = true
+    const forwarding = this.#forward(lane).catch((error: unknown) => {
+      // The next append starts it again; nothing of the spool is lost meanwhile.
+      this.#dependencies.report(`the spool of partition ${lane.partition} cannot be forwarded: ${messageOf(error)}`)
+      lane.spooling = false
+    })
+    this.#forwarding.add(forwarding)
+    void forwarding.finally(() => this.#forwarding.delete(forwarding))
+  }
+
+  async #forward(lane: Lane): Promise<void> {
+    const { reader, report } = this.#dependencies
+    const cursor = await reader.open(lane.partition, reader.acknowledged(lane.partition))
+    try {
+      while (!this.#stop.signal.aborted) {
+        const records = await cursor.next(forwardBounds)
+        if (records.length > 0) await this.#forwardRecords(lane, records)
+        // No await between the question and the answer: an append either sees `spooling` or is counted here.
+        if (lane.waiting === 0 && lane.entering === 0 && lane.direct === 0) {
+          lane.spooling = false
+          report(`partition ${lane.partition} is forwarded and goes straight to the broker again`)
+          return
+        }
+      }
+    } finally {
+      await cursor.close()
+    }
+  }
+
+  async #forwardRecords(lane: Lane, records: readonly LogRecord[]): Promise<void> {
+    for (const record of records) {
+      for (let attempt = 0; !(await this.#forwarded(record)); attempt += 1) {
+        if (this.#stop.signal.aborted) return
+        await this.#dependencies.clock.sleep(Math.min(retryMs[1], retryMs[0] * 2 ** Math.min(attempt, 7)), this.#stop.signal)
+      }
+      lane.waiting -= 1
+      this.#bytes -= record.payload.length
+    }
+    const last = records.at(-1)
+    if (last !== undefined) await this.#dependencies.reader.acknowledge(lane.partition, last.position)
+  }
+
+  async #forwarded({ partition, payload, events }: LogRecord): Promise<boolean> {
+    if (this.#stop.signal.aborted) return false
+    return this.#send(partition, payload, events).then(() => true, () => false)
+  }
+
+  /** A broker that hangs is as good as one that is away. */
+  async #send(partition: number, payload: Uint8Array, events: number): Promise<LogPosition | null> {
+    const answered = new AbortController()
+    const late = this.#dependencies.clock.sleep(this.#bounds.brokerTimeoutMs, answered.signal).then(() => {
+      throw new MillraceError('outcome_unknown', `the broker did not answer within ${this.#bounds.brokerTimeoutMs} ms`, { retryable: true })
+    })
+    try {
+      return await Promise.race([this.#dependencies.broker.append(partition, payload, events), late])
+    } finally {
+      answered.abort()
+    }
+  }
+}
+
+function sizeOf(records: readonly LogRecord[]): number {
+  return records.reduce((sum, { payload }) => sum + payload.length, 0)
+}
