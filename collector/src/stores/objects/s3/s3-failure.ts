@@ -33,7 +33,7 @@ export function s3Failure(what: string, address: S3Address, error: unknown): Mil
   return new MillraceError('unavailable', `${what}: ${store}: ${why}`, { retryable: true, cause: error })
 }
 
-const keyFaults = /^(?:InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClientException|InvalidToken)$/
+const keyFaults = /^(?:InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClientException|InvalidToken|XAdminUserNotFound)$/
 const unreachable = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE|ETIMEDOUT|TimeoutError|AbortError)$/
 const regionFaults = /^(?:PermanentRedirect|TemporaryRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException)$/
 

@@ -64,12 +64,13 @@ export async function openS3Objects(url: string): Promise<Objects> {
   })
   const store: Store = { s3, client, address: { ...address, region } }
   const keyOf = (name: string): string => address.keyPrefix + checkedObjectName(name)
-  const attempt = <T>(what: string, name: string, work: () => Promise<T>): Promise<T> => explained(store, `object ${name} cannot be ${what}`, work)
+  const attempt = <T>(what: string, name: string, work: () => Promise<T>): Promise<T> =>
+    explained(store, `object ${name} cannot be ${what}`, work)
   return {
     put: (name, bytes) => attempt('written', name, () => put(store, { key: keyOf(name), bytes })),
     get: (name) => attempt('read', name, () => get(store, keyOf(name))),
     delete: (name) => attempt('removed', name, () => remove(store, keyOf(name))),
-    list: (prefix, limit) => attempt('listed', prefix, () => list(store, prefix, limit)),
+    list: (prefix, limit) => explained(store, `the objects ${prefix}* cannot be listed`, () => list(store, prefix, limit)),
     close: async () => client.destroy(),
   }
 }
@@ -143,7 +144,8 @@ async function putParts({ s3, client, address }: Store, { key, bytes }: Upload, 
       next += 1
       const body = bytes.subarray(index * partBytes, (index + 1) * partBytes)
       const done = await client.send(new s3.UploadPartCommand({
-        Bucket: address.bucket, Key: key, UploadId: uploadId, PartNumber: index + 1, Body: body, ContentLength: body.length, ChecksumAlgorithm: 'CRC32',
+        Bucket: address.bucket, Key: key, UploadId: uploadId, PartNumber: index + 1,
+        Body: body, ContentLength: body.length, ChecksumAlgorithm: 'CRC32',
       }), bound())
       parts.push({ PartNumber: index + 1, ETag: done.ETag, ChecksumCRC32: done.ChecksumCRC32 })
     }
