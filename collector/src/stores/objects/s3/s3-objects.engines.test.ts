@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
+import { startMoto } from '../../../../../scripts/engines/moto.ts'
 import { startVersitygw, versitygwAccount } from '../../../../../scripts/engines/versitygw.ts'
 import { objectsContract } from '../../../../test/contracts/objects-contract.ts'
 import { openS3Objects } from './s3-objects.ts'
@@ -7,6 +8,18 @@ import { openS3Objects } from './s3-objects.ts'
 process.env['AWS_ACCESS_KEY_ID'] = versitygwAccount.accessKeyId
 process.env['AWS_SECRET_ACCESS_KEY'] = versitygwAccount.secretAccessKey
 const engine = await startVersitygw()
+const second = await startMoto()
+
+if ('missing' in second) {
+  it.skip(`s3: ${second.missing}`, () => {})
+} else {
+  afterAll(() => second.stop())
+
+  objectsContract('s3 (moto)', async () => {
+    const objects = await openS3Objects(second.url.replace('/test?', `/test/${randomUUID()}?`))
+    return { objects, cleanup: () => objects.close() }
+  })
+}
 
 if ('missing' in engine) {
   it.skip(`s3: ${engine.missing}`, () => {})

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { S3Client } from '@aws-sdk/client-s3'
+import type * as S3Package from '@aws-sdk/client-s3'
 import { MillraceError } from '../../../platform/errors.ts'
 import { optionalPackage } from '../../../platform/optional-package.ts'
 import type { Objects } from '../../../ports/objects.ts'
@@ -7,11 +7,9 @@ import { checkedObjectName } from '../object-name.ts'
 import { parseS3Address, type S3Address } from './s3-address.ts'
 import { readRefusal, s3Failure } from './s3-failure.ts'
 
-type S3Package = typeof import('@aws-sdk/client-s3')
-
 interface Store {
-  readonly s3: S3Package
-  readonly client: S3Client
+  readonly s3: typeof S3Package
+  readonly client: S3Package.S3Client
   readonly address: S3Address
 }
 
@@ -102,7 +100,9 @@ async function put(store: Store, upload: Upload): Promise<void> {
         await send(store, upload, false)
         return
       }
-      if (name !== 'ConditionalRequestConflict' || conflicts >= conflictsMax) throw error
+      // A completion that was repeated after its answer got lost finds no upload; the next round finds the object.
+      const again = name === 'ConditionalRequestConflict' || name === 'NoSuchUpload'
+      if (!again || conflicts >= conflictsMax) throw error
       await delay(20 * 2 ** conflicts)
     }
   }
