@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
+import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
 } from './compose.ts'
@@ -13,7 +13,8 @@ import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
-import type { LogPosition } from './ports/log.ts'
+import { LogHeads } from './log-heads.ts'
+import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
 import { status, type Status } from './query/status.ts'
@@ -65,23 +66,28 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const lock = lockData(config.data)
   lifecycle.add(async () => lock.release())
   const prepared = await prepareOltp(config)
-  const logWriter = await composeLogWriter(config, systemClock, prepared.notBefore)
-  lifecycle.add(() => logWriter.close())
+  const log = config.roles.includes('edge')
+    ? await composeLogWriter(config, { clock: systemClock, logger, notBefore: prepared.notBefore })
+    : { writer: refusingLog(config.partitions), spooledBytes: () => 0 }
+  lifecycle.add(() => log.writer.close())
   const engine = await composeEngine(config, systemClock, logger)
   if (engine !== null) lifecycle.add(() => engine.stop())
   const address = olapAddress(config, engine)
   const olap = composeOlap(address)
   lifecycle.add(() => olap.close())
-  const worker = await startWorker(config, { address, logger, lifecycle })
-  const reader = composeOltpReader(config)
+  const works = config.roles.includes('pump') || config.roles.includes('load')
+  const worker = works ? await startWorker(config, { address, logger, lifecycle }) : await administrator(config, lifecycle)
+  const reader = await composeOltpReader(config)
   lifecycle.add(() => reader.close())
-  const logReader = await composeLogReader(config, systemClock)
-  lifecycle.add(() => logReader.close())
+  const heads = new LogHeads(() => composeLogReader(config, systemClock), systemClock)
+  lifecycle.add(() => heads.close())
+  const cache = await composeCache(config)
+  lifecycle.add(() => cache.close())
   const readStatus = (): Promise<Status> => status({
-    reader, heads: () => logReader.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: () => 0,
+    reader, heads: () => heads.read(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
   const front = await startFront({
-    config, logger, reader, log: logWriter, cache: composeCache(), status: readStatus, clock: systemClock,
+    config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
     ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
@@ -111,7 +117,7 @@ interface PreparedOltp {
 
 /** Before anybody else is there: schema, what must never change, the first keys, how far the log was decided. */
 async function prepareOltp(config: Config): Promise<PreparedOltp> {
-  const oltp = composeOltp(config)
+  const oltp = await composeOltp(config)
   try {
     await oltp.migrate()
     const partitions = await oltp.settingOnce('partitions', String(config.partitions))
@@ -139,6 +145,32 @@ async function firstKeys(oltp: Oltp, { writeKey, secretKey }: Config, fresh: boo
   if (writeKey !== null) await putKey(oltp, { workspace: 'default', kind: 'write', key: writeKey }, systemClock)
   if (secretKey !== null) await putKey(oltp, { workspace: 'default', kind: 'secret', key: secretKey }, systemClock)
   return null
+}
+
+/** In the place of the log where this process has no edge. */
+function refusingLog(partitions: number): LogWriter {
+  return {
+    partitions,
+    append: () => Promise.reject(new MillraceError('unavailable', 'this process takes no events: --roles leaves the edge out')),
+    readiness: () => ({ ready: true }),
+    pendingBytes: () => 0,
+    close: async () => {},
+  }
+}
+
+/** Where no worker runs, keys are written from here: the OLTP is then one that takes several writers. */
+async function administrator(config: Config, lifecycle: Lifecycle): Promise<Pick<Channel, 'call'>> {
+  const oltp = await composeOltp(config)
+  lifecycle.add(() => oltp.close())
+  const handlers = administration(oltp, systemClock)
+  return {
+    call: async (method, params) => {
+      if (method === 'metrics') return ''
+      const handler = handlers.get(textField(params, 'method'))
+      if (method !== 'admin' || handler === undefined) throw new MillraceError('unavailable', 'this process has neither the pump nor the load role; ask one that has')
+      return handler(Reflect.get(Object(params), 'params'))
+    },
+  }
 }
 
 interface WorkerStartDependencies {

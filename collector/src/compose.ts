@@ -1,8 +1,13 @@
 import { join } from 'node:path'
+import { openMemcachedCache } from './caches/memcached/memcached-cache.ts'
 import { openMemoryCache } from './caches/memory/memory-cache.ts'
+import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
+import { ReopeningWriter } from './log/spool/reopening-writer.ts'
+import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
+import { MillraceError } from './platform/errors.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Cache } from './ports/cache.ts'
 import type { LogPosition, LogReader, LogWriter } from './ports/log.ts'
@@ -10,14 +15,15 @@ import type { Objects } from './ports/objects.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
 import { openFilesObjects } from './stores/objects/files/files-objects.ts'
+import { openS3Objects } from './stores/objects/s3/s3-objects.ts'
 import { openClickHouse } from './stores/olap/clickhouse/clickhouse-olap.ts'
 import { startEngine, type Engine } from './stores/olap/engine/start-engine.ts'
 import { SqliteOltp, sqlitePath } from './stores/oltp/sqlite/sqlite-oltp.ts'
 import { SqliteReader } from './stores/oltp/sqlite/sqlite-reader.ts'
 
 /**
- * The one place that knows which drivers exist: a URL of the configuration in, a port out.
- * Configuration checks the schemes, so what is not named here is the embedded default.
+ * The one place that knows which drivers exist: a URL of the configuration in, a port out. Configuration has checked the
+ * schemes. A driver of a real engine loads its package when it is opened, so nobody installs what he does not use.
  */
 
 /** Where the OLAP answers; for the embedded engine known only once it runs. */
@@ -28,29 +34,58 @@ export interface OlapAddress {
   readonly database: string
 }
 
-export function composeOltp(config: Config): Oltp {
+/** The edge's way into the log, with the spool behind it where the log is a broker. */
+export interface ComposedLog {
+  readonly writer: LogWriter
+  /** Bytes that wait for the broker. */
+  spooledBytes(): number
+}
+
+export interface LogContext {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** The furthest position that is already decided; only an embedded log can be behind it. */
+  readonly notBefore: LogPosition | null
+}
+
+/** A broker's append that takes longer goes to the spool. */
+const brokerTimeoutMs = 10_000
+
+export async function composeOltp(config: Config): Promise<Oltp> {
   return new SqliteOltp(sqlitePath(config.data))
 }
 
-export function composeOltpReader(config: Config): OltpReader {
+export async function composeOltpReader(config: Config): Promise<OltpReader> {
   return new SqliteReader(sqlitePath(config.data))
 }
 
-export function composeLogWriter(config: Config, clock: Clock, notBefore: LogPosition | null): Promise<LogWriter> {
-  return openLogWriter({
-    directory: join(config.data, 'log'), partitions: config.partitions, notBefore, clock, retentionMs: config.logRetentionMs,
-  })
+export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
+  const { data, partitions, logRetentionMs: retentionMs, spoolBytesMax } = config
+  if (isEmbeddedLog(config)) {
+    const writer = await openLogWriter({ directory: join(data, 'log'), partitions, notBefore, clock, retentionMs })
+    return { writer, spooledBytes: () => 0 }
+  }
+  const directory = join(data, 'spool')
+  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, clock) })
+  const spool = await openLogWriter({ directory, partitions, notBefore: null, clock, retentionMs: 0 })
+  const writer = await SpoolingWriter.open({
+    broker, spool, reader: await openLogReader({ directory, clock }), clock, report: (message) => logger.warn(message),
+  }, { bytesMax: spoolBytesMax, brokerTimeoutMs })
+  return { writer, spooledBytes: () => writer.spooledBytes }
 }
 
 export function composeLogReader(config: Config, clock: Clock): Promise<LogReader> {
-  return openLogReader({ directory: join(config.data, 'log'), clock })
+  if (isEmbeddedLog(config)) return openLogReader({ directory: join(config.data, 'log'), clock })
+  return openBrokerReader(config, clock)
 }
 
-export function composeObjects(config: Config): Objects {
-  return openFilesObjects({ directory: join(config.data, 'objects') })
+export async function composeObjects({ data, objectsUrl }: Config): Promise<Objects> {
+  return objectsUrl.startsWith('s3:') ? openS3Objects(objectsUrl) : openFilesObjects({ directory: join(data, 'objects') })
 }
 
-export function composeCache(): Cache {
+export async function composeCache({ cacheUrl }: Config): Promise<Cache> {
+  if (/^rediss?:/.test(cacheUrl)) return openRedisCache(cacheUrl)
+  if (cacheUrl.startsWith('memcached:')) return openMemcachedCache(cacheUrl)
   return openMemoryCache({ entriesMax: 100_000, bytesMax: 134_217_728 })
 }
 
@@ -75,4 +110,16 @@ export function olapAddress(config: Config, engine: Engine | null): OlapAddress 
     url: url.toString(), username: decodeURIComponent(username) || 'default', password: decodeURIComponent(password),
     database: pathname.slice(1) || 'millrace',
   }
+}
+
+function isEmbeddedLog({ logUrl }: Config): boolean {
+  return logUrl.startsWith('file:')
+}
+
+async function openBrokerWriter(config: Config, _clock: Clock): Promise<LogWriter> {
+  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+}
+
+async function openBrokerReader(config: Config, _clock: Clock): Promise<LogReader> {
+  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
 }

@@ -61,12 +61,12 @@ const settings = {
   host: text('host', '127.0.0.1', 'address to listen on'),
   port: whole('port', 8080, [0, 65_535, 'port to listen on; 0 picks a free one and prints it']),
   roles,
-  logUrl: url('log-url', 'file:', [['file:'], 'the durable log']),
-  oltpUrl: url('oltp-url', 'sqlite:', [['sqlite:'], 'profiles and timelines']),
+  logUrl: url('log-url', 'file:', [['file:', 'pulsar://', 'pulsar+ssl://', 'pulsar+ws://', 'pulsar+wss://', 'kafka://'], 'the durable log']),
+  oltpUrl: url('oltp-url', 'sqlite:', [['sqlite:', 'mysql://'], 'profiles and timelines']),
   olapUrl: url('olap-url', 'embedded:', [['embedded:', 'http://', 'https://'], 'ClickHouse']),
-  objectsUrl: url('objects-url', 'file:', [['file:'], 'the archive']),
-  cacheUrl: url('cache-url', 'memory:', [['memory:'], 'the cache in front of reads']),
-  partitions: whole('partitions', 4, [1, 1024, 'partitions of the log; fixed when the data directory is made']),
+  objectsUrl: url('objects-url', 'file:', [['file:', 's3://'], 'the archive']),
+  cacheUrl: url('cache-url', 'memory:', [['memory:', 'redis://', 'rediss://', 'memcached://'], 'the cache in front of reads']),
+  partitions: whole('partitions', 4, [1, 1024, 'partitions of the log, fixed by the first start; 16 unless told where the log is a broker']),
   writeKey: secret('write-key', "the first workspace's write key"),
   secretKey: secret('secret-key', "the first workspace's secret key"),
   region: text('region', 'none', 'ISO country code that phone numbers without a country code belong to'),
@@ -79,6 +79,7 @@ const settings = {
   loadRowsMax: whole('load-rows-max', 100_000, [1_000, 1_000_000, 'rows of one ClickHouse insert']),
   objectBytesMax: whole('object-bytes-max', 4_194_304, [65_536, 268_435_456, 'uncompressed bytes after which an archive object is closed']),
   objectDelayMs: whole('object-delay-ms', 3_000, [10, 600_000, 'how long an archive object stays open']),
+  spoolBytesMax: whole('spool-bytes-max', 1_073_741_824, [1_048_576, 1_099_511_627_776, 'bytes of events the edge keeps while the broker is away, then 503']),
   logRetentionMs: whole('log-retention-ms', 0, [0, 31_536_000_000, 'how long archived segments of the log are kept']),
   duplicateWindowDays: whole('duplicate-window-days', 28, [7, 400, 'how long a message id is remembered']),
   engineMemoryBytesMax: whole('engine-memory-bytes-max', 1_073_741_824, [268_435_456, 1_099_511_627_776, 'memory of the embedded ClickHouse engine']),
@@ -105,20 +106,35 @@ export function parseConfig(sources: ConfigSources): Config {
   const file = readConfigFile(sources.flags.get('config') ?? sources.env.MILLRACE_CONFIG)
   refuseUnknown(sources, file)
   const pick = <T>(setting: Setting<T>): T => pickSetting(setting, sources, file)
-  return Object.freeze({
+  const broker = !pick(settings.logUrl).startsWith('file:')
+  const config = Object.freeze({
     data: pick(settings.data), host: pick(settings.host), port: pick(settings.port), roles: pick(settings.roles),
     logUrl: pick(settings.logUrl), oltpUrl: pick(settings.oltpUrl), olapUrl: pick(settings.olapUrl),
-    objectsUrl: pick(settings.objectsUrl), cacheUrl: pick(settings.cacheUrl), partitions: pick(settings.partitions),
+    objectsUrl: pick(settings.objectsUrl), cacheUrl: pick(settings.cacheUrl), partitions: pick(broker ? { ...settings.partitions, fallback: brokerPartitions } : settings.partitions),
     writeKey: pick(settings.writeKey), secretKey: pick(settings.secretKey), region: pick(settings.region),
     ingestPath: pick(settings.ingestPath), trustedProxies: pick(settings.trustedProxies),
     eventsPerSecondMax: pick(settings.eventsPerSecondMax), inFlightBytesMax: pick(settings.inFlightBytesMax),
     batchEventsMax: pick(settings.batchEventsMax), loadDelayMs: pick(settings.loadDelayMs),
     loadRowsMax: pick(settings.loadRowsMax), objectBytesMax: pick(settings.objectBytesMax),
-    objectDelayMs: pick(settings.objectDelayMs), logRetentionMs: pick(settings.logRetentionMs),
+    objectDelayMs: pick(settings.objectDelayMs), logRetentionMs: pick(settings.logRetentionMs), spoolBytesMax: pick(settings.spoolBytesMax),
     duplicateWindowDays: pick(settings.duplicateWindowDays),
     engineMemoryBytesMax: pick(settings.engineMemoryBytesMax), logLevel: pick(settings.logLevel),
     webhookAllowPrivate: pick(settings.webhookAllowPrivate),
   })
+  refuseSplitEmbedded(config)
+  return config
+}
+
+/** Head-room: a topic's partitions are what pumps can share, and cannot be changed later. */
+const brokerPartitions = 16
+
+/** Several processes can only share engines that are not inside one of them. */
+function refuseSplitEmbedded({ roles: wanted, logUrl, oltpUrl, objectsUrl }: Config): void {
+  if (wanted.length === roleNames.length) return
+  const inside = Object.entries({ 'log-url': logUrl.startsWith('file:'), 'oltp-url': oltpUrl.startsWith('sqlite:'), 'objects-url': objectsUrl.startsWith('file:') })
+    .filter(([, embedded]) => embedded).map(([flag]) => `--${flag}`)
+  if (inside.length === 0) return
+  throw new MillraceError('bad_config', `--roles ${wanted.join(',')} splits the collector over processes, which then need engines of their own: name ${inside.join(', ')}`)
 }
 
 function pickSetting<T>(setting: Setting<T>, { flags, env }: ConfigSources, file: ReadonlyMap<string, string>): T {
@@ -130,7 +146,8 @@ function pickSetting<T>(setting: Setting<T>, { flags, env }: ConfigSources, file
   if (found?.[1] === undefined) return setting.fallback
   const value = setting.parse(found[1])
   if (value === undefined) {
-    const shown = setting.form.startsWith('16 to 128') ? '(hidden)' : JSON.stringify(found[1])
+    // A URL may hold a password.
+    const shown = setting.form.startsWith('16 to 128') || found[1].includes('@') ? '(hidden)' : JSON.stringify(found[1])
     throw new MillraceError('bad_config', `${found[0]} is ${shown}; it must be ${setting.form} (${setting.about})`)
   }
   return value

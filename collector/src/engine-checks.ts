@@ -10,6 +10,8 @@ import { MillraceError, messageOf } from './platform/errors.ts'
 import { createLogger } from './platform/logger.ts'
 import type { Oltp } from './ports/oltp.ts'
 
+const silent = createLogger('error', () => {}, () => Date.now())
+
 /** A check of one thing: resolves with what was found, rejects with what to fix. */
 export interface EngineCheck {
   readonly name: string
@@ -26,7 +28,7 @@ export function engineChecks(config: Config): readonly EngineCheck[] {
     { name: 'OLTP', run: () => inScratch(config, checkOltp) },
     { name: 'OLAP', run: () => inScratch(config, checkOlap) },
     { name: 'objects', run: () => inScratch(config, checkObjects) },
-    { name: 'cache', run: checkCache },
+    { name: 'cache', run: () => checkCache(config) },
   ]
 }
 
@@ -41,7 +43,7 @@ async function inScratch(config: Config, work: (scratch: Config) => Promise<stri
 
 /** An append is durable and read back, by a reader that opens the log anew. */
 async function checkLog(config: Config): Promise<string> {
-  const writer = await composeLogWriter(config, systemClock, null)
+  const { writer } = await composeLogWriter(config, { clock: systemClock, logger: silent, notBefore: null })
   try {
     const begin = performance.now()
     await writer.append(0, Buffer.from('doctor'), 1)
@@ -62,7 +64,7 @@ async function checkLog(config: Config): Promise<string> {
 
 /** A pump that was overtaken must not commit: else two would decide the same events. */
 async function checkOltp(config: Config): Promise<string> {
-  const oltp = composeOltp(config)
+  const oltp = await composeOltp(config)
   try {
     await oltp.migrate()
     const old = await oltp.claimPartition(0, 'pump')
@@ -86,7 +88,7 @@ async function commits(oltp: Oltp, fence: Parameters<Oltp['decide']>[0]): Promis
 }
 
 async function checkOlap(config: Config): Promise<string> {
-  const engine = await composeEngine(config, systemClock, createLogger('error', () => {}, () => Date.now()))
+  const engine = await composeEngine(config, systemClock, silent)
   const olap = composeOlap(olapAddress(config, engine))
   try {
     await olap.prepare()
@@ -99,7 +101,7 @@ async function checkOlap(config: Config): Promise<string> {
 }
 
 async function checkObjects(config: Config): Promise<string> {
-  const objects = composeObjects(config)
+  const objects = await composeObjects(config)
   const name = 'doctor/probe'
   try {
     await objects.put(name, Buffer.from('doctor'))
@@ -112,8 +114,8 @@ async function checkObjects(config: Config): Promise<string> {
   }
 }
 
-async function checkCache(): Promise<string> {
-  const cache = composeCache()
+async function checkCache(config: Config): Promise<string> {
+  const cache = await composeCache(config)
   const key = 'doctor/probe'
   try {
     await cache.put(new Map([[key, { version: 2, value: 'new' }]]))

@@ -65,7 +65,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     newMessageId: () => uuidV7(clock.now()),
     random: Math.random,
   })
-  app.route('/v1', readRoutes({
+  if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     workspaceOf: (key) => {
       const info = ring.find(key)

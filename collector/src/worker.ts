@@ -1,14 +1,17 @@
+import { uuidV7 } from '@millrace/schemas'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { administration } from './administration.ts'
 import { composeLogReader, composeObjects, composeOlap, composeOltp, type OlapAddress } from './compose.ts'
 import type { Config } from './config.ts'
 import { identitySettingsFor } from './identity-settings-for.ts'
 import { Channel, type Handler } from './platform/channel.ts'
 import { systemClock } from './platform/clock.ts'
-import { createLogger } from './platform/logger.ts'
-import { MillraceError } from './platform/errors.ts'
+import { MillraceError, messageOf } from './platform/errors.ts'
+import { Lifecycle } from './platform/lifecycle.ts'
+import { createLogger, type Logger } from './platform/logger.ts'
+import { partitionRoles } from './ports/oltp.ts'
 import { PumpMetrics } from './pump/pump-metrics.ts'
 import { WorkerService } from './pump/worker-service.ts'
-import { administration } from './administration.ts'
 
 /**
  * The child process with the pump and load roles, the only writer of the OLTP. Its parent sends the configuration
@@ -20,42 +23,81 @@ export interface WorkerStart {
   readonly olap: OlapAddress
 }
 
+interface WorkerContext extends WorkerStart {
+  readonly logger: Logger
+  readonly metrics: PumpMetrics
+}
+
 interface Running {
   readonly service: WorkerService
   readonly handlers: ReadonlyMap<string, Handler>
   close(): Promise<void>
 }
 
+/** An engine that is away when this process starts is tried again so often, and for ever. */
+const retryMs = 1_000
+
 const registry = new Registry()
 collectDefaultMetrics({ register: registry, prefix: 'millrace_worker_' })
+const stopping = new AbortController()
 let running: Running | null = null
 
-async function start({ config, olap: address }: WorkerStart): Promise<void> {
-  const logger = createLogger(config.logLevel, (line) => process.stderr.write(line), () => Date.now())
-  const oltp = composeOltp(config)
+/** Resolves when it runs, or when it has to wait for an engine; a fault that waiting cannot mend fails it. */
+async function start(params: WorkerStart): Promise<void> {
+  const logger = createLogger(params.config.logLevel, (line) => process.stderr.write(line), () => Date.now())
+  const context = { ...params, logger, metrics: new PumpMetrics(registry, (message) => logger.warn(message)) }
+  if (!(await tryStart(context))) void keepTrying(context)
+}
+
+async function keepTrying(context: WorkerContext): Promise<void> {
+  while (!stopping.signal.aborted) {
+    await systemClock.sleep(retryMs, stopping.signal)
+    try {
+      if (stopping.signal.aborted || await tryStart(context)) return
+    } catch (error) {
+      context.logger.error('the worker ends and will be started again', { error: messageOf(error) })
+      process.exit(1)
+    }
+  }
+}
+
+async function tryStart(context: WorkerContext): Promise<boolean> {
+  const lifecycle = new Lifecycle()
+  try {
+    running = await run(context, lifecycle)
+    return true
+  } catch (error) {
+    await lifecycle.close()
+    if (!(error instanceof MillraceError && error.retryable)) throw error
+    context.logger.warn('an engine is away, the worker waits for it', { error: messageOf(error) })
+    return false
+  }
+}
+
+async function run({ config, olap: address, logger, metrics }: WorkerContext, lifecycle: Lifecycle): Promise<Running> {
+  const oltp = await composeOltp(config)
+  lifecycle.add(() => oltp.close())
   await oltp.migrate()
-  const log = await composeLogReader(config, systemClock)
-  const objects = composeObjects(config)
+  const objects = await composeObjects(config)
+  lifecycle.add(() => objects.close())
   const olap = composeOlap(address)
+  lifecycle.add(() => olap.close())
+  const log = await composeLogReader(config, systemClock)
+  lifecycle.add(() => log.close())
   const identityKey = Buffer.from((await oltp.setting('identity_key')) ?? '', 'hex')
-  const metrics = new PumpMetrics(registry, (message) => logger.warn(message))
   const service = new WorkerService({
     oltp, log, objects, olap, logger, metrics, clock: systemClock,
     context: { settings: identitySettingsFor(config), identityKey, clock: systemClock },
-  }, { ...config, bufferBytesMax: 16_777_216 })
+  }, {
+    ...config, bufferBytesMax: 16_777_216, shared: !config.logUrl.startsWith('file:') && !config.oltpUrl.startsWith('sqlite:'),
+    member: { member: uuidV7(systemClock.now()), roles: partitionRoles.filter((role) => config.roles.includes(role)) },
+  })
+  lifecycle.add(() => service.stop())
   await service.start((error) => {
     logger.error('the worker ends and will be started again', { error: String(error) })
     process.exit(1)
   })
-  running = {
-    service,
-    handlers: administration(oltp, systemClock),
-    close: async () => {
-      await service.stop()
-      await Promise.all([log.close(), objects.close(), olap.close()])
-      await oltp.close()
-    },
-  }
+  return { service, handlers: administration(oltp, systemClock), close: () => lifecycle.close() }
 }
 
 function live(): Running {
@@ -64,15 +106,16 @@ function live(): Running {
 }
 
 async function stop(): Promise<void> {
+  stopping.abort()
   await running?.close()
   process.exit(0)
 }
 
 const channel = new Channel(process, new Map<string, Handler>([
   ['start', (params) => start(asStart(params))],
-  ['rebuildOlap', () => live().service.rebuildOlap()],
+  ['rebuildOlap', async () => live().service.rebuildOlap()],
   ['metrics', () => registry.metrics()],
-  ['admin', (params) => {
+  ['admin', async (params) => {
     const { method, params: inner } = asCall(params)
     const handler = live().handlers.get(method)
     if (handler === undefined) throw new MillraceError('internal', `no handler for ${method}`)

@@ -9,7 +9,8 @@ import type { ProfileReader, TimelineRow } from './profile-reader.ts'
  */
 
 /** The two owners a partition has: one decides and archives, one loads. Each has its own epoch and cursor. */
-export type PartitionRole = 'pump' | 'load'
+export const partitionRoles = Object.freeze(['pump', 'load'] as const)
+export type PartitionRole = (typeof partitionRoles)[number]
 
 /** What a deciding or planning process shows: another epoch in the row means that somebody took over. */
 export interface Fence {
@@ -198,6 +199,13 @@ export interface LoadOutcome {
   readonly loadedAt: number
 }
 
+/** A process that shares the partitions with others. */
+export interface MemberRow {
+  /** Fresh at each start. */
+  readonly member: string
+  readonly roles: readonly PartitionRole[]
+}
+
 /** The writing half: the pump, the loader and key administration. */
 export interface Oltp {
   /** Creates or upgrades the schema; idempotent. */
@@ -207,6 +215,14 @@ export interface Oltp {
   /** Stores it unless it is there; answers what is there. */
   settingOnce(name: string, value: string): Promise<string>
   setSetting(name: string, value: string): Promise<void>
+
+  /**
+   * Says that the member lives, by the database's clock, and answers all members that said so within `aliveMs`, itself
+   * among them, in order of their names.
+   */
+  heartbeat(member: MemberRow, aliveMs: number): Promise<readonly MemberRow[]>
+  /** The member ends in order: its partitions are free at once. */
+  leave(member: string): Promise<void>
 
   /** Takes a partition over: the role's epoch rises by one. */
   claimPartition(partition: number, role: PartitionRole): Promise<Claimed>

@@ -22,6 +22,7 @@ export class BatchBuffer {
   readonly #held: Held[] = []
   readonly #bytesMax: number
   #bytes = 0
+  #linesOnly = false
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
@@ -31,10 +32,16 @@ export class BatchBuffer {
     return this.#bytes >= this.#bytesMax
   }
 
+  /** Nobody here loads: rows would never be let go. */
+  keepLinesOnly(): void {
+    this.#linesOnly = true
+  }
+
   add(row: BatchRow, batch: BufferedBatch): void {
     if (this.full) return
-    this.#held.push({ batch: row.batch, lines: batch.lines, rows: batch.rows })
-    this.#bytes += batch.lines.length + batch.rows.length
+    const rows = this.#linesOnly ? null : batch.rows
+    this.#held.push({ batch: row.batch, lines: batch.lines, rows })
+    this.#bytes += batch.lines.length + (rows?.length ?? 0)
   }
 
   lines(batch: number): Buffer | null {

@@ -2,7 +2,7 @@ import { MillraceError } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Mutex } from '../platform/mutex.ts'
 import type { LogReader, LogRecord } from '../ports/log.ts'
-import type { Oltp, Claimed, Fence } from '../ports/oltp.ts'
+import type { Oltp, Claimed, Fence, PartitionRole } from '../ports/oltp.ts'
 import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import type { DecideContext } from './decide.ts'
@@ -58,23 +58,35 @@ export class PartitionPump {
     this.#buffer = new BatchBuffer(bounds.bufferBytesMax)
   }
 
-  /** Claims the partition and starts; `failed` is called once if a loop ends with an error (a lost epoch, corruption). */
-  async start(failed: (error: unknown) => void): Promise<void> {
-    const { oltp } = this.#dependencies
-    const pump = await oltp.claimPartition(this.#partition, 'pump')
-    const load = await oltp.claimPartition(this.#partition, 'load')
-    const archiver = new Archiver(pump.fence, this.#dependencies, this.#bounds)
-    const loader = new Loader(load.fence, this.#dependencies, this.#bounds)
-    const loops = [
-      this.#decideLoop(pump),
-      this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
-      this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(this.#buffer, force)) }),
-    ]
+  /**
+   * Claims the partition for the roles and starts: `pump` decides and archives, `load` loads. `failed` is called once
+   * for each loop that ends with an error (a lost epoch, corruption); the other loops end with it.
+   */
+  async start(roles: readonly PartitionRole[], failed: (error: unknown) => void): Promise<void> {
+    const loops: Promise<void>[] = []
+    // What is decided elsewhere, or loaded elsewhere, is read back from the archive or the log.
+    const shared = roles.length === 2 ? this.#buffer : undefined
+    if (roles.includes('pump')) loops.push(...(await this.#pumpLoops()))
+    if (roles.includes('load')) {
+      const { fence } = await this.#dependencies.oltp.claimPartition(this.#partition, 'load')
+      const loader = new Loader(fence, this.#dependencies, this.#bounds)
+      loops.push(this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(shared, force)) }))
+    }
+    if (shared === undefined) this.#buffer.keepLinesOnly()
     this.#running = loops.map((loop) => loop.catch((error: unknown) => {
       this.#stop.abort()
       this.#wakeAll()
       failed(error)
     }))
+  }
+
+  async #pumpLoops(): Promise<readonly Promise<void>[]> {
+    const claimed = await this.#dependencies.oltp.claimPartition(this.#partition, 'pump')
+    const archiver = new Archiver(claimed.fence, this.#dependencies, this.#bounds)
+    return [
+      this.#decideLoop(claimed),
+      this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
+    ]
   }
 
   /** Ends the loops after the step each is in; what was decided is archived and loaded by the next start. */

@@ -4,9 +4,10 @@ import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
-import type { Oltp } from '../ports/oltp.ts'
+import type { MemberRow, Oltp } from '../ports/oltp.ts'
 import { BatchSource } from './batch-source.ts'
 import type { DecideContext } from './decide.ts'
+import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
 import { rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
@@ -24,6 +25,10 @@ export interface WorkerDependencies {
 
 export interface WorkerBounds extends PumpBounds {
   readonly duplicateWindowDays: number
+  /** Who this process is among those that share the partitions. */
+  readonly member: MemberRow
+  /** False where nobody else can have the engines. */
+  readonly shared: boolean
 }
 
 const pruneEveryMs = 10_000
@@ -39,7 +44,7 @@ export class WorkerService {
   #generation = 1
   #prepared: Promise<void> = Promise.resolve()
   #isPrepared = false
-  #pumps: readonly PartitionPump[] = []
+  #owner: PartitionOwner | null = null
   #pruning: Promise<void> = Promise.resolve()
 
   constructor(dependencies: WorkerDependencies, bounds: WorkerBounds) {
@@ -53,7 +58,7 @@ export class WorkerService {
    * away holds nothing up but the loads; one that is there and unfit fails the start.
    */
   async start(failed: (error: unknown) => void): Promise<void> {
-    const { oltp, log, clock } = this.#dependencies
+    const { oltp, log, clock, logger } = this.#dependencies
     this.#generation = Number(await oltp.settingOnce('olap_generation', '1'))
     this.#prepared = this.#prepareOlap()
     // Whoever loads hears of it; before anybody does it is no unhandled rejection.
@@ -61,8 +66,11 @@ export class WorkerService {
       if (!this.#stop.signal.aborted) failed(error)
     })
     await Promise.race([this.#prepared, clock.sleep(olapPatienceMs)])
-    this.#pumps = Array.from({ length: log.partitions }, (_, partition) => this.#pump(partition))
-    await Promise.all(this.#pumps.map((pump) => pump.start(failed)))
+    this.#owner = new PartitionOwner(
+      { oltp, clock, logger, makePump: (partition) => this.#pump(partition) },
+      { member: this.#bounds.member, partitions: log.partitions, shared: this.#bounds.shared }, failed,
+    )
+    await this.#owner.start()
     this.#pruning = this.#prune()
   }
 
@@ -92,26 +100,30 @@ export class WorkerService {
 
   async stop(): Promise<void> {
     this.#stop.abort()
-    await Promise.all(this.#pumps.map((pump) => pump.stop()))
+    await this.#owner?.stop()
     await this.#pruning
   }
 
   /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
   async rebuildOlap(): Promise<RebuildReport> {
     await this.#prepared
+    const pumps = this.#owner?.allLoads() ?? null
+    if (pumps === null) {
+      throw new MillraceError('unavailable', 'other processes load too and would write into the old generation; stop all processes with the load role but this one')
+    }
     return rebuildOlap(this.#dependencies, {
       source: this.#source,
       partitions: this.#dependencies.log.partitions,
       generation: this.#generation,
       swap: async (fill, generation) => {
-        for (const pump of this.#pumps) await pump.pauseLoads()
+        for (const pump of pumps) await pump.pauseLoads()
         try {
           await fill()
           await this.#dependencies.oltp.setSetting('olap_generation', String(generation))
           await this.#dependencies.olap.useGeneration(generation)
           this.#generation = generation
         } finally {
-          for (const pump of this.#pumps) pump.resumeLoads()
+          for (const pump of pumps) pump.resumeLoads()
         }
       },
     })

@@ -3,7 +3,8 @@ import type { PartitionRow, PartitionTotals, StatusReader } from '../ports/oltp.
 
 export interface StatusSources {
   readonly reader: StatusReader
-  readonly heads: () => Promise<readonly LogHead[]>
+  /** null while the log cannot be asked: nothing is at rest then. */
+  readonly heads: () => Promise<readonly LogHead[] | null>
   /** Rows in the OLAP's live generation; null when it cannot be asked. */
   readonly olapRows: () => Promise<number | null>
   readonly spoolBytes: () => number
@@ -37,13 +38,13 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const logHeads = await heads()
   const rows = await reader.partitions()
   const totals = await reader.totals()
-  const partitions = rows.map((row) => partitionStatus(row, totals, logHeads))
+  const partitions = rows.map((row) => partitionStatus(row, totals, logHeads ?? []))
   const decided = totals.map((total) => total.decided)
   const behind = sum(partitions.map(({ lag }) => lag.decide))
   const stored = sum(decided.map((counts) => counts.stored))
   const archived = sum(totals.map((total) => total.archived))
   const loadedByCursor = sum(totals.map((total) => total.loaded))
-  const atRest = partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0)
+  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0)
   const loaded = (await olapRows()) ?? loadedByCursor
   const dropped = {
     duplicate: sum(decided.map((counts) => counts.duplicate)),

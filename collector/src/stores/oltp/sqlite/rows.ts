@@ -1,6 +1,6 @@
 import { quarantineReasons } from '@millrace/schemas'
 import { MillraceError } from '../../../platform/errors.ts'
-import type { BatchRow, KeyRow, LoadRow, ObjectRow, PartitionRow, QuarantineRow } from '../../../ports/oltp.ts'
+import { type BatchRow, type KeyRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow } from '../../../ports/oltp.ts'
 import { numberOf, numberOrNull, type Row, textOf, textOrNull } from './connection.ts'
 
 export function partitionRow(row: Row): PartitionRow {
@@ -60,4 +60,9 @@ export function quarantineRow(row: Row): QuarantineRow {
     reason: quarantineReasons.find((known) => known === reason) ?? 'internal_error',
     receivedAt: numberOf(row, 'received_at'), event: textOf(row, 'event'),
   }
+}
+
+export function memberRow(row: Row): MemberRow {
+  const roles = textOf(row, 'roles').split(',')
+  return { member: textOf(row, 'member'), roles: partitionRoles.filter((role) => roles.includes(role)) }
 }

@@ -3,13 +3,13 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
 import { Connection, numberOf, textOf } from './connection.ts'
 import { EventPeriods } from './event-periods.ts'
 import { overrideRow } from './identity-rows.ts'
-import { batchRow, loadRow, objectRow, partitionRow } from './rows.ts'
+import { batchRow, loadRow, memberRow, objectRow, partitionRow } from './rows.ts'
 import { migrations } from './schema.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
 
@@ -54,6 +54,23 @@ export class SqliteOltp implements Oltp {
   setSetting(name: string, value: string): Promise<void> {
     return this.#write(() => {
       this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
+    })
+  }
+
+  heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
+    return this.#write(() => {
+      // In milliseconds, by the machine's clock: all processes on one file share it.
+      const now = Date.now()
+      this.#connection.run('DELETE FROM member WHERE seen_at <= ?', now - aliveMs)
+      this.#connection.run('INSERT INTO member (member, roles, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at',
+        member, roles.join(','), now)
+      return this.#connection.all('SELECT member, roles FROM member ORDER BY member').map(memberRow)
+    })
+  }
+
+  leave(member: string): Promise<void> {
+    return this.#write(() => {
+      this.#connection.run('DELETE FROM member WHERE member = ?', member)
     })
   }
 

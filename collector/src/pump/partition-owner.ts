@@ -1,0 +1,111 @@
+import type { Clock } from '../platform/clock.ts'
+import { MillraceError, messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { MemberRow, Oltp, PartitionRole } from '../ports/oltp.ts'
+import { assignPartitions } from './assignment.ts'
+import type { PartitionPump } from './partition-pump.ts'
+
+export interface OwnerDependencies {
+  readonly oltp: Pick<Oltp, 'heartbeat' | 'leave'>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly makePump: (partition: number) => PartitionPump
+}
+
+export interface OwnerSettings {
+  /** Of this process; fresh at each start. */
+  readonly member: MemberRow
+  readonly partitions: number
+  /** False where the engines are inside this process: then nobody else can own anything. */
+  readonly shared: boolean
+}
+
+interface Owned {
+  readonly pump: PartitionPump
+  readonly roles: readonly PartitionRole[]
+}
+
+const heartbeatMs = 2_000
+/** A member that is silent for longer is dead to the others: its partitions have moved within 8 seconds. */
+const aliveMs = 6_000
+
+/** Runs the pumps of the partitions that this process owns, alone or beside others that share them. */
+export class PartitionOwner {
+  readonly #dependencies: OwnerDependencies
+  readonly #settings: OwnerSettings
+  readonly #failed: (error: unknown) => void
+  readonly #owned = new Map<number, Owned>()
+  readonly #stop = new AbortController()
+  #beating: Promise<void> = Promise.resolve()
+
+  /** `failed` hears of an error that this process cannot get over. */
+  constructor(dependencies: OwnerDependencies, settings: OwnerSettings, failed: (error: unknown) => void) {
+    this.#dependencies = dependencies
+    this.#settings = settings
+    this.#failed = failed
+  }
+
+  async start(): Promise<void> {
+    const { shared, member, partitions } = this.#settings
+    if (!shared) {
+      await this.#assume(Array.from({ length: partitions }, (_, partition) => [partition, member.roles]))
+      return
+    }
+    await this.#beat()
+    this.#beating = this.#beatOn()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#beating
+    await Promise.all([...this.#owned.values()].map(({ pump }) => pump.stop()))
+    if (this.#settings.shared) await this.#dependencies.oltp.leave(this.#settings.member.member).catch(() => undefined)
+  }
+
+  /** The pumps that load, if they are all there are: whoever pauses all loads must own all of them. */
+  allLoads(): readonly PartitionPump[] | null {
+    const loading = [...this.#owned.values()].filter(({ roles }) => roles.includes('load'))
+    return loading.length === this.#settings.partitions ? loading.map(({ pump }) => pump) : null
+  }
+
+  async #beatOn(): Promise<void> {
+    const { clock, logger } = this.#dependencies
+    while (!this.#stop.signal.aborted) {
+      await clock.sleep(heartbeatMs, this.#stop.signal)
+      if (this.#stop.signal.aborted) return
+      // What it owns it keeps while the database is away: nobody else can claim anything there either.
+      await this.#beat().catch((error: unknown) => logger.warn('no heartbeat', { error: messageOf(error) }))
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { member, partitions } = this.#settings
+    const members = await this.#dependencies.oltp.heartbeat(member, aliveMs)
+    const wanted = assignPartitions(member.member, members, partitions)
+    const leaving = [...this.#owned].filter(([partition, { roles }]) => wanted.get(partition)?.join() !== roles.join())
+    await Promise.all(leaving.map(async ([partition, { pump }]) => {
+      this.#owned.delete(partition)
+      await pump.stop()
+    }))
+    await this.#assume([...wanted].filter(([partition]) => !this.#owned.has(partition)))
+  }
+
+  async #assume(list: readonly (readonly [number, readonly PartitionRole[]])[]): Promise<void> {
+    await Promise.all(list.map(async ([partition, roles]) => {
+      const pump = this.#dependencies.makePump(partition)
+      this.#owned.set(partition, { pump, roles })
+      await pump.start(roles, (error) => this.#lost(partition, pump, error))
+    }))
+  }
+
+  #lost(partition: number, pump: PartitionPump, error: unknown): void {
+    const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
+    if (!this.#settings.shared || !overtaken) {
+      this.#failed(error)
+      return
+    }
+    // Somebody else claimed it; the next heartbeat tells whether that was right.
+    if (this.#owned.get(partition)?.pump === pump) this.#owned.delete(partition)
+    this.#dependencies.logger.info('a partition went to another process', { partition })
+  }
+}
