@@ -185,6 +185,20 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.oltp.overrides(first ?? null, 10)).toEqual([{ ...override(1, uuid(9)), identifierKey: uuid(2) }])
     })
 
+    it('knows who lives, by its own clock, and forgets who leaves', async () => {
+      const a = { member: 'a', roles: ['pump', 'load'] } as const
+      const b = { member: 'b', roles: ['load'] } as const
+      expect(await under.oltp.heartbeat(b, 60_000)).toEqual([b])
+      expect(await under.oltp.heartbeat(a, 60_000)).toEqual([a, b])
+      expect(await under.oltp.heartbeat(a, 60_000)).toEqual([a, b])
+      await under.oltp.leave('b')
+      expect(await under.oltp.heartbeat(a, 60_000)).toEqual([a])
+      // Nobody else has been heard of within no time at all.
+      await under.oltp.heartbeat(b, 60_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(await under.oltp.heartbeat(a, 1)).toEqual([a])
+    })
+
     it('adds up metrics and gives totals over several identifiers', async () => {
       const delta = (key: number, count: number, [firstAt, lastAt]: readonly [number, number]) =>
         ({ workspace: 1, identifierKey: uuid(key), metric: 'Order Completed', count, firstAt, lastAt })
