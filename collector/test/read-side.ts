@@ -1,16 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-
-export interface StatusAnswer {
-  readonly atRest: boolean
-  readonly agree: boolean
-  readonly totals: {
-    readonly accepted: number
-    readonly stored: number
-    readonly archived: number
-    readonly loaded: number
-    readonly dropped: { readonly duplicate: number; readonly quarantined: number }
-  }
-}
+import type { Status } from '../src/query/status.ts'
 
 /** A GET of the read side as its users send it. */
 export async function readJson(url: string, path: string, secretKey: string): Promise<{ readonly status: number; readonly body: unknown }> {
@@ -18,14 +7,14 @@ export async function readJson(url: string, path: string, secretKey: string): Pr
   return { status: response.status, body: await response.json() }
 }
 
-export async function readStatus(url: string, secretKey: string): Promise<StatusAnswer> {
+export async function readStatus(url: string, secretKey: string): Promise<Status> {
   const { status, body } = await readJson(url, '/v1/status', secretKey)
   if (status !== 200 || !isStatus(body)) throw new Error(`/v1/status answered ${status}: ${JSON.stringify(body)}`)
   return body
 }
 
 /** Polls until everything that was accepted is in all three tiers; fails after `withinMs`. */
-export async function untilAtRest(url: () => string, secretKey: string, { accepted, withinMs }: { accepted: number; withinMs: number }): Promise<StatusAnswer> {
+export async function untilAtRest(url: () => string, secretKey: string, { accepted, withinMs }: { accepted: number; withinMs: number }): Promise<Status> {
   const deadline = performance.now() + withinMs
   for (;;) {
     const status = await readStatus(url(), secretKey).catch((error: unknown) => String(error))
@@ -35,6 +24,6 @@ export async function untilAtRest(url: () => string, secretKey: string, { accept
   }
 }
 
-function isStatus(body: unknown): body is StatusAnswer {
+function isStatus(body: unknown): body is Status {
   return typeof body === 'object' && body !== null && 'atRest' in body && 'agree' in body && 'totals' in body
 }
