@@ -1,0 +1,18 @@
+import { defineConfig } from 'tsup'
+
+/** Programs that are forked by path lie beside the chunks that fork them, so `siblingProgram` finds them as in source. */
+export default defineConfig({
+  entry: {
+    main: 'src/main.ts',
+    index: 'src/index.ts',
+    worker: 'src/worker.ts',
+    'engine-child': 'src/stores/olap/engine/engine-child.ts',
+  },
+  format: 'esm',
+  target: 'node22',
+  splitting: true,
+  // `node:sqlite` has no name without its prefix.
+  removeNodeProtocol: false,
+  dts: { entry: { index: 'src/index.ts' } },
+  clean: true,
+})
