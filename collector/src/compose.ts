@@ -93,15 +93,16 @@ export function composeOlap(address: OlapAddress): Olap {
   return openClickHouse({ ...address, queryTimeoutMs: 60_000 })
 }
 
-/** Starts the embedded engine; null where a server is named. */
+/** Starts the embedded engine; null where a server is named, or where no role of this process asks it. */
 export async function composeEngine(config: Config, clock: Clock, logger: Logger): Promise<Engine | null> {
-  if (config.olapUrl !== 'embedded:') return null
+  if (config.olapUrl !== 'embedded:' || !(config.roles.includes('load') || config.roles.includes('query'))) return null
   return startEngine({ directory: join(config.data, 'olap'), memoryBytesMax: config.engineMemoryBytesMax, clock, logger })
 }
 
 export function olapAddress(config: Config, engine: Engine | null): OlapAddress {
   if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace' }
-  const url = new URL(config.olapUrl)
+  // Without an engine and without a server nobody here asks; the discard port refuses whoever does.
+  const url = new URL(config.olapUrl === 'embedded:' ? 'http://127.0.0.1:9/millrace' : config.olapUrl)
   const { username, password, pathname } = url
   url.username = ''
   url.password = ''

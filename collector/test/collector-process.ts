@@ -68,6 +68,11 @@ export class CollectorProcess {
     if (name === 'collector') await this.#ended()
   }
 
+  /** To all its processes: SIGSTOP and SIGCONT make a zombie of it and wake it up. */
+  signal(name: NodeJS.Signals): void {
+    for (const { pid } of this.processes()) process.kill(pid, name)
+  }
+
   /** SIGTERM; answers the exit code. */
   async stop(): Promise<number | null> {
     this.#child?.kill('SIGTERM')

@@ -60,7 +60,7 @@ export class WorkerService {
   async start(failed: (error: unknown) => void): Promise<void> {
     const { oltp, log, clock, logger } = this.#dependencies
     this.#generation = Number(await oltp.settingOnce('olap_generation', '1'))
-    this.#prepared = this.#prepareOlap()
+    if (this.#bounds.member.roles.includes('load')) this.#prepared = this.#prepareOlap()
     // Whoever loads hears of it; before anybody does it is no unhandled rejection.
     this.#prepared.catch((error: unknown) => {
       if (!this.#stop.signal.aborted) failed(error)
