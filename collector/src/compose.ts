@@ -52,6 +52,7 @@ export interface LogContext {
 const brokerTimeoutMs = 10_000
 
 export async function composeOltp(config: Config): Promise<Oltp> {
+  refuseForeign(config.oltpUrl, 'sqlite:')
   return new SqliteOltp(sqlitePath(config.data))
 }
 
@@ -115,6 +116,10 @@ export function olapAddress(config: Config, engine: Engine | null): OlapAddress 
 
 function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
+}
+
+function refuseForeign(url: string, embedded: string): void {
+  if (!url.startsWith(embedded)) throw new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
 }
 
 async function openBrokerWriter(config: Config, _clock: Clock): Promise<LogWriter> {

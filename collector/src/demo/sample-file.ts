@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../platform/errors.ts'
 
-/** The sample that comes with the source. Fails with `not_found` where only the package is installed. */
+/** The sample, in a clone or beside the built program. Fails with `not_found` where it was taken out. */
 export function sampleFile(): string {
-  for (const place of ['../../../examples/data/', '../examples/data/', '../data/']) {
+  for (const place of ['../../../examples/data/', './']) {
     const path = fileURLToPath(new URL(`${place}online-retail-sample.csv.gz`, import.meta.url))
     if (existsSync(path)) return path
   }

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { MillraceError, messageOf } from './errors.ts'
+import { makeDirectory } from './make-directory.ts'
 
 export interface DataLock {
   release(): void
@@ -14,7 +15,7 @@ export interface DataLock {
  */
 export function lockData(directory: string): DataLock {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(resolve(directory))
     const path = join(directory, 'lock')
     const database = new DatabaseSync(path, { timeout: 0 })
     chmodSync(path, 0o600)
