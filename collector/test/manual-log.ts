@@ -45,6 +45,9 @@ export class ManualLog implements LogWriter {
 
   /** The events that became durable, in order. */
   events(): readonly Record<string, unknown>[] {
-    return this.durable.flatMap((payload) => payload.split('\n').filter((line) => line !== '').map((line): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('\t') + 1))))
+    return this.durable.flatMap((payload) => payload.split('\n')).filter((line) => line !== '').map((line) => {
+      const event: Record<string, unknown> = JSON.parse(line.slice(line.indexOf('\t') + 1))
+      return event
+    })
   }
 }

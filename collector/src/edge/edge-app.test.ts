@@ -50,7 +50,7 @@ interface Sent {
   readonly body: Record<string, unknown>
 }
 
-async function send(app: EdgeApp, path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Sent> {
+async function send(app: EdgeApp, path: string, ...[body, headers = {}]: readonly [body: unknown, headers?: Readonly<Record<string, string>>]): Promise<Sent> {
   const bytes = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body)
   const response = await app.request(path, { method: 'POST', body: Buffer.from(bytes), headers: { authorization: basic(writeKey), 'content-type': 'application/json', ...headers } })
   return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) }
