@@ -14,5 +14,7 @@ export default defineConfig({
   // `node:sqlite` has no name without its prefix.
   removeNodeProtocol: false,
   dts: { entry: { index: 'src/index.ts' } },
+  // The demo's sample comes along, with the file that names its licence.
+  publicDir: '../examples/data',
   clean: true,
 })

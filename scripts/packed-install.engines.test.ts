@@ -1,0 +1,99 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+/**
+ * What a user installs: the packages are built, packed and installed by npm into an empty project, then run by plain
+ * Node. Slow (a build and an install from the registry), so it runs with the engine suites.
+ */
+
+const root = join(import.meta.dirname, '..')
+const directory = mkdtempSync(join(tmpdir(), 'millrace-packed-'))
+const project = join(directory, 'project')
+const packages = ['schemas', 'sdk-node', 'sdk-browser', 'collector']
+
+const purchases = `InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536370,22728,ALARM CLOCK,2,2010-12-01 08:45:00,3.75,12583.0,France
+536370,22727,TEA CUP,4,2010-12-01 08:45:00,1.25,12583.0,France
+536371,22086,PAPER CHAIN,10,2010-12-01 09:00:00,2.55,13748.0,United Kingdom
+`
+
+interface Ran {
+  readonly code: number | null
+  readonly output: string
+}
+
+function run(command: string, words: readonly string[], cwd: string): Ran {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_') && name !== 'NODE_OPTIONS'))
+  const { status, stdout, stderr, error } = spawnSync(command, words, { cwd, env, encoding: 'utf8', timeout: 240_000 })
+  return { code: status, output: `${stdout}${stderr}${error === undefined ? '' : String(error)}` }
+}
+
+function succeed(command: string, words: readonly string[], cwd: string): void {
+  const { code, output } = run(command, words, cwd)
+  if (code !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${code}:\n${output}`)
+}
+
+function millrace(...words: readonly string[]): Ran {
+  return run(process.execPath, [join(project, 'node_modules/.bin/millrace'), ...words], project)
+}
+
+function installed(name: string): string {
+  return join(project, 'node_modules/@millrace', name)
+}
+
+function packageJson(file: string): object {
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  if (typeof parsed !== 'object' || parsed === null) throw new Error(`${file} is no object`)
+  return parsed
+}
+
+beforeAll(() => {
+  const pnpm = String(Reflect.get(packageJson(join(root, 'package.json')), 'packageManager'))
+  succeed('npx', ['-y', pnpm, 'run', 'build'], root)
+  for (const name of packages) succeed('npx', ['-y', pnpm, 'pack', '--pack-destination', directory], join(root, name))
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "private": true }')
+  const tarballs = readdirSync(directory).filter((name) => name.endsWith('.tgz')).map((name) => join(directory, name))
+  succeed('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs], project)
+})
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+test('a package holds what is built, its licence, and no source', () => {
+  for (const name of ['schemas', 'node', 'browser', 'collector']) {
+    const manifest = packageJson(join(installed(name), 'package.json'))
+    expect(manifest).toMatchObject({ license: 'Apache-2.0', type: 'module', files: ['dist'] })
+    expect(JSON.stringify(manifest), name).not.toContain('./src/')
+    expect(JSON.stringify(Reflect.get(manifest, 'dependencies') ?? {}), name).not.toContain('workspace:')
+    expect(existsSync(join(installed(name), 'LICENSE')), name).toBe(true)
+    expect(existsSync(join(installed(name), 'src')), name).toBe(false)
+  }
+  expect(packageJson(join(installed('collector'), 'package.json'))).toMatchObject({ bin: { millrace: './dist/main.js' }, engines: { node: '>=22.13' } })
+})
+
+test('the types of the SDKs need no other package', () => {
+  for (const name of ['node', 'browser']) {
+    expect(readFileSync(join(installed(name), 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ['"]@/)
+  }
+})
+
+test('the doctor finds nothing to fix', () => {
+  const { code, output } = millrace('doctor', '--data', join(directory, 'data'), '--port', '0')
+  expect(output).toContain('nothing to fix')
+  expect(code).toBe(0)
+})
+
+test('the demo plays a file through every tier', () => {
+  const file = join(directory, 'purchases.csv')
+  writeFileSync(file, purchases)
+  const { code, output } = millrace('demo', '--exit', '--port', '0', '--file', file, '--data', join(directory, 'demo'))
+  expect(output).toContain('every event is accounted for, once')
+  expect(code).toBe(0)
+})
+
+test('the sample of the demo comes along', () => {
+  expect(existsSync(join(installed('collector'), 'dist/online-retail-sample.csv.gz'))).toBe(true)
+})
