@@ -1,9 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
-
-export type Row = Record<string, SQLOutputValue>
+import type { Row } from '../row.ts'
 
 export interface ConnectionOptions {
   readonly path: string
@@ -68,30 +67,3 @@ PRAGMA journal_size_limit = 134217728;
 PRAGMA cache_size = -131072;
 PRAGMA secure_delete = FAST;
 `
-
-/** Readers of columns: SQLite knows the type, TypeScript must be told. */
-export function textOf(row: Row, column: string): string {
-  const value = row[column]
-  if (typeof value === 'string') return value
-  throw new MillraceError('corrupt', `SQLite column ${column} holds no text`)
-}
-
-export function numberOf(row: Row, column: string): number {
-  const value = row[column]
-  if (typeof value === 'number') return value
-  throw new MillraceError('corrupt', `SQLite column ${column} holds no number`)
-}
-
-export function bytesOf(row: Row, column: string): Buffer {
-  const value = row[column]
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  throw new MillraceError('corrupt', `SQLite column ${column} holds no bytes`)
-}
-
-export function textOrNull(row: Row, column: string): string | null {
-  return row[column] === null ? null : textOf(row, column)
-}
-
-export function numberOrNull(row: Row, column: string): number | null {
-  return row[column] === null ? null : numberOf(row, column)
-}

@@ -1,6 +1,7 @@
 import type { Claim, EventRef, NewClaim } from '../../../ports/oltp.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
-import { bytesOf, type Connection, numberOf } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { bytesOf, numberOf } from '../row.ts'
 
 const weekMs = 7 * 86_400_000
 

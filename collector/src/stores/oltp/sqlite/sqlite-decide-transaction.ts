@@ -2,9 +2,10 @@ import { uuidBytes } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
 import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../../ports/oltp.ts'
 import { applyChanges } from './apply-changes.ts'
-import { type Connection, textOf } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { textOf } from '../row.ts'
 import type { EventPeriods } from './event-periods.ts'
-import { edgeRow, identifierRow, profileRow, vetoRow } from './identity-rows.ts'
+import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 
 /** The open transaction of one batch. A loop over a prepared statement is SQLite's cheapest batch read: there is no round trip to save. */
 export class SqliteDecideTransaction implements DecideTransaction {

@@ -6,10 +6,11 @@ import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
-import { Connection, numberOf, textOf } from './connection.ts'
+import { Connection } from './connection.ts'
+import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
-import { overrideRow } from './identity-rows.ts'
-import { batchRow, loadRow, memberRow, objectRow, partitionRow } from './rows.ts'
+import { overrideRow } from '../identity-rows.ts'
+import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrations } from './schema.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
 

@@ -1,6 +1,7 @@
 import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
-import { bytesOf, type Connection, numberOf, textOf } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { bytesOf, numberOf, textOf } from '../row.ts'
 
 /** One clustered range that can hold events of the page. */
 interface Range {

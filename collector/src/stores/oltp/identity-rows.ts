@@ -1,10 +1,10 @@
-import { MillraceError } from '../../../platform/errors.ts'
-import { uuidText } from '../../../platform/uuid.ts'
+import { MillraceError } from '../../platform/errors.ts'
+import { uuidText } from '../../platform/uuid.ts'
 import {
   type EdgeRow, type EdgeState, type IdentifierKind, type IdentifierRow, type IdentityOverride, identifierKinds, type MergeRow,
   type ProfileRow, type VetoRow, type Witness,
-} from '../../../ports/identity.ts'
-import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './connection.ts'
+} from '../../ports/identity.ts'
+import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
 
 function uuidOf(row: Row, column: string): string {
   return uuidText(bytesOf(row, column))

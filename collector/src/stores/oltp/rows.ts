@@ -1,7 +1,7 @@
 import { quarantineReasons } from '@millrace/schemas'
-import { MillraceError } from '../../../platform/errors.ts'
-import { type BatchRow, type KeyRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow } from '../../../ports/oltp.ts'
-import { numberOf, numberOrNull, type Row, textOf, textOrNull } from './connection.ts'
+import { MillraceError } from '../../platform/errors.ts'
+import { type BatchRow, type KeyRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow } from '../../ports/oltp.ts'
+import { numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
 
 export function partitionRow(row: Row): PartitionRow {
   return {
