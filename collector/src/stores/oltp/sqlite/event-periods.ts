@@ -1,9 +1,8 @@
 import type { Claim, EventRef, NewClaim } from '../../../ports/oltp.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Connection } from './connection.ts'
+import { eventPeriodMs } from '../event-period.ts'
 import { bytesOf, numberOf } from '../row.ts'
-
-const weekMs = 7 * 86_400_000
 
 /**
  * The duplicate window: one table a week of receivedAt, so that forgetting is dropping a table. A look-up asks every
@@ -41,7 +40,7 @@ export class EventPeriods {
 
   claim(claims: readonly NewClaim[], partition: number, batch: number): void {
     const rows = claims
-      .map((claim) => ({ claim, key: messageKey(claim.messageId), period: Math.floor(claim.receivedAt / weekMs) }))
+      .map((claim) => ({ claim, key: messageKey(claim.messageId), period: Math.floor(claim.receivedAt / eventPeriodMs) }))
       .toSorted((a, b) => a.period - b.period || a.claim.workspace - b.claim.workspace || Buffer.compare(a.key, b.key))
     for (const { claim, key, period } of rows) {
       this.#ensure(period)
@@ -54,7 +53,7 @@ export class EventPeriods {
   /** Drops the weeks that ended before the instant. */
   prune(windowStart: number): void {
     for (const period of this.#live()) {
-      if ((period + 1) * weekMs > windowStart) continue
+      if ((period + 1) * eventPeriodMs > windowStart) continue
       this.#connection.exec(`DROP TABLE IF EXISTS event_key_${period}`)
       this.#connection.run('DELETE FROM event_period WHERE period = ?', period)
       this.#periods = null

@@ -6,6 +6,7 @@ import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
+import { epochOf, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
@@ -210,9 +211,7 @@ export class SqliteOltp implements Oltp {
 
   #fenced(fence: Fence): PartitionRow {
     const row = this.#partition(fence.partition)
-    if (epochOf(row, fence.role) !== fence.epoch) {
-      throw new MillraceError('epoch_lost', `partition ${fence.partition} has a newer ${fence.role} owner (epoch ${epochOf(row, fence.role)}, mine ${fence.epoch})`)
-    }
+    requireEpoch(row, fence)
     return row
   }
 
@@ -243,10 +242,6 @@ export class SqliteOltp implements Oltp {
       throw new MillraceError('unavailable', `SQLite: ${messageOf(error)}`, { retryable: true, cause: error })
     }
   }
-}
-
-function epochOf(row: PartitionRow, role: PartitionRole): number {
-  return role === 'pump' ? row.pumpEpoch : row.loadEpoch
 }
 
 export function objectOf(connection: Connection, partition: number, batch: number): ObjectRow | null {

@@ -1,0 +1,2 @@
+/** Message ids are forgotten by whole weeks of receivedAt: what is deleted together lies together. */
+export const eventPeriodMs = 7 * 86_400_000
