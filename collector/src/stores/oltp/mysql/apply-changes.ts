@@ -45,7 +45,7 @@ async function putClaims(session: Session, claims: readonly NewClaim[], { partit
       claim.workspace, key, (Math.floor(claim.receivedAt / eventPeriodMs) + 1) * eventPeriodMs, partition, batch,
       claim.identifierKey === null ? null : uuidBytes(claim.identifierKey),
     ])
-  await session.insert('INSERT INTO event_key (workspace, message_key, period_end, `partition`, batch, identifier_key) VALUES ?', rows)
+  await session.insertNew('INSERT INTO event_key (workspace, message_key, period_end, `partition`, batch, identifier_key) VALUES ?', rows)
 }
 
 async function putIdentifiers(session: Session, identifiers: readonly IdentifierRow[], isKnown: (row: IdentifierRow) => boolean): Promise<void> {
@@ -57,7 +57,7 @@ async function putIdentifiers(session: Session, identifiers: readonly Identifier
     row.firstReceivedAt, row.firstSeen, row.version, row.fanOut ? 1 : 0, JSON.stringify(row.neighbours), JSON.stringify(row.degreeCutoffs),
   ]
   // What was not there when it was read under lock must still not be there.
-  await session.insert(into, sorted.filter((row) => !isKnown(row)).map(values))
+  await session.insertNew(into, sorted.filter((row) => !isKnown(row)).map(values))
   await session.insert(`${into} ON DUPLICATE KEY UPDATE profile_id = VALUES(profile_id), component = VALUES(component),
     first_received_at = VALUES(first_received_at), first_seen = VALUES(first_seen), version = VALUES(version),
     fan_out = VALUES(fan_out), neighbours = VALUES(neighbours), degree_cutoffs = VALUES(degree_cutoffs)`, sorted.filter(isKnown).map(values))

@@ -22,7 +22,8 @@ const pairsMax = 300
 export class MysqlDecideTransaction implements DecideTransaction {
   readonly partition: PartitionRow
   readonly #session: Session
-  readonly #known = new Set<string>()
+  /** What was read: true where it was there. */
+  readonly #read = new Map<string, boolean>()
 
   constructor(session: Session, partition: PartitionRow) {
     this.#session = session
@@ -48,7 +49,10 @@ export class MysqlDecideTransaction implements DecideTransaction {
   async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
     const rows = await this.#session.allOf(sortedKeys(keys),
       'SELECT * FROM identifier WHERE workspace = ? AND identifier_key IN (?) ORDER BY identifier_key FOR UPDATE', workspace)
-    return this.#knowing(workspace, rows.map(identifierRow))
+    for (const key of keys) this.#read.set(`${workspace}/${key}`, false)
+    const found = rows.map(identifierRow)
+    for (const { key } of found) this.#read.set(`${workspace}/${key}`, true)
+    return found
   }
 
   async edges(workspace: number, ends: readonly EdgeEnds[]): Promise<readonly EdgeRow[]> {
@@ -89,7 +93,7 @@ export class MysqlDecideTransaction implements DecideTransaction {
   }
 
   apply(changes: DecideChanges): Promise<void> {
-    return applyChanges(this.#session, changes, (row) => this.#known.has(`${row.workspace}/${row.key}`))
+    return applyChanges(this.#session, changes, (row) => this.#read.get(`${row.workspace}/${row.key}`) === true)
   }
 
   /**
@@ -108,8 +112,13 @@ export class MysqlDecideTransaction implements DecideTransaction {
     throw new MillraceError('unavailable', 'other partitions keep adding to the same people', { retryable: true })
   }
 
+  /** One that was absent and is there now came while this transaction waited for a lock: what it was absent from is stale. */
   #knowing(workspace: number, rows: readonly IdentifierRow[]): readonly IdentifierRow[] {
-    for (const row of rows) this.#known.add(`${workspace}/${row.key}`)
+    for (const { key } of rows) {
+      const id = `${workspace}/${key}`
+      if (this.#read.get(id) === false) throw new MillraceError('unavailable', 'another partition was first with an identifier', { retryable: true })
+      this.#read.set(id, true)
+    }
     return rows
   }
 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, it } from 'vitest'
 import { startMariadb } from '../../../../../scripts/engines/mariadb.ts'
 import { startMysql } from '../../../../../scripts/engines/mysql.ts'
-import { oltpContract } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { openMysqlOltp } from './mysql-oltp.ts'
 import { openMysqlReader } from './mysql-reader.ts'
 
@@ -13,7 +14,7 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
     continue
   }
   afterAll(() => engine.stop())
-  oltpContract(name, async () => {
+  const open = async (): Promise<OltpUnderTest> => {
     // A database of its own, which the driver makes.
     const url = new URL(engine.url)
     url.pathname = `/m_${randomUUID().replaceAll('-', '')}`
@@ -27,5 +28,7 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
         await oltp.close()
       },
     }
-  })
+  }
+  oltpContract(name, open)
+  oltpConcurrencyContract(name, open, 60)
 }

@@ -1,6 +1,7 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
+import { MillraceError } from '../../../platform/errors.ts'
 import type { Row } from '../row.ts'
-import { mysqlFailure } from './mysql-failure.ts'
+import { codeOf, mysqlFailure } from './mysql-failure.ts'
 
 export type Value = string | number | null | Uint8Array | readonly Value[]
 
@@ -62,6 +63,16 @@ export class Session {
       bytes += size
     }
     if (chunk.length > 0) await this.run(sql, chunk)
+  }
+
+  /** Rows that must not be there yet; fails with `unavailable` (retryable) where another transaction was first. */
+  async insertNew(sql: string, rows: readonly (readonly Value[])[]): Promise<void> {
+    try {
+      await this.insert(sql, rows)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || codeOf(error.cause) !== 'ER_DUP_ENTRY') throw error
+      throw new MillraceError('unavailable', `another transaction was first: ${error.message}`, { retryable: true, cause: error })
+    }
   }
 
   async #query(sql: string, values: readonly Value[]): Promise<unknown> {
