@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { it } from 'vitest'
+import { startMariadb } from '../../scripts/engines/mariadb.ts'
 import { startMemcached } from '../../scripts/engines/memcached.ts'
+import { startMysql } from '../../scripts/engines/mysql.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
@@ -10,6 +12,8 @@ type Start = () => Promise<StartedEngine | MissingEngine>
 
 /** Each engine swapped in alone, then as many at once as there are; ClickHouse stays the embedded one. */
 const swaps: Readonly<Record<string, { readonly flag: string; readonly start: Start }>> = {
+  'mysql': { flag: '--oltp-url', start: startMysql },
+  'mariadb': { flag: '--oltp-url', start: startMariadb },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },
@@ -26,5 +30,6 @@ for (const [name, { flag, start }] of Object.entries(swaps)) {
 
 /** A place of its own in an engine that others use too. */
 function ofItsOwn(url: string): string {
+  if (url.startsWith('mysql:')) return url.replace(/[^/]+$/, `m_${randomUUID().replaceAll('-', '')}`)
   return url.startsWith('s3:') ? url.replace(/(s3:\/\/[^/?]+)/, `$1/${randomUUID()}`) : url
 }

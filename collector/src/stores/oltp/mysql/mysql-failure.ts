@@ -43,5 +43,6 @@ export function mysqlFailure(error: unknown): MillraceError {
 /** The server said nothing: whether it did what it was asked is unknown. */
 export function isUnreachable(error: unknown): boolean {
   const code = codeOf(error)
-  return code !== '' && !code.startsWith('ER_')
+  // A connection that is already closed says so without a code.
+  return code === '' ? Reflect.get(Object(error), 'fatal') === true : !code.startsWith('ER_')
 }
