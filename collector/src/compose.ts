@@ -34,6 +34,7 @@ export interface OlapAddress {
   readonly username: string
   readonly password: string
   readonly database: string
+  readonly tlsCaFile: string | null
 }
 
 /** The edge's way into the log, with the spool behind it where the log is a broker. */
@@ -102,16 +103,19 @@ export async function composeEngine(config: Config, clock: Clock, logger: Logger
 }
 
 export function olapAddress(config: Config, engine: Engine | null): OlapAddress {
-  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace' }
+  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', tlsCaFile: null }
   // Without an engine and without a server nobody here asks; the discard port refuses whoever does.
   const url = new URL(config.olapUrl === 'embedded:' ? 'http://127.0.0.1:9/millrace' : config.olapUrl)
-  const { username, password, pathname } = url
+  const { username, password, pathname, searchParams } = url
+  const unknown = [...searchParams.keys()].find((name) => name !== 'tlsCaFile')
+  if (unknown !== undefined) throw new MillraceError('bad_config', `MILLRACE_OLAP_URL has no parameter ${unknown}; tlsCaFile is known`)
   url.username = ''
   url.password = ''
   url.pathname = ''
+  url.search = ''
   return {
     url: url.toString(), username: decodeURIComponent(username) || 'default', password: decodeURIComponent(password),
-    database: pathname.slice(1) || 'millrace',
+    database: pathname.slice(1) || 'millrace', tlsCaFile: searchParams.get('tlsCaFile'),
   }
 }
 

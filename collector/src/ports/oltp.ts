@@ -224,7 +224,7 @@ export interface Oltp {
   /** The member ends in order: its partitions are free at once. */
   leave(member: string): Promise<void>
 
-  /** Takes a partition over: the role's epoch rises by one. */
+  /** Takes a partition over: the role's epoch rises by one. A negative number is a scratch one that no reader counts. */
   claimPartition(partition: number, role: PartitionRole): Promise<Claimed>
   partition(partition: number): Promise<PartitionRow>
   /**

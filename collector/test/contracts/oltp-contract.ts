@@ -114,6 +114,12 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await second.close()
     })
 
+    it('counts no partition of a negative number', async () => {
+      await under.oltp.claimPartition(-1, 'pump')
+      expect((await under.reader.partitions()).map(({ partition }) => partition)).toEqual([0])
+      expect((await under.reader.totals()).map(({ partition }) => partition)).toEqual([0])
+    })
+
     it('fences the two roles apart', async () => {
       const load = await under.oltp.claimPartition(0, 'load')
       await decide(batchRow(1))

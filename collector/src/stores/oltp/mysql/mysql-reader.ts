@@ -45,7 +45,7 @@ class MysqlReader implements OltpReader {
   }
 
   async partitions(): Promise<readonly PartitionRow[]> {
-    return (await this.#session.all('SELECT * FROM `partition` ORDER BY `partition`')).map(partitionRow)
+    return (await this.#session.all('SELECT * FROM `partition` WHERE `partition` >= 0 ORDER BY `partition`')).map(partitionRow)
   }
 
   async totals(): Promise<readonly PartitionTotals[]> {
@@ -54,7 +54,7 @@ class MysqlReader implements OltpReader {
         IFNULL(decided.total_accepted, 0) AS accepted, IFNULL(decided.total_stored, 0) AS \`stored\`,
         IFNULL(decided.total_duplicate, 0) AS duplicate, IFNULL(decided.total_quarantined, 0) AS quarantined,
         IFNULL(archived.total_stored, 0) AS archived, IFNULL(loaded.total_stored, 0) AS loaded
-      FROM \`partition\` AS p ${at('decided')}batch ${at('archived')}archived_batch ${at('loaded')}loaded_batch ORDER BY p.\`partition\``)
+      FROM \`partition\` AS p ${at('decided')}batch ${at('archived')}archived_batch ${at('loaded')}loaded_batch WHERE p.\`partition\` >= 0 ORDER BY p.\`partition\``)
     return rows.map((row) => ({
       partition: numberOf(row, 'number'),
       decided: {

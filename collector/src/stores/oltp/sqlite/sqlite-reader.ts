@@ -39,7 +39,7 @@ export class SqliteReader implements OltpReader {
   }
 
   async partitions(): Promise<readonly PartitionRow[]> {
-    return this.#connection.all('SELECT * FROM partition ORDER BY partition').map(partitionRow)
+    return this.#connection.all('SELECT * FROM partition WHERE partition >= 0 ORDER BY partition').map(partitionRow)
   }
 
   async totals(): Promise<readonly PartitionTotals[]> {
@@ -50,7 +50,7 @@ export class SqliteReader implements OltpReader {
         ifnull(decided.total_duplicate, 0) AS duplicate, ifnull(decided.total_quarantined, 0) AS quarantined,
         ifnull(archived.total_stored, 0) AS archived, ifnull(loaded.total_stored, 0) AS loaded
       FROM partition ${at('decided')}batch ${at('archived')}archived_batch ${at('loaded')}loaded_batch
-      ORDER BY partition.partition`).map((row) => ({
+      WHERE partition.partition >= 0 ORDER BY partition.partition`).map((row) => ({
       partition: numberOf(row, 'partition'),
       decided: {
         accepted: numberOf(row, 'accepted'), stored: numberOf(row, 'stored'),
