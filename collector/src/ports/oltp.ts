@@ -274,6 +274,8 @@ export interface StatusReader {
   /** Sums over batches: all decided, those archived, those loaded. */
   totals(): Promise<readonly PartitionTotals[]>
   batch(partition: number, batch: number): Promise<BatchRow | null>
+  /** In order from `firstBatch` on. */
+  batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]>
   objectOf(partition: number, batch: number): Promise<ObjectRow | null>
   /** The load that closes the run the batch is in, if one was planned. */
   loadOf(partition: number, batch: number): Promise<LoadRow | null>

@@ -2,6 +2,8 @@ import { Hono, type Context } from 'hono'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
 import type { OltpReader } from '../ports/oltp.ts'
+import type { DecidedWatch } from './decided-watch.ts'
+import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
 import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
@@ -15,6 +17,10 @@ export interface ReadDependencies {
   readonly cache: Cache
   readonly identity: IdentityView
   readonly status: () => Promise<Status>
+  readonly decided: DecidedEvents
+  readonly watch: DecidedWatch
+  /** Nobody waits any longer. */
+  readonly stopping: AbortSignal
   /** The workspace of a secret key; undefined for any other text. */
   readonly workspaceOf: (secretKey: string) => number | undefined
 }
@@ -26,7 +32,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -54,6 +60,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/receipts/:messageId', async (context) =>
     json(context, JSON.stringify(await receipt(context.get('workspace'), context.req.param('messageId'), reader))))
+  app.get('/events', async (context) => {
+    const signal = AbortSignal.any([dependencies.stopping, context.req.raw.signal])
+    return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
+  })
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
 }
@@ -78,15 +88,35 @@ function timelineRequest(context: Context): TimelineRequest {
   const isCursor = given !== undefined && !/^\d/.test(given)
   const cursor = context.req.query('cursor') ?? (isCursor ? given : undefined)
   const before = isCursor ? undefined : instant(context, 'before')
-  const limit = Number(context.req.query('limit') ?? 50)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) throw new MillraceError('bad_request', 'limit must be a whole number from 1 to 1000')
   return {
-    limit,
+    limit: wholeNumber(context, 'limit', { fallback: 50, least: 1, most: 1_000 }),
     ...(metric === undefined ? {} : { metric }),
     ...(cursor === undefined ? {} : { cursor }),
     ...(after === undefined ? {} : { after }),
     ...(before === undefined ? {} : { before }),
   }
+}
+
+function feedRequest(context: Context, workspace: number): FeedRequest {
+  const after = context.req.query('after')
+  const dropped = context.req.query('dropped') ?? 'false'
+  if (dropped !== 'true' && dropped !== 'false') throw new MillraceError('bad_request', 'dropped must be true or false')
+  return {
+    workspace,
+    ...(after === undefined ? {} : { after }),
+    limit: wholeNumber(context, 'limit', { fallback: 100, least: 1, most: 1_000 }),
+    dropped: dropped === 'true',
+    waitMs: wholeNumber(context, 'waitMs', { fallback: 0, least: 0, most: 30_000 }),
+  }
+}
+
+function wholeNumber(
+  context: Context, name: string, { fallback, least, most }: { readonly fallback: number; readonly least: number; readonly most: number },
+): number {
+  const text = context.req.query(name) ?? String(fallback)
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (number >= least && number <= most) return number
+  throw new MillraceError('bad_request', `${name} must be a whole number from ${least} to ${most}`)
 }
 
 /** An instant as ISO 8601 or epoch milliseconds. */

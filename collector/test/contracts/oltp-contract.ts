@@ -161,6 +161,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       })
       expect(await under.reader.identifiersOf(1, uuid(100), 10)).toEqual(members.slice(0, 2))
       expect(await under.reader.identifier(2, uuid(3))).toEqual(members[2])
+      expect((await under.reader.identifiers(1, [uuid(2), uuid(9), uuid(1)])).toSorted((one, other) => (one.key < other.key ? -1 : 1))).toEqual(members.slice(0, 2))
       expect(await under.reader.edgesOf(1, [uuid(2)], 10)).toEqual([edge])
     })
 
@@ -271,6 +272,13 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
       expect(await under.reader.loadOf(0, 1)).toMatchObject({ load: 2, loadedAt: t0 + 1 })
       expect(await under.oltp.loads(0, 2, 5)).toHaveLength(1)
+    })
+
+    it('gives a reader the batches in order from any on', async () => {
+      for (const batch of [1, 2, 3]) await decide(batchRow(batch))
+      expect(await under.reader.batches(0, 2, 10)).toEqual([batchRow(2), batchRow(3)])
+      expect(await under.reader.batches(0, 1, 1)).toEqual([batchRow(1)])
+      expect(await under.reader.batches(0, 4, 10)).toEqual([])
     })
 
     it('sums what is decided, archived and loaded without walking the batches', async () => {
