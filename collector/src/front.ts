@@ -70,7 +70,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   })
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
-    decided: dependencies.decided, watch: new DecidedWatch(reader, clock), stopping: stop.signal,
+    decided: dependencies.decided, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

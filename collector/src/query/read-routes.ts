@@ -7,6 +7,7 @@ import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-fee
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
 import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
+import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
 import { receipt } from './receipt.ts'
 import type { Status } from './status.ts'
@@ -19,11 +20,15 @@ export interface ReadDependencies {
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
   readonly watch: DecidedWatch
+  /** Epoch milliseconds. */
+  readonly now: () => number
   /** Nobody waits any longer. */
   readonly stopping: AbortSignal
   /** The workspace of a secret key; undefined for any other text. */
   readonly workspaceOf: (secretKey: string) => number | undefined
 }
+
+const jsonHeaders = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
 
 type Variables = { Variables: { workspace: number } }
 
@@ -58,6 +63,13 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
     return json(context, JSON.stringify(await profileGraph(profile, reader)))
   })
+  app.get('/profiles/:id/export', async (context) => {
+    const found = await profileById(context.get('workspace'), context.req.param('id'), reader)
+    const pieces = profileExport(found, { reader, identity, now: dependencies.now() })
+    return context.body(ReadableStream.from(encoded(pieces)), 200, {
+      ...jsonHeaders, 'content-disposition': `attachment; filename="profile-${found.profile.id}.json"`,
+    })
+  })
   app.get('/receipts/:messageId', async (context) =>
     json(context, JSON.stringify(await receipt(context.get('workspace'), context.req.param('messageId'), reader))))
   app.get('/events', async (context) => {
@@ -69,7 +81,11 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
 }
 
 function json(context: Context, body: string): Response {
-  return context.body(body, 200, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  return context.body(body, 200, jsonHeaders)
+}
+
+async function* encoded(pieces: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield Buffer.from(piece)
 }
 
 function wantedIdentifier(context: Context): readonly [IdentifierParameter, string] {

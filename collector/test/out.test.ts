@@ -108,3 +108,38 @@ describe('GET /v1/events', () => {
     }
   })
 })
+
+describe('GET /v1/profiles/{id}/export', () => {
+  it('holds everything known about one person, and answers a merged id with the one that is left', async () => {
+    const history = Array.from({ length: 450 }, (_, index) => ({
+      type: 'track', event: index % 3 === 0 ? 'Order Completed' : 'Product Viewed', messageId: `e${index}`, userId: 'una',
+      timestamp: new Date(Date.UTC(2026, 0, 1) + Math.floor(index / 4) * 1_000).toISOString(), properties: { index },
+    }))
+    await send(history)
+    await send([{ type: 'track', event: 'Product Viewed', messageId: 'una-phone', anonymousId: 'una-phone' }])
+    await untilAtRest(() => collector.url, testKeys.secretKey, { accepted, withinMs: 30_000 })
+    const phone = await profileId('anonymousId=una-phone')
+    await send([{ type: 'identify', messageId: 'una-id', userId: 'una', anonymousId: 'una-phone', timestamp: '2026-02-01T00:00:00.000Z', traits: { email: 'una@example.com', city: 'Ulm' } }])
+    await untilAtRest(() => collector.url, testKeys.secretKey, { accepted, withinMs: 30_000 })
+    const { status, body } = await readJson(collector.url, `/v1/profiles/${phone}/export`, testKeys.secretKey)
+    expect(status).toBe(200)
+    const una = await profileId('externalId=una')
+    expect(body).toMatchObject({
+      profile: { id: una }, ...(una === phone ? {} : { mergedFrom: phone }),
+      identifiers: expect.arrayContaining([expect.objectContaining({ kind: 'email', value: 'una@example.com' })]),
+      edges: expect.arrayContaining([expect.objectContaining({ cause: { messageId: 'una-id', metric: 'identify' } })]),
+      properties: { city: { value: 'Ulm', time: '2026-02-01T00:00:00.000Z', messageId: 'una-id' } },
+      metrics: { 'Order Completed': { count: 150 } }, consent: {}, eventCount: 452,
+    })
+    const events: unknown = Reflect.get(Object(body), 'events')
+    if (!Array.isArray(events)) throw new Error('no events')
+    expect(new Set(events.map((event) => String(Reflect.get(Object(event), 'messageId')))).size).toBe(452)
+    expect(events.at(-1)).toMatchObject({ properties: {}, receipt: { state: 'loaded', object: expect.stringContaining('raw/v1/') } })
+    expect((await readJson(collector.url, '/v1/profiles/00000000-0000-0000-0000-000000000000/export', testKeys.secretKey)).status).toBe(404)
+  })
+})
+
+async function profileId(query: string): Promise<string> {
+  const { body } = await readJson(collector.url, `/v1/profiles?${query}`, testKeys.secretKey)
+  return String(Reflect.get(Object(Reflect.get(Object(body), 'profile')), 'id'))
+}
