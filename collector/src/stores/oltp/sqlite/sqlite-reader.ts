@@ -81,6 +81,10 @@ export class SqliteReader implements OltpReader {
     return row === undefined ? null : loadRow(row)
   }
 
+  async registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]> {
+    return this.#periods.registered(workspace, messageIds)
+  }
+
   async claimOf(workspace: number, messageId: string): Promise<Claim | null> {
     return this.#periods.find(workspace, messageId)
   }
