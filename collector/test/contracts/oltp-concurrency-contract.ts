@@ -67,7 +67,7 @@ async function decide(oltp: Oltp, fence: Fence, evidence: readonly Evidence[]): 
         const strongest = evidence.map(({ workspace, identifiers: [first] }) => first === undefined ? '' : identifierKey(workspace, first))
         await transaction.apply({
           identity: changes, registers: [], timeline: [], quarantine: [], sequence: null,
-          claims: evidence.map(({ workspace, messageId, receivedAt }, index) => ({ workspace, messageId, receivedAt, identifierKey: strongest[index] ?? null })),
+          claims: evidence.map(({ workspace, messageId, receivedAt }, index) => ({ workspace, messageId, receivedAt, identifierKey: strongest[index] ?? null, sourced: false })),
           metrics: [...new Set(strongest)].map((identifier) => ({
             workspace: evidence[0]?.workspace ?? 0, identifierKey: identifier, metric: 'page', firstAt: 0, lastAt: 0,
             count: strongest.filter((key) => key === identifier).length,

@@ -1,5 +1,5 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
-import { eventPeriodMs } from '../event-period.ts'
+import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, NewClaim } from '../../../ports/oltp.ts'
 import type { Session, Value } from './session.ts'
@@ -42,7 +42,7 @@ async function putClaims(session: Session, claims: readonly NewClaim[], { partit
     .map((claim) => ({ claim, key: messageKey(claim.messageId) }))
     .toSorted((a, b) => a.claim.workspace - b.claim.workspace || Buffer.compare(a.key, b.key))
     .map(({ claim, key }): readonly Value[] => [
-      claim.workspace, key, (Math.floor(claim.receivedAt / eventPeriodMs) + 1) * eventPeriodMs, partition, batch,
+      claim.workspace, key, claim.sourced ? forEver : (Math.floor(claim.receivedAt / eventPeriodMs) + 1) * eventPeriodMs, partition, batch,
       claim.identifierKey === null ? null : uuidBytes(claim.identifierKey),
     ])
   await session.insertNew('INSERT INTO event_key (workspace, message_key, period_end, `partition`, batch, identifier_key) VALUES ?', rows)

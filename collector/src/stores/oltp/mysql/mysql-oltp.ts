@@ -88,8 +88,8 @@ class MysqlOltp implements Oltp {
     return this.#fenced(fence, (session, row) => work(new MysqlDecideTransaction(session, row)))
   }
 
-  async batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
-    return (await this.#session.all('SELECT * FROM batch WHERE `partition` = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit)).map(batchRow)
+  batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
+    return readBatches(this.#session, { partition, firstBatch, limit })
   }
 
   async planObject(fence: Fence, row: ObjectRow): Promise<void> {
@@ -241,4 +241,10 @@ export async function readObjectOf(session: Session, partition: number, batch: n
   const row = await session.get(`SELECT * FROM archive_object WHERE \`partition\` = ? AND last_batch >= ? AND first_batch <= ?
     ORDER BY last_batch LIMIT 1`, partition, batch, batch)
   return row === undefined ? null : objectRow(row)
+}
+
+export async function readBatches(
+  session: Session, { partition, firstBatch, limit }: { readonly partition: number; readonly firstBatch: number; readonly limit: number },
+): Promise<readonly BatchRow[]> {
+  return (await session.all('SELECT * FROM batch WHERE `partition` = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit)).map(batchRow)
 }

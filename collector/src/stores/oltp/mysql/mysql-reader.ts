@@ -5,10 +5,11 @@ import type {
   BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { MetricTotal, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
+import { forEver } from '../event-period.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow } from '../identity-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
-import { readObjectOf } from './mysql-oltp.ts'
+import { readBatches, readObjectOf } from './mysql-oltp.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { Session } from './session.ts'
 import { readTimeline } from './timeline.ts'
@@ -71,6 +72,10 @@ class MysqlReader implements OltpReader {
     return row === undefined ? null : batchRow(row)
   }
 
+  batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
+    return readBatches(this.#session, { partition, firstBatch, limit })
+  }
+
   objectOf(partition: number, batch: number): Promise<ObjectRow | null> {
     return readObjectOf(this.#session, partition, batch)
   }
@@ -79,6 +84,13 @@ class MysqlReader implements OltpReader {
     const row = await this.#session.get(`SELECT * FROM \`load\` WHERE \`partition\` = ? AND last_batch >= ? AND first_batch <= ? AND closes_run = 1
       ORDER BY last_batch LIMIT 1`, partition, batch, batch)
     return row === undefined ? null : loadRow(row)
+  }
+
+  async registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]> {
+    const keys = messageIds.map(messageKey)
+    const rows = await this.#session.allOf(keys, 'SELECT message_key FROM event_key WHERE workspace = ? AND period_end = ? AND message_key IN (?)', workspace, forEver)
+    const found = new Set(rows.map((row) => bytesOf(row, 'message_key').toString('latin1')))
+    return keys.map((key) => found.has(key.toString('latin1')))
   }
 
   async claimOf(workspace: number, messageId: string): Promise<Claim | null> {
@@ -97,6 +109,10 @@ class MysqlReader implements OltpReader {
   async identifier(workspace: number, key: string): Promise<IdentifierRow | null> {
     const row = await this.#session.get('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?', workspace, uuidBytes(key))
     return row === undefined ? null : identifierRow(row)
+  }
+
+  async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
+    return (await this.#session.allOf(keys.map(uuidBytes), 'SELECT * FROM identifier WHERE workspace = ? AND identifier_key IN (?)', workspace)).map(identifierRow)
   }
 
   async profile(workspace: number, id: string): Promise<ProfileRow | null> {

@@ -28,6 +28,7 @@ export const migrations: readonly (readonly string[])[] = [[
     first_month INT, last_month INT, closes_run TINYINT NOT NULL, digest VARBINARY(64) NOT NULL,
     schema_version INT NOT NULL, planned_at BIGINT NOT NULL, \`rows\` BIGINT, loaded_at BIGINT,
     PRIMARY KEY (\`partition\`, \`load\`), KEY load_by_batch (\`partition\`, last_batch)) ${options}`,
+  // One table for the duplicate window and, with a period that never ends, the source register: an id is taken once in both.
   `CREATE TABLE IF NOT EXISTS event_key (workspace INT NOT NULL, message_key BINARY(17) NOT NULL, period_end BIGINT NOT NULL, \`partition\` INT NOT NULL,
     batch BIGINT NOT NULL, identifier_key BINARY(16), PRIMARY KEY (workspace, message_key), KEY event_key_by_period (period_end)) ${options}`,
   `CREATE TABLE IF NOT EXISTS timeline (workspace INT NOT NULL, identifier_key ${key}, metric VARBINARY(800) NOT NULL, time BIGINT NOT NULL,

@@ -96,9 +96,7 @@ export class SqliteOltp implements Oltp {
   }
 
   async batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
-    return this.#connection
-      .all('SELECT * FROM batch WHERE partition = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit)
-      .map(batchRow)
+    return batchesOf(this.#connection, { partition, firstBatch, limit })
   }
 
   planObject(fence: Fence, row: ObjectRow): Promise<void> {
@@ -248,4 +246,10 @@ export function objectOf(connection: Connection, partition: number, batch: numbe
   const row = connection.get(`SELECT * FROM archive_object WHERE partition = ? AND last_batch >= ? AND first_batch <= ?
     ORDER BY last_batch LIMIT 1`, partition, batch, batch)
   return row === undefined ? null : objectRow(row)
+}
+
+export function batchesOf(
+  connection: Connection, { partition, firstBatch, limit }: { readonly partition: number; readonly firstBatch: number; readonly limit: number },
+): readonly BatchRow[] {
+  return connection.all('SELECT * FROM batch WHERE partition = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit).map(batchRow)
 }
