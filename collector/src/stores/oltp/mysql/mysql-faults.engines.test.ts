@@ -30,7 +30,11 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
   }
   const started = async (url: string): Promise<void> => {
     const oltp = await openMysqlOltp(url)
-    await oltp.migrate().finally(() => oltp.close())
+    try {
+      await oltp.migrate()
+    } finally {
+      await oltp.close()
+    }
   }
 
   describe(`faults of ${name}`, () => {

@@ -157,14 +157,13 @@ class MysqlOltp implements Oltp {
   }
 
   async prune(partition: number, windowStart: number): Promise<void> {
-    // In pieces: one large delete would hold locks and undo for as long as it runs.
-    while (await this.#session.run('DELETE FROM event_key WHERE period_end <= ? LIMIT ?', windowStart, pruneRowsMax) === pruneRowsMax);
+    await this.#inPieces((limit) => this.#session.run('DELETE FROM event_key WHERE period_end <= ? LIMIT ?', windowStart, limit))
     const row = await readPartition(this.#session, partition)
     const finished = Math.min(row.archivedBatch, row.loadedBatch)
     await this.#session.run(`UPDATE batch SET decisions = NULL WHERE \`partition\` = ? AND batch BETWEEN ? AND ? AND decisions IS NOT NULL`,
       partition, finished - 1_000, finished)
-    while (await this.#session.run('DELETE FROM identity_override_change WHERE `partition` = ? AND batch <= ? LIMIT ?',
-      partition, row.loadedBatch, pruneRowsMax) === pruneRowsMax);
+    await this.#inPieces((limit) => this.#session.run('DELETE FROM identity_override_change WHERE `partition` = ? AND batch <= ? LIMIT ?',
+      partition, row.loadedBatch, limit))
   }
 
   async createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {
@@ -184,6 +183,11 @@ class MysqlOltp implements Oltp {
 
   close(): Promise<void> {
     return this.#pool.end()
+  }
+
+  /** One large delete would hold locks and undo for as long as it runs. */
+  async #inPieces(removeSome: (limit: number) => Promise<number>): Promise<void> {
+    for (let removed = pruneRowsMax; removed === pruneRowsMax;) removed = await removeSome(pruneRowsMax)
   }
 
   /** A transaction that begins with the lock on the partition's row: whoever holds a passed epoch goes no further. */

@@ -21,7 +21,7 @@ export class Session {
 
   async all(sql: string, ...values: readonly Value[]): Promise<readonly Row[]> {
     const rows = await this.#query(sql, values)
-    return Array.isArray(rows) ? rows.map((row: unknown): Row => Object(row)) : []
+    return Array.isArray(rows) ? rows.filter(isRow) : []
   }
 
   async get(sql: string, ...values: readonly Value[]): Promise<Row | undefined> {
@@ -83,6 +83,10 @@ export class Session {
       throw mysqlFailure(error)
     }
   }
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null
 }
 
 /** About the bytes a row takes in a statement: bytes are written in hex, and a text may be all characters that are escaped. */
