@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { it } from 'vitest'
+import { startKafka } from '../../scripts/engines/kafka.ts'
 import { startMemcached } from '../../scripts/engines/memcached.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
@@ -10,6 +11,7 @@ type Start = () => Promise<StartedEngine | MissingEngine>
 
 /** Each engine swapped in alone, then as many at once as there are; ClickHouse stays the embedded one. */
 const swaps: Readonly<Record<string, { readonly flag: string; readonly start: Start }>> = {
+  'kafka': { flag: '--log-url', start: startKafka },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },
@@ -26,5 +28,6 @@ for (const [name, { flag, start }] of Object.entries(swaps)) {
 
 /** A place of its own in an engine that others use too. */
 function ofItsOwn(url: string): string {
+  if (url.startsWith('kafka:')) return `${url}/path-${randomUUID()}`
   return url.startsWith('s3:') ? url.replace(/(s3:\/\/[^/?]+)/, `$1/${randomUUID()}`) : url
 }
