@@ -1,14 +1,35 @@
-import type { Connection } from '@platformatic/kafka'
+import type { Clock } from '../../platform/clock.ts'
 import { MillraceError, messageOf } from '../../platform/errors.ts'
 import type { LogPosition } from '../../ports/log.ts'
-import type { KafkaCluster } from './kafka-cluster.ts'
 import { hasCode, kafkaFault, signsOf } from './kafka-fault.ts'
 import { kafkaPosition } from './kafka-position.ts'
-import { encodeRecord } from './kafka-record.ts'
+import type { RecordToWrite } from './kafka-record.ts'
 import { batchBytesMax, type KafkaTopic } from './kafka-topic.ts'
 
+/** Who the broker takes this lane for; it knows a batch that is sent again by these three. */
+export interface Producer {
+  readonly id: bigint
+  readonly epoch: number
+  /** Of the next record. */
+  sequence: number
+}
+
+/** What a lane needs of the brokers; its errors are raw. */
+export interface LaneBroker {
+  readonly name: string
+  newProducer(): Promise<Pick<Producer, 'id' | 'epoch'>>
+  /** Everything that has to be had before anything is sent. */
+  route(partition: number): Promise<SendBatch>
+  /** The partition may be led elsewhere now. */
+  forgetLayout(): void
+}
+
+/** The offset of the batch's first record; null where the broker only says that it has it already. */
+export type SendBatch = (records: readonly RecordToWrite[], producer: Producer) => Promise<bigint | null>
+
 export interface LaneDependencies {
-  readonly cluster: KafkaCluster
+  readonly broker: LaneBroker
+  readonly clock: Clock
   readonly partition: number
   readonly appendTimeoutMs: number
   /** Gives up when aborted. */
@@ -27,23 +48,7 @@ interface Waiting {
   reject(error: MillraceError): void
 }
 
-/** Who the broker takes this lane for; it knows a batch that is sent again by these three. */
-interface Producer {
-  readonly id: bigint
-  readonly epoch: number
-  sequence: number
-}
-
-interface Route {
-  readonly connection: Connection
-  readonly producer: Producer
-}
-
-/** Connections a broker; the lanes share them. */
-const connectionsMax = 4
 const backoffMs = [20, 1_000] as const
-/** How long the broker may wait for the copies. */
-const copiesTimeoutMs = 5_000
 const sequenceMax = 1_000_000_000
 
 /** Answers after which the batch may be stored or not; every other answer with an error says that it is not. */
@@ -95,38 +100,41 @@ export class KafkaLane {
   }
 
   async #store(batch: readonly Waiting[]): Promise<void> {
-    const { cluster, health, signal } = this.#dependencies
+    const { broker, clock, health, signal } = this.#dependencies
     const deadline = batch[0]?.deadline ?? 0
+    if (this.#producer !== null && this.#producer.sequence > sequenceMax) this.#producer = null
     // Whether the broker may hold it though nobody knows.
     let unknown = false
-    let fault = new MillraceError('unavailable', `${cluster.name} was not asked in time`, { retryable: true })
+    let lasting = false
+    let fault = new MillraceError('unavailable', `${broker.name} was not asked in time`, { retryable: true })
     for (let attempt = 0; !signal.aborted && performance.now() < deadline; attempt += 1) {
       const before: boolean = unknown
       try {
-        const route = await this.#within(deadline, this.#route())
+        const { send, producer } = await this.#within(deadline, this.#route())
         unknown = true
-        const first = await this.#within(deadline, this.#send(batch, route))
-        route.producer.sequence += batch.length
+        const first = await this.#within(deadline, send(batch, producer))
+        producer.sequence += batch.length
         health(null)
         this.#answer(batch, first)
         return
       } catch (error) {
         if (isAnswer(error) && !hasCode(error, ...unclear)) unknown = before
-        fault = kafkaFault(cluster.name, error)
+        fault = kafkaFault(broker.name, error)
         if (hasCode(error, ...strangers)) {
           this.#producer = null
           // It forgot the producer: a batch sent before cannot be told from a new one any more.
           if (unknown) break
         }
-        if (isLasting(error, fault)) break
+        lasting = isLasting(error, fault)
+        if (lasting) break
       }
       health(fault)
-      cluster.forgetLayout()
-      await cluster.clock.sleep(Math.min(backoffMs[1], backoffMs[0] * 2 ** Math.min(attempt, 6), Math.max(0, deadline - performance.now())), signal)
+      broker.forgetLayout()
+      await clock.sleep(Math.min(backoffMs[1], backoffMs[0] * 2 ** Math.min(attempt, 6), Math.max(0, deadline - performance.now())), signal)
     }
     health(fault)
     if (unknown) this.#producer = null
-    const error = givenUp(fault, unknown, signal.aborted)
+    const error = givenUp(fault, { unknown, lasting, closed: signal.aborted })
     for (const { reject } of batch) reject(error)
   }
 
@@ -137,39 +145,23 @@ export class KafkaLane {
     }
   }
 
-  /** Everything that has to be had before anything is sent. */
-  async #route(): Promise<Route> {
-    const { cluster, partition } = this.#dependencies
-    const connection = await cluster.connection(await cluster.leaderOf(partition), `lane ${partition % connectionsMax}`)
-    if (this.#producer === null || this.#producer.sequence > sequenceMax) {
-      const { producerId, producerEpoch } = await cluster.ask(cluster.package.initProducerIdV4.api, null, 0)
-      this.#producer = { id: producerId, epoch: producerEpoch, sequence: 0 }
+  async #route(): Promise<{ readonly send: SendBatch, readonly producer: Producer }> {
+    const { broker, partition } = this.#dependencies
+    const send = await broker.route(partition)
+    if (this.#producer === null) {
+      const made = await broker.newProducer()
+      // An earlier question that was left alone may have been answered meanwhile.
+      this.#producer ??= { ...made, sequence: 0 }
     }
-    return { connection, producer: this.#producer }
-  }
-
-  /** The offset of the batch's first record; null where the broker only says that it has it already. */
-  async #send(batch: readonly Waiting[], { connection, producer: { id, epoch, sequence } }: Route): Promise<bigint | null> {
-    const { partition, cluster: { address: { topic }, package: kafka } } = this.#dependencies
-    const messages = batch.map(({ payload, events }) => encodeRecord({ topic, partition, payload, events }))
-    try {
-      const response = await kafka.produceV9.api.async(connection, kafka.ProduceAcks.ALL, copiesTimeoutMs, messages, {
-        producerId: id, producerEpoch: epoch, sequences: new kafka.NumericMap([[`${topic}:${partition}`, sequence]]),
-      })
-      const offset = typeof response === 'boolean' ? undefined : response.responses[0]?.partitionResponses[0]?.baseOffset
-      return offset === undefined || offset < 0n ? null : offset
-    } catch (error) {
-      if (hasCode(error, 'DUPLICATE_SEQUENCE_NUMBER')) return null
-      throw error
-    }
+    return { send, producer: this.#producer }
   }
 
   /** A broker that is silent until the deadline is left alone. */
   async #within<T>(deadline: number, work: Promise<T>): Promise<T> {
-    const { cluster, signal } = this.#dependencies
+    const { broker, clock, signal } = this.#dependencies
     const answered = new AbortController()
-    const late = cluster.clock.sleep(Math.max(0, deadline - performance.now()), AbortSignal.any([answered.signal, signal])).then((): never => {
-      throw new MillraceError('unavailable', `${cluster.name} does not answer in time`, { retryable: true })
+    const late = clock.sleep(Math.max(0, deadline - performance.now()), AbortSignal.any([answered.signal, signal])).then((): never => {
+      throw new MillraceError('unavailable', `${broker.name} does not answer in time`, { retryable: true })
     })
     try {
       return await Promise.race([work, late])
@@ -190,10 +182,9 @@ function isLasting(error: unknown, fault: MillraceError): boolean {
   return !fault.retryable || hasCode(error, 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'CORRUPT_MESSAGE', 'POLICY_VIOLATION')
 }
 
-function givenUp(fault: MillraceError, unknown: boolean, closed: boolean): MillraceError {
+function givenUp(fault: MillraceError, { unknown, lasting, closed }: { unknown: boolean, lasting: boolean, closed: boolean }): MillraceError {
   const options = { retryable: true, cause: fault }
   if (unknown) return new MillraceError('outcome_unknown', `nobody knows whether the record is stored: ${messageOf(fault)}`, options)
   if (closed) return new MillraceError('closed', 'the log was closed before the record was stored', { cause: fault })
-  if (!fault.retryable) return new MillraceError('log_failed', messageOf(fault), options)
-  return new MillraceError('unavailable', messageOf(fault), options)
+  return new MillraceError(lasting ? 'log_failed' : 'unavailable', messageOf(fault), options)
 }

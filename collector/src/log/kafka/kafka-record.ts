@@ -8,13 +8,11 @@ const eventsHeader = Buffer.from('millrace-events')
 const controlBatch = 0b10_0000
 
 export interface RecordToWrite {
-  readonly topic: string
-  readonly partition: number
   readonly payload: Uint8Array
   readonly events: number
 }
 
-export function encodeRecord({ topic, partition, payload, events }: RecordToWrite): MessageRecord {
+export function encodeRecord(topic: string, partition: number, { payload, events }: RecordToWrite): MessageRecord {
   const value = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   return { topic, partition, value, headers: new Map([[eventsHeader, Buffer.from(String(events))]]) }
 }

@@ -3,6 +3,7 @@ import type { LogPosition, LogReadiness, LogWriter } from '../../ports/log.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { KafkaLane } from './kafka-lane.ts'
 import { kafkaPosition } from './kafka-position.ts'
+import { producingAt } from './kafka-producing.ts'
 import { type KafkaTopic, makeTopic, recordBytesMax } from './kafka-topic.ts'
 
 export interface KafkaWriterSettings {
@@ -33,8 +34,9 @@ export class KafkaLogWriter implements LogWriter {
     this.partitions = partitions
     this.#cluster = cluster
     this.#topic = topic
+    const broker = producingAt(cluster)
     this.#lanes = Array.from({ length: partitions }, (_, partition) => new KafkaLane({
-      cluster, partition, appendTimeoutMs, signal: this.#stop.signal, topic: () => this.#topic, health: (fault) => this.#note(fault),
+      broker, clock: cluster.clock, partition, appendTimeoutMs, signal: this.#stop.signal, topic: () => this.#topic, health: (fault) => this.#note(fault),
     }))
   }
 
