@@ -4,6 +4,7 @@ import { openMemoryCache } from './caches/memory/memory-cache.ts'
 import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
+import { openKafkaReader, openKafkaWriter } from './log/kafka/kafka-log.ts'
 import { ReopeningWriter } from './log/spool/reopening-writer.ts'
 import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
@@ -47,7 +48,7 @@ export interface ComposedLog {
 export interface LogContext {
   readonly clock: Clock
   readonly logger: Logger
-  /** The furthest position that is already decided; only an embedded log can be behind it. */
+  /** The furthest position that is already decided; a log that is made has to sort after it. */
   readonly notBefore: LogPosition | null
 }
 
@@ -69,7 +70,7 @@ export async function composeLogWriter(config: Config, { clock, logger, notBefor
     return { writer, spooledBytes: () => 0 }
   }
   const directory = join(data, 'spool')
-  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, clock) })
+  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, { clock, notBefore }) })
   const spool = await openLogWriter({ directory, partitions, notBefore: null, clock, retentionMs: 0 })
   const writer = await SpoolingWriter.open({
     broker, spool, reader: await openLogReader({ directory, clock }), clock, report: (message) => logger.warn(message),
@@ -123,10 +124,16 @@ function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
 }
 
-async function openBrokerWriter(config: Config, _clock: Clock): Promise<LogWriter> {
-  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+async function openBrokerWriter({ logUrl, partitions }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
+  if (logUrl.startsWith('kafka:')) return openKafkaWriter(logUrl, { partitions, clock, notBefore })
+  throw noDriver(logUrl)
 }
 
-async function openBrokerReader(config: Config, _clock: Clock): Promise<LogReader> {
-  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+async function openBrokerReader({ logUrl, partitions }: Config, clock: Clock): Promise<LogReader> {
+  if (logUrl.startsWith('kafka:')) return openKafkaReader(logUrl, { partitions, clock })
+  throw noDriver(logUrl)
+}
+
+function noDriver(url: string): MillraceError {
+  return new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
 }

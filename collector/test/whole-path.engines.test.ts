@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { it } from 'vitest'
 import { startMariadb } from '../../scripts/engines/mariadb.ts'
+import { startKafka } from '../../scripts/engines/kafka.ts'
 import { startMemcached } from '../../scripts/engines/memcached.ts'
 import { startMysql } from '../../scripts/engines/mysql.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
@@ -14,6 +15,7 @@ type Start = () => Promise<StartedEngine | MissingEngine>
 const swaps: Readonly<Record<string, { readonly flag: string; readonly start: Start }>> = {
   'mysql': { flag: '--oltp-url', start: startMysql },
   'mariadb': { flag: '--oltp-url', start: startMariadb },
+  'kafka': { flag: '--log-url', start: startKafka },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },
@@ -31,5 +33,6 @@ for (const [name, { flag, start }] of Object.entries(swaps)) {
 /** A place of its own in an engine that others use too. */
 function ofItsOwn(url: string): string {
   if (url.startsWith('mysql:')) return url.replace(/[^/]+$/, `m_${randomUUID().replaceAll('-', '')}`)
+  if (url.startsWith('kafka:')) return `${url}/path-${randomUUID()}`
   return url.startsWith('s3:') ? url.replace(/(s3:\/\/[^/?]+)/, `$1/${randomUUID()}`) : url
 }
