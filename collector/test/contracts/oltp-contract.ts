@@ -191,6 +191,8 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await decide(batchRow(1), { identity: { ...noIdentity, identifiers: members, vetoes: [veto] } })
       await decide(batchRow(2), { identity: { ...noIdentity, vetoes: [{ ...veto, createdAt: t0 + 1 }] } })
       expect(await vetoes()).toEqual([veto])
+      expect(await under.reader.vetoesOf(1, [uuid(2), uuid(3)], 10)).toEqual([veto])
+      expect(await under.reader.vetoesOf(2, [uuid(1)], 10)).toEqual([])
       await decide(batchRow(3), { identity: { ...noIdentity, liftedVetoes: [veto] } })
       expect(await vetoes()).toEqual([])
       await decide(batchRow(4), { identity: { ...noIdentity, liftedVetoes: [veto] } })
