@@ -104,7 +104,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
   const front = await startFront({
-    config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
+    config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
     split,
     ...(pages === undefined ? {} : { pages }),

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { Registry } from 'prom-client'
 import type { Config } from './config.ts'
+import { consoleApp } from './console/console-app.ts'
 import { createEdgeApp, edgeDefaults } from './edge/edge-app.ts'
 import { EdgeMetrics } from './edge/edge-metrics.ts'
 import { KeyFile } from './edge/key-file.ts'
@@ -17,6 +18,7 @@ import type { Logger } from './platform/logger.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { Cache } from './ports/cache.ts'
 import type { LogWriter } from './ports/log.ts'
+import type { Olap } from './ports/olap.ts'
 import type { OltpReader } from './ports/oltp.ts'
 import { DecidedWatch } from './query/decided-watch.ts'
 import type { DecidedEvents } from './query/event-feed.ts'
@@ -30,6 +32,7 @@ export interface FrontDependencies {
   readonly reader: OltpReader
   readonly log: LogWriter
   readonly cache: Cache
+  readonly olap: Olap
   readonly clock: Clock
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
@@ -71,13 +74,14 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     random: Math.random,
   })
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
-    reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    reader, olap: dependencies.olap, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined
     },
   }))
+  if (config.roles.includes('query')) app.route('/', consoleApp())
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch((error: unknown) => {
     stop.abort()

@@ -1,4 +1,4 @@
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from '../ports/identity.ts'
+import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, Witness } from '../ports/identity.ts'
 import type { ProfileReader } from '../ports/profile-reader.ts'
 import { isoTime } from './profile-card.ts'
 
@@ -18,8 +18,8 @@ export interface GraphEdge {
   readonly lastSeen: string
   readonly count: number
   readonly cause: { readonly messageId: string; readonly metric: string }
-  /** For a rejected edge, what it would have broken. */
-  readonly witness?: unknown
+  /** For a rejected edge, what it would have broken; `between` says which identifiers the keys `a` and `b` are. */
+  readonly witness?: Witness & { readonly between: readonly [GraphEnd, GraphEnd] }
 }
 
 export interface ProfileGraph {
@@ -37,7 +37,7 @@ export async function profileGraph(profile: ProfileRow, reader: ProfileReader): 
   const edges = await reader.edgesOf(workspace, identifiers.map((identifier) => identifier.key), edgesMax)
   const known = new Map(identifiers.map((identifier) => [identifier.key, identifier]))
   for (const edge of edges) {
-    for (const end of [edge.a, edge.b]) {
+    for (const end of [edge.a, edge.b, ...(edge.witness === null ? [] : [edge.witness.a, edge.witness.b])]) {
       const other = known.has(end) ? null : await reader.identifier(workspace, end)
       if (other !== null) known.set(end, other)
     }
@@ -57,7 +57,7 @@ function graphEdge(edge: EdgeRow, known: ReadonlyMap<string, IdentifierRow>): Gr
   return {
     a: end(known.get(edge.a)), b: end(known.get(edge.b)), state: edge.state,
     firstSeen: isoTime(firstSeen), lastSeen: isoTime(edge.lastSeen), count: edge.count, cause: edge.cause,
-    ...(edge.witness === null ? {} : { witness: edge.witness }),
+    ...(edge.witness === null ? {} : { witness: { ...edge.witness, between: [end(known.get(edge.witness.a)), end(known.get(edge.witness.b))] as const } }),
   }
 }
 

@@ -1,11 +1,13 @@
 import { Hono, type Context } from 'hono'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
+import type { Olap } from '../ports/olap.ts'
 import type { OltpReader } from '../ports/oltp.ts'
 import type { DecidedWatch } from './decided-watch.ts'
 import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
 import type { IdentityView } from './identity-view.ts'
+import { orderReport, type OrderReportRequest, type ReportPeriod, reportPeriods } from './order-report.ts'
 import { profileCard } from './profile-card.ts'
 import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
@@ -16,6 +18,7 @@ import { timelinePage, type TimelineRequest } from './timeline-page.ts'
 
 export interface ReadDependencies {
   readonly reader: OltpReader
+  readonly olap: Olap
   readonly cache: Cache
   readonly identity: IdentityView
   readonly status: () => Promise<Status>
@@ -39,7 +42,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/reports/*']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -84,6 +87,8 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const signal = AbortSignal.any([dependencies.stopping, context.req.raw.signal])
     return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
   })
+  app.get('/reports/orders', async (context) =>
+    json(context, JSON.stringify(await orderReport(reportRequest(context, context.get('workspace')), dependencies.olap, dependencies.now()))))
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
 }
@@ -140,6 +145,19 @@ function feedRequest(context: Context, workspace: number): FeedRequest {
     dropped: dropped === 'true',
     waitMs: wholeNumber(context, 'waitMs', { fallback: 0, least: 0, most: 30_000 }),
   }
+}
+
+function reportRequest(context: Context, workspace: number): OrderReportRequest {
+  const by = context.req.query('by') ?? 'month'
+  if (!isPeriod(by)) throw new MillraceError('bad_request', `by must be one of ${Object.keys(reportPeriods).join(', ')}`)
+  const metric = context.req.query('metric') ?? 'Order Completed'
+  const after = instant(context, 'after')
+  const before = instant(context, 'before')
+  return { workspace, by, metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
+}
+
+function isPeriod(text: string): text is ReportPeriod {
+  return Object.hasOwn(reportPeriods, text)
 }
 
 function wholeNumber(
