@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import UPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import { monthTicks } from './report.ts'
 
 export interface ChartProps {
   /** Said to who cannot see it. */
@@ -15,6 +16,8 @@ export interface ChartProps {
 }
 
 const chartHeight = 260
+/** Pixels that the name of a month takes. */
+const tickWidth = 80
 
 /** A series over time in UTC, drawn again when the width or the colour scheme changes. */
 export function Chart(props: ChartProps): JSX.Element {
@@ -54,8 +57,11 @@ function optionsOf({ shape, unit, formatValue }: ChartProps, element: HTMLElemen
     legend: { live: true, markers: { show: false } },
     scales: { x: { range: (_, least, most) => padded(least, most, unit) }, y: { range: (_, least, most) => [Math.min(0, least), most <= 0 ? 1 : most * 1.08] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, values: (_, splits) => splits.map((split) => month.format(split * 1_000)), incrs: [30, 61, 91, 182, 365].map((days) => days * 86_400) },
-      { ...axis, size: 76, values: (_, splits) => splits.map(formatValue) },
+      {
+        ...axis, grid: { show: false }, splits: (plot, _, least, most) => [...monthTicks(least, most, Math.floor(plot.width / tickWidth))],
+        values: (_, splits) => splits.map((split) => month.format(split * 1_000)),
+      },
+      { ...axis, size: 76, values: (_, splits) => splits.map((split) => formatValue(split).replace(/\.00$/, '')) },
     ],
     series: [
       { label: unit === 'month' ? 'Month' : 'Day', value: (_, at) => (at === null ? '–' : (unit === 'month' ? month : day).format(at * 1_000)) },

@@ -44,6 +44,8 @@ export function counted(count: number, noun: string): string {
 
 /** Long texts such as ids, for a narrow place; the whole text belongs in a title. */
 export function shortened(text: string, charactersMax: number): string {
-  const characters = [...text.slice(0, charactersMax * 2 + 2)]
-  return characters.length <= charactersMax ? text : `${characters.slice(0, charactersMax - 1).join('')}…`
+  if (text.length <= charactersMax) return text
+  // Cut between characters: half of one would be shown as a box.
+  const cut = text.slice(0, charactersMax - 1)
+  return `${cut.isWellFormed() ? cut : cut.slice(0, -1)}…`
 }

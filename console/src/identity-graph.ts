@@ -58,6 +58,7 @@ export interface GraphNode extends GraphEnd {
 
 export interface GraphLayout {
   readonly width: number
+  /** Of the nodes; lines that pass over them reach {@link headRoom} higher. */
   readonly height: number
   readonly nodes: readonly GraphNode[]
   readonly lines: readonly { readonly from: GraphNode; readonly to: GraphNode; readonly rejected: boolean }[]
@@ -100,13 +101,21 @@ function rank(kind: string): number {
   return place === -1 ? kindOrder.length : place
 }
 
-/** From the side of one node to the facing side of the other; two of one column are joined by an arc beside them. */
+/** How far a line rises that passes columns in between, and the room it needs above the nodes. */
+const rise = 80
+export const headRoom = 44
+
+/** From the side of one node to the facing side of the other: beside two of one column, over the columns in between. */
 export function linePath(from: GraphNode, to: GraphNode): string {
   const [left, right] = from.x <= to.x ? [from, to] : [to, from]
   const y1 = left.y + nodeSize.height / 2
   const y2 = right.y + nodeSize.height / 2
   const x1 = left.x + nodeSize.width
   if (left.x === right.x) return `M${x1} ${y1} C${x1 + gap.across * 0.6} ${y1} ${x1 + gap.across * 0.6} ${y2} ${x1} ${y2}`
+  if (right.x - x1 > gap.across) {
+    const top = Math.min(y1, y2) - rise
+    return `M${x1} ${y1} C${x1 + gap.across} ${top} ${right.x - gap.across} ${top} ${right.x} ${y2}`
+  }
   const middle = (x1 + right.x) / 2
   return `M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${right.x} ${y2}`
 }

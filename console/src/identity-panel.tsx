@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import type { Api } from './api.ts'
 import { counted, formatInstant, shortened } from './format.ts'
-import { type GraphEdge, type GraphEnd, type GraphLayout, layOutGraph, linePath, nodeSize, readIdentityGraph } from './identity-graph.ts'
+import { type GraphEdge, type GraphEnd, type GraphLayout, headRoom, layOutGraph, linePath, nodeSize, readIdentityGraph } from './identity-graph.ts'
 import { kindName } from './profile.ts'
 import { Answered } from './shown.tsx'
 import { useAnswer } from './use-answer.ts'
@@ -41,7 +41,7 @@ function GraphDrawing({ layout: { width, height, nodes, lines } }: { readonly la
   return (
     <div class="scroll">
       <svg class="graph" role="img" aria-label={`A drawing of ${counted(nodes.length, 'identifier')} and what joins them; the table below says the same`}
-        viewBox={`-2 -2 ${width + 4} ${height + 4}`} width={width + 4} height={height + 4}>
+        viewBox={`-2 ${-headRoom} ${width + 4} ${height + headRoom + 2}`} width={width + 4} height={height + headRoom + 2}>
         {lines.map(({ from, to, rejected }, index) => <path key={index} class={rejected ? 'rejected' : 'joined'} d={linePath(from, to)} />)}
         {nodes.map(({ kind, value, x, y, outside }) => (
           <g key={`${kind} ${value}`} class={outside ? 'outside' : 'inside'} transform={`translate(${x} ${y})`}>

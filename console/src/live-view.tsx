@@ -54,7 +54,7 @@ function EventRow({ event }: { readonly event: SeenEvent }): JSX.Element {
     <tr class="fresh" data-message-id={event.messageId}>
       <td class="mono"><time dateTime={event.receivedAt} title={event.receivedAt}>{formatClock(event.receivedAt)}</time></td>
       <td><span class={`badge ${event.result}`}>{event.result}</span>{event.reason !== '' && <span class="reason"> {event.reason}</span>}</td>
-      <td><strong>{event.metric === '' ? 'unreadable' : event.metric}</strong>{event.type !== '' && <span class="muted"> {event.type}</span>}</td>
+      <td><strong>{event.metric === '' ? 'unreadable' : event.metric}</strong>{event.type !== event.metric && <span class="muted"> {event.type}</span>}</td>
       <td title={from}>{from === '' ? <span class="muted">nobody</span> : shortened(from, 24)}</td>
       <td>{event.profileId === null ? <span class="muted">none</span> : <ProfileLink id={event.profileId} />}</td>
       <td>{isEmpty(event.properties) ? <span class="muted">none</span> : <JsonDetails value={event.properties} />}</td>

@@ -2,14 +2,17 @@ import type { JSX } from 'preact'
 import { counted, formatInstant, formatMoney } from './format.ts'
 import type { Order } from './order.ts'
 
+/** The newest orders stand open. */
+const openAtFirst = 2
+
 export function OrderList({ orders }: { readonly orders: readonly Order[] }): JSX.Element {
   if (orders.length === 0) return <p class="muted">No order yet.</p>
-  return <ul class="plain orders">{orders.map((order) => <li key={order.key}><OrderDetails order={order} /></li>)}</ul>
+  return <ul class="plain orders">{orders.map((order, index) => <li key={order.key}><OrderDetails order={order} open={index < openAtFirst} /></li>)}</ul>
 }
 
-function OrderDetails({ order: { time, orderId, value, currency, lines } }: { readonly order: Order }): JSX.Element {
+function OrderDetails({ order: { time, orderId, value, currency, lines }, open }: { readonly order: Order; readonly open: boolean }): JSX.Element {
   return (
-    <details open={lines.length > 0 && lines.length <= 5}>
+    <details open={open}>
       <summary>
         <strong>{orderId === '' ? 'Order' : orderId}</strong> <time dateTime={time} class="muted">{formatInstant(time)}</time>
         <span class="muted">{counted(lines.length, 'line')}</span>

@@ -61,7 +61,7 @@ export interface Point {
   readonly row: ReportRow | null
 }
 
-/** One point for each period from the first month of the stretch to its last, those without an order included. */
+/** One point for each period from the first with an order in the stretch to the last, those without one in between included. */
 export function filled(rows: readonly ReportRow[], { from, to }: Pick<Stretch, 'from' | 'to'>, by: 'day' | 'month'): readonly Point[] {
   const known = new Map(rows.map((row) => [row.period, row]))
   const points: Point[] = []
@@ -72,7 +72,21 @@ export function filled(rows: readonly ReportRow[], { from, to }: Pick<Stretch, '
       points.push({ period, at: ms / 1_000, row: known.get(period) ?? null })
     }
   }
-  return points
+  const hasOrder = ({ row }: Point): boolean => row !== null
+  return points.slice(points.findIndex(hasOrder), points.findLastIndex(hasOrder) + 1)
+}
+
+/** Begins of months between two instants (epoch seconds), thinned evenly to at most so many. */
+export function monthTicks(from: number, to: number, ticksMax: number): readonly number[] {
+  const first = monthNumber(new Date(from * 1_000).toISOString())
+  const last = monthNumber(new Date(to * 1_000).toISOString())
+  const step = Math.max(1, Math.ceil((last - first + 1) / Math.max(1, ticksMax)))
+  const ticks: number[] = []
+  for (let month = first; month <= last; month += step) {
+    const at = Date.UTC(Math.floor(month / 12), month % 12, 1) / 1_000
+    if (at >= from && at <= to) ticks.push(at)
+  }
+  return ticks
 }
 
 function monthNumber(period: string): number {

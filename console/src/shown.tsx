@@ -10,7 +10,7 @@ const jsonCharactersMax = 20_000
 export function Value({ value }: { readonly value: unknown }): JSX.Element {
   if (value === null || value === undefined) return <span class="muted">none</span>
   if (typeof value === 'object') return <JsonDetails value={value} />
-  return <span class={typeof value === 'string' ? 'text' : 'number'}>{String(value)}</span>
+  return <span>{typeof value === 'string' ? value : JSON.stringify(value)}</span>
 }
 
 /** An object or a list, closed until it is wanted. */

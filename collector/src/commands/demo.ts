@@ -67,7 +67,9 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
     terminal.out(await report({ read: (path) => read(collector.url, path, secretKey), sql: (sql) => collector.sql({ sql, format: 'TSV' }), status }))
     if (!status.agree) return 1
     if (flags.has('exit')) return 0
-    terminal.out(`\nIt goes on serving; Ctrl-C ends it. A shop to click in: ${collector.url}/shop\nOr try:\n` +
+    // The key is behind the #, which no browser sends; the page takes it out of the address as it opens.
+    terminal.out(`\nIt goes on serving; Ctrl-C ends it. Open both side by side; a click in the shop is in the console within a second:\n` +
+      `  the console  ${collector.url}/console#key=${secretKey}\n  a shop       ${collector.url}/shop\nOr try:\n` +
       `  curl -u ${writeKey}: -H 'content-type: application/json' -d '{"userId":"me","event":"Hello"}' ${collector.url}/v1/track\n` +
       `  curl -H 'authorization: Bearer ${secretKey}' '${collector.url}/v1/profiles?externalId=me'\n\nmillrace ready ${collector.url}\n`)
     await stopped
