@@ -15,8 +15,9 @@ if [ ! -d "$client" ]; then
   echo "the collector does not name the package pulsar-client: $without"
   exit 0
 fi
-cd "$client" || exit 1
-if PATH=$PWD/node_modules/.bin:$PATH timeout 180 node-pre-gyp install && node GenCertFile.js && node -e 'require("pulsar-client")'; then
+# Its own install script, less the compiling that the script falls back to.
+cd -P "$client" || exit 1
+if timeout 180 node "$(node -p 'require.resolve("@mapbox/node-pre-gyp/bin/node-pre-gyp")')" install && node GenCertFile.js && node -e 'require(".")'; then
   echo 'the native Pulsar client is built in'
 else
   echo "the download of the native Pulsar client failed: $without"
