@@ -193,7 +193,7 @@ function describeEmbedded(made: Containers, image: string): void {
       const refused = await running.exec('sh', '-c', 'touch /app/probe')
       expect(refused.code).not.toBe(0)
       expect(refused.stderr).toContain('Read-only file system')
-      expect((await running.exec('sh', '-c', 'touch /tmp/probe && touch /data/probe && rm /tmp/probe /data/probe')).code).toBe(0)
+      expect((await running.exec('sh', '-c', 'for place in /tmp /data; do touch $place/probe && rm $place/probe || exit 1; done')).code).toBe(0)
       expect((await running.exec('sh', '-c', 'cat /proc/[0-9]*/status')).stdout.match(/^Uid:\s+\d+/gm)?.filter((line) => !line.endsWith('10001'))).toEqual([])
     })
 

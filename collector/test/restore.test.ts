@@ -62,7 +62,7 @@ async function rebuildOlap(): Promise<void> {
 
 async function customerIds(): Promise<readonly unknown[]> {
   const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => readJson(collector.url, `/v1/profiles?externalId=customer-${index}`, testKeys.secretKey)))
-  return answers.map(({ body }) => Reflect.get(Object(Reflect.get(Object(body), 'profile')), 'id'))
+  return answers.map(({ body }): unknown => Reflect.get(Object(Reflect.get(Object(body), 'profile')), 'id'))
 }
 
 test('an OLTP restored from a backup decides again what the log still keeps, and ends with everything', async () => {
