@@ -9,9 +9,12 @@ import { systemClock } from '../collector/src/platform/clock.ts'
 import { createLogger } from '../collector/src/platform/logger.ts'
 import { startEngine } from '../collector/src/stores/olap/engine/start-engine.ts'
 import { testKeys } from '../collector/test/collector-process.ts'
+import { ownPlace } from '../collector/test/own-place.ts'
 import { readJson, untilAtRest } from '../collector/test/read-side.ts'
 import { type Containers, startContainers } from './engines/containers.ts'
 import { debianProgram } from './engines/debian-program.ts'
+import { startKafka } from './engines/kafka.ts'
+import { startMysql } from './engines/mysql.ts'
 import { startRedis } from './engines/redis.ts'
 import { freePort } from './engines/server-process.ts'
 import { startVersitygw, versitygwAccount } from './engines/versitygw.ts'
@@ -237,29 +240,30 @@ function describeSlim(made: Containers, image: string): void {
       expect(code).toBe(1)
     })
 
-    it('runs on engines outside: ClickHouse over HTTP, and S3 and Redis where they are there', async () => {
+    it('runs on engines outside, those that can be had here: log, OLTP, ClickHouse over HTTP, S3 and cache', async () => {
       const directory = mkdtempSync(join(tmpdir(), 'millrace-olap-'))
-      const engine = await startEngine({
+      const olap = await startEngine({
         directory, memoryBytesMax: 1_073_741_824, clock: systemClock, logger: createLogger('error', (line) => process.stderr.write(line), () => Date.now()),
       })
-      const [s3, redis] = [await startVersitygw(), await startRedis()]
-      const outside = [s3, redis].flatMap((started) => ('missing' in started ? [] : [started]))
+      const engines = { MILLRACE_LOG_URL: await startKafka(), MILLRACE_OLTP_URL: await startMysql(), MILLRACE_OBJECTS_URL: await startVersitygw(), MILLRACE_CACHE_URL: await startRedis() }
+      for (const [name, engine] of Object.entries(engines)) if ('missing' in engine) process.stdout.write(`${name} stays embedded: ${engine.missing}\n`)
+      const started = Object.entries(engines).flatMap(([name, engine]) => ('missing' in engine ? [] : [{ name, engine }]))
       const running = new RunningImage(made, image, {
         port: await freePort(),
         env: {
-          MILLRACE_OLAP_URL: engine.url.replace('//', `//millrace:${engine.password}@`) + '/millrace',
-          ...('missing' in s3 ? {} : { MILLRACE_OBJECTS_URL: s3.url, AWS_ACCESS_KEY_ID: versitygwAccount.accessKeyId, AWS_SECRET_ACCESS_KEY: versitygwAccount.secretAccessKey }),
-          ...('missing' in redis ? {} : { MILLRACE_CACHE_URL: redis.url }),
+          ...Object.fromEntries(started.map(({ name, engine }) => [name, ownPlace(engine.url)])), MILLRACE_PARTITIONS: '4',
+          MILLRACE_OLAP_URL: `${olap.url.replace('//', `//millrace:${olap.password}@`)}/millrace`,
+          AWS_ACCESS_KEY_ID: versitygwAccount.accessKeyId, AWS_SECRET_ACCESS_KEY: versitygwAccount.secretAccessKey,
         },
       })
       try {
         await running.start()
-        await running.post(batch)
+        expect(await running.post(batch)).toMatchObject({ success: true, stored: 'log' })
         expect(await running.statusAtRest(events)).toMatchObject({ agree: true, totals: { stored: events, archived: events, loaded: events } })
         expect(await running.stop()).toBe('0')
       } finally {
         await running.remove()
-        await Promise.all([engine.stop(), ...outside.map((started) => started.stop())])
+        await Promise.all([olap.stop(), ...started.map(({ engine }) => engine.stop())])
         rmSync(directory, { recursive: true, force: true })
       }
     })
