@@ -36,7 +36,7 @@ export interface LaneRest {
  * Events of an import that may wait for the pump at a time. They stand before whatever a shop sends meanwhile, so this, at the
  * pump's speed, is how much later a live event is decided: about a second.
  */
-const undecidedEventsMax = 24_000
+const undecidedEventsMax = 32_000
 const pollMs = 10
 /** Nothing decided for so long: the pump is away, and the importer should hear so. */
 const standstillMs = 60_000

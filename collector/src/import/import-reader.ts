@@ -94,7 +94,7 @@ function makerOf(plan: ImportPlan, writtenAt: number): DraftMaker<CsvRow> {
 async function openNdjson(file: ImportFile, { beginning, pieces }: Begun): Promise<OpenImport> {
   const items = itemsOf(new NdjsonParser(), beginning, pieces)
   const sample = await take(items)
-  const objects = sample.filter((item): item is NdjsonObject => 'value' in item)
+  const objects = sample.filter((item): item is NdjsonObject => !('rule' in item))
   if (objects.length === 0) throw new MillraceError('bad_request', `${nameOf(file)}: the first ${sample.length} lines hold no JSON object`)
   if (objects.some(({ value }) => isCall(value)) && file.wishes.kind === undefined) {
     const source = file.wishes.source ?? 'import'
