@@ -147,10 +147,10 @@ describe('millrace import', () => {
   }, 60_000)
 
   it.each([
-    ['dates with two readings', 'order_id,created_at,email,total\n1,01/02/2026,a@example.com,5\n', [], '--date-format'],
-    ['an unknown workspace', 'email\na@example.com\n', ['--workspace', 'nowhere'], 'there is no workspace "nowhere"'],
-    ['a mapping of what is not there', 'email\na@example.com\n', ['--map', 'userId=nr'], 'has no column "nr"'],
-  ])('%s: says so and sends nothing', async (name, content, flags, message) => {
+    ['dates with two readings', { content: 'order_id,created_at,email,total\n1,01/02/2026,a@example.com,5\n', flags: [], message: '--date-format' }],
+    ['an unknown workspace', { content: 'email\na@example.com\n', flags: ['--workspace', 'nowhere'], message: 'there is no workspace "nowhere"' }],
+    ['a mapping of what is not there', { content: 'email\na@example.com\n', flags: ['--map', 'userId=nr'], message: 'has no column "nr"' }],
+  ])('%s: says so and sends nothing', async (name, { content, flags, message }) => {
     const { code, printed } = await start([file(`${name}.csv`, content), ...flags]).ended
     expect(code).toBe(1)
     expect(printed).toContain(message)

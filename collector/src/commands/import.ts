@@ -84,6 +84,7 @@ async function bring(context: CommandContext, path: string): Promise<number> {
     rejects.close()
     await untilLoaded(collector, bar, total)
     progressFile?.remove()
+    bar.finish({ what: 'imported', done: total.events + total.known, total: null })
     terminal.out(summary(total, { seconds: (performance.now() - begunAt) / 1_000, rejects: rejects.path }))
     return total.rejects === 0 ? 0 : 1
   })

@@ -61,7 +61,7 @@ export class ImportLane {
 
   /**
    * Appends what is not known yet, when there is room. Resolves when it is durable. Fails, retryable, with `overloaded` if the
-   * pump decides nothing for a minute, and as the log fails; a repeat stores nothing twice.
+   * pump decides nothing for a minute or the broker is away, and as the log fails; a repeat stores nothing twice.
    */
   append(workspace: number, records: readonly ImportRecord[]): Promise<BlockOutcome> {
     return this.#turn.run(async () => {
@@ -98,7 +98,7 @@ export class ImportLane {
   }
 
   #count(partition: number, position: LogPosition | null, events: number): void {
-    // A spool does not know the place; the broker's own bounds hold the import back then.
+    // The spool took it after all, and does not know the place.
     if (position === null) return
     const list = this.#appended.get(partition) ?? []
     list.push({ position, events })
@@ -107,7 +107,9 @@ export class ImportLane {
   }
 
   async #room(): Promise<void> {
-    const { clock } = this.#dependencies
+    const { clock, log } = this.#dependencies
+    // What the spool holds for the shop's own events is not for history to fill.
+    if (log.readiness().storedIn === 'spool') throw new MillraceError('overloaded', 'the broker is away; the import waits for it', { retryable: true })
     let standstillAt = clock.now() + standstillMs
     let before = this.#undecided
     while (this.#undecided >= undecidedEventsMax) {
