@@ -120,7 +120,7 @@ async function one(number: number, times: number[]): Promise<void> {
   })
   await response.arrayBuffer()
   const acknowledged = performance.now()
-  while ((await readJson(collector.url, `/v1/profiles?externalId=live-${number}`, testKeys.secretKey)).status !== 200) await sleep(10)
+  while ((await readJson(collector.url, `/v1/profiles?externalId=live-${number}`, testKeys.secretKey)).status !== 200) await sleep(50)
   times.push(performance.now() - acknowledged)
 }
 

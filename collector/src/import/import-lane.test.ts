@@ -64,13 +64,13 @@ describe('the way of history into the log', () => {
   it('waits while enough events wait for the pump, and goes on as they are decided', async () => {
     const world = new World()
     const lane = world.lane()
-    for (let block = 0; block < 4; block += 1) await lane.append(1, [record(8_000)])
+    for (let block = 0; block < 4; block += 1) await lane.append(1, [record(2_000)])
     let sleeps = 0
     world.meanwhile = () => {
       sleeps += 1
       if (sleeps === 5) world.decide(1)
     }
-    await lane.append(1, [record(8_000)])
+    await lane.append(1, [record(2_000)])
     expect(sleeps).toBe(5)
     world.decide(9)
     expect(await lane.rest()).toEqual({ undecidedEvents: 0, unarchivedBatches: 4, unloadedBatches: 5 })
@@ -86,7 +86,7 @@ describe('the way of history into the log', () => {
   it('says so when the pump stands still or the broker is away, and appends nothing', async () => {
     const world = new World()
     const lane = world.lane()
-    await lane.append(1, [record(40_000)])
+    await lane.append(1, [record(9_000)])
     await expect(lane.append(1, [record(1)])).rejects.toMatchObject({ code: 'overloaded', retryable: true })
     expect(world.now).toBeGreaterThan(60_000)
     world.spooling = true

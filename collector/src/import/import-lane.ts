@@ -1,6 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
-import { Mutex } from '../platform/mutex.ts'
 import type { LogPosition, LogWriter } from '../ports/log.ts'
 import type { PartitionRow, StatusReader } from '../ports/oltp.ts'
 
@@ -33,10 +32,12 @@ export interface LaneRest {
 }
 
 /**
- * Events of an import that may wait for the pump at a time. They stand before whatever a shop sends meanwhile, so this, at the
- * pump's speed, is how much later a live event is decided: about a second.
+ * The pump is fed while fewer events of imports wait for it. They stand before whatever a shop sends meanwhile, so this and
+ * one more turn, at the pump's speed, are how much later a live event is decided: about a second.
  */
-const undecidedEventsMax = 32_000
+const undecidedEventsMax = 8_000
+/** Events of one partition that go to the log in one turn: as many as the pump decides in one transaction. */
+const turnEventsMax = 4_000
 const pollMs = 10
 /** Nothing decided for so long: the pump is away, and the importer should hear so. */
 const standstillMs = 60_000
@@ -46,11 +47,22 @@ interface Appended {
   readonly events: number
 }
 
-/** The way of history into the log: straight, in large records, and only as fast as the pump decides it. */
+/** Lines of one call for one partition, not yet in the log. */
+interface Waiting {
+  readonly lines: readonly string[]
+  stored(): void
+  failed(error: unknown): void
+}
+
+/**
+ * The way of history into the log: straight, and only as fast as the pump decides it. Partitions take turns, the fullest
+ * first, so that a few waiting events still make large transactions.
+ */
 export class ImportLane {
   readonly #dependencies: LaneDependencies
-  readonly #turn = new Mutex()
+  readonly #waiting = new Map<number, Waiting[]>()
   readonly #appended = new Map<number, Appended[]>()
+  #feeding = false
   #undecided = 0
   /** The last batch of each partition when the last record was decided. */
   #heads: readonly PartitionRow[] = []
@@ -61,22 +73,24 @@ export class ImportLane {
 
   /**
    * Appends what is not known yet, when there is room. Resolves when it is durable. Fails, retryable, with `overloaded` if the
-   * pump decides nothing for a minute or the broker is away, and as the log fails; a repeat stores nothing twice.
+   * pump decides nothing for a minute or the broker is away, and as the log fails; a repeat stores nothing twice. What waits
+   * here is bounded by the calls that its caller has open.
    */
-  append(workspace: number, records: readonly ImportRecord[]): Promise<BlockOutcome> {
-    return this.#turn.run(async () => {
-      await this.#room()
-      const outcome = { stored: 0, known: 0 }
-      await Promise.all(records.map(async (record) => {
-        const { lines, known } = await this.#unknownLines(workspace, record)
-        outcome.known += known
-        if (lines.length === 0) return
-        const position = await this.#dependencies.log.append(record.partition, Buffer.from(`${lines.join('\n')}\n`), lines.length)
-        outcome.stored += lines.length
-        this.#count(record.partition, position, lines.length)
-      }))
-      return outcome
-    })
+  async append(workspace: number, records: readonly ImportRecord[]): Promise<BlockOutcome> {
+    const outcome = { stored: 0, known: 0 }
+    await Promise.all(records.map(async (record) => {
+      const { lines, known } = await this.#unknownLines(workspace, record)
+      outcome.known += known
+      if (lines.length === 0) return
+      await new Promise<void>((resolve, reject) => {
+        const list = this.#waiting.get(record.partition) ?? []
+        list.push({ lines, stored: resolve, failed: reject })
+        this.#waiting.set(record.partition, list)
+        void this.#feed()
+      })
+      outcome.stored += lines.length
+    }))
+    return outcome
   }
 
   /** What is still to come of everything appended here. */
@@ -95,6 +109,51 @@ export class ImportLane {
     const registered = await this.#dependencies.reader.registered(workspace, messageIds)
     const unknown = lines.filter((_, index) => registered[index] !== true)
     return { lines: unknown, known: lines.length - unknown.length }
+  }
+
+  /** Never fails: whoever waits hears of it. */
+  async #feed(): Promise<void> {
+    if (this.#feeding) return
+    this.#feeding = true
+    for (let next = this.#fullest(); next !== null; next = this.#fullest()) {
+      try {
+        await this.#room()
+        await this.#turn(next)
+      } catch (error) {
+        for (const list of this.#waiting.values()) for (const { failed } of list) failed(error)
+        this.#waiting.clear()
+      }
+    }
+    this.#feeding = false
+  }
+
+  #fullest(): number | null {
+    let fullest: { readonly partition: number; readonly events: number } | null = null
+    for (const [partition, list] of this.#waiting) {
+      const events = list.reduce((sum, { lines }) => sum + lines.length, 0)
+      if (events > (fullest?.events ?? 0)) fullest = { partition, events }
+    }
+    return fullest?.partition ?? null
+  }
+
+  async #turn(partition: number): Promise<void> {
+    const list = this.#waiting.get(partition) ?? []
+    const taken: Waiting[] = []
+    for (let events = 0; list[0] !== undefined && (events === 0 || events + list[0].lines.length <= turnEventsMax);) {
+      events += list[0].lines.length
+      taken.push(list[0])
+      list.shift()
+    }
+    await Promise.all(taken.map(async (waiting) => {
+      const { lines, stored, failed } = waiting
+      try {
+        const position = await this.#dependencies.log.append(partition, Buffer.from(`${lines.join('\n')}\n`), lines.length)
+        this.#count(partition, position, lines.length)
+        stored()
+      } catch (error) {
+        failed(error)
+      }
+    }))
   }
 
   #count(partition: number, position: LogPosition | null, events: number): void {

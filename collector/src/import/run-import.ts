@@ -22,8 +22,8 @@ export interface ImportRun {
 const draftsMax = 200
 /** Characters after which a call goes out. */
 const blockCharactersMax = 524_288
-/** Calls under way: while one waits for the log the next is made. */
-const callsMax = 2
+/** Calls under way: what waits in the collector for its turn, so that the turns are large. */
+const callsMax = 8
 
 /** What one call carries, and how far the file is read with it. */
 interface Call {

@@ -58,13 +58,13 @@ export class Connection {
   }
 }
 
-// FULL: a commit is on disk when it returns. The log is checkpointed every 256 MB: a checkpoint stalls the
-// writer, and a page that many commits touch, as in an import, is then copied once instead of four times.
+// FULL: a commit is on disk when it returns. The log is checkpointed every 128 MB: a checkpoint stalls the
+// writer, and a page that many commits touch, as in an import, should not be copied after each of them.
 const writerPragmas = `
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = 65536;
-PRAGMA journal_size_limit = 402653184;
+PRAGMA wal_autocheckpoint = 32768;
+PRAGMA journal_size_limit = 268435456;
 PRAGMA cache_size = -131072;
 PRAGMA secure_delete = FAST;
 `
