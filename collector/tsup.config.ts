@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { buildConsole } from '@millrace/console'
 import { defineConfig } from 'tsup'
 
 /** Programs that are forked by path lie beside the chunks that fork them, so `siblingProgram` finds them as in source. */
@@ -19,12 +17,6 @@ export default defineConfig({
   // The demo's sample comes along, with the file that names its licence.
   publicDir: '../examples/data',
   clean: true,
-  // Built below instead: an installed collector has no bundler.
+  // Loaded in a clone alone: an installed collector has the console's built files beside it.
   external: ['@millrace/console'],
-  onSuccess: writeConsole,
 })
-
-async function writeConsole(): Promise<void> {
-  mkdirSync('dist/console', { recursive: true })
-  for (const [name, text] of await buildConsole()) writeFileSync(`dist/console/${name}`, text)
-}

@@ -58,7 +58,7 @@ function optionsOf({ shape, unit, formatValue }: ChartProps, element: HTMLElemen
     scales: { x: { range: (_, least, most) => padded(least, most, unit) }, y: { range: (_, least, most) => [Math.min(0, least), most <= 0 ? 1 : most * 1.08] } },
     axes: [
       {
-        ...axis, grid: { show: false }, splits: (plot, _, least, most) => [...monthTicks(least, most, Math.floor(plot.width / tickWidth))],
+        ...axis, grid: { show: false }, splits: (plot) => [...monthTicks(plot.scales['x']?.min ?? 0, plot.scales['x']?.max ?? 0, Math.floor(plot.width / tickWidth))],
         values: (_, splits) => splits.map((split) => month.format(split * 1_000)),
       },
       { ...axis, size: 76, values: (_, splits) => splits.map((split) => formatValue(split).replace(/\.00$/, '')) },

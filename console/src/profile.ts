@@ -60,7 +60,7 @@ function nameOf(card: unknown, identifiers: readonly IdentifierGroup[]): string 
   return textField(properties, 'name') || full || email || identifiers[0]?.values[0] || 'Somebody'
 }
 
-export function readTimelineEvent(event: unknown): TimelineEvent {
+function readTimelineEvent(event: unknown): TimelineEvent {
   return { messageId: textField(event, 'messageId'), metric: textField(event, 'metric'), time: textField(event, 'time'), properties: field(event, 'properties') }
 }
 
