@@ -16,9 +16,9 @@ export function SegmentTrial({ api, saved }: SegmentTrialProps): JSX.Element {
   const definition = useRef<HTMLTextAreaElement>(null)
   const profile = useRef<HTMLInputElement>(null)
   const [preview, setPreview] = useState<Preview | null>(null)
-  const [said, setSaid] = useState('')
+  const [said, setSaid] = useState({ text: '', isProblem: false })
   const run = async (what: 'count' | 'save'): Promise<void> => {
-    setSaid('')
+    setSaid({ text: '', isProblem: false })
     try {
       const asked: unknown = JSON.parse(definition.current?.value ?? '')
       const profileId = profile.current?.value.trim() ?? ''
@@ -26,11 +26,11 @@ export function SegmentTrial({ api, saved }: SegmentTrialProps): JSX.Element {
       else {
         await api.post('/v1/segments', { name: name.current?.value.trim() ?? '', definition: asked })
         saved()
-        setSaid('Saved.')
+        setSaid({ text: 'Saved.', isProblem: false })
       }
     } catch (error) {
       setPreview(null)
-      setSaid(error instanceof SyntaxError ? `The definition is no JSON: ${error.message}` : plainMessage(error, 'There is no profile with this id.'))
+      setSaid({ text: error instanceof SyntaxError ? `The definition is no JSON: ${error.message}` : plainMessage(error, 'There is no profile with this id.'), isProblem: true })
     }
   }
   return (
@@ -48,7 +48,7 @@ export function SegmentTrial({ api, saved }: SegmentTrialProps): JSX.Element {
           <label class="grow">Name <input ref={name} type="text" autocomplete="off" maxLength={200} /></label>
           <button type="button" onClick={() => void run('save')}>Save</button>
         </div>
-        <p role="status" class="problem">{said}</p>
+        <p role="status" class={said.isProblem ? 'problem' : 'done'}>{said.text}</p>
       </form>
       {preview !== null && <PreviewDetails preview={preview} />}
     </section>
