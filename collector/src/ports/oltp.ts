@@ -1,4 +1,5 @@
 import type { QuarantineReason } from '@millrace/schemas'
+import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { IdentityChanges, IdentityOverride, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
@@ -161,6 +162,8 @@ export interface DecideChanges {
   readonly metrics: readonly MetricDelta[]
   readonly timeline: readonly TimelineRow[]
   readonly quarantine: readonly QuarantineRow[]
+  /** Their identifiers are suppressed with them. */
+  readonly erasures: readonly NewErasure[]
   /** Profiles with new events; each version rises by one. */
   readonly touched: readonly ProfileRef[]
   readonly batch: BatchRow
@@ -172,6 +175,10 @@ export interface DecideTransaction extends IdentityReader {
   readonly partition: PartitionRow
   /** For each reference, whether its message id was claimed within the duplicate window, or is in the source register. */
   claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
+  /** Whether anybody of the workspace is suppressed: one look. */
+  suppresses(workspace: number): Promise<boolean>
+  /** Those of the keys that are suppressed. */
+  suppressions(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, Suppression>>
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. */
   apply(changes: DecideChanges): Promise<void>
@@ -210,6 +217,8 @@ export interface MemberRow {
 
 /** The writing half: the pump, the loader and key administration. */
 export interface Oltp {
+  /** The part that forgetting people needs; on the same database, closed with it. */
+  readonly erasures: ErasureStore
   /** Creates or upgrades the schema; idempotent. */
   migrate(): Promise<void>
   /** A named setting that must never change by accident (identity key, partition count, generation). */
@@ -265,6 +274,7 @@ export interface Oltp {
 
 /** The reading half, safe beside any number of writers. */
 export interface OltpReader extends StatusReader, ProfileReader {
+  readonly erasures: ErasureReader
   keys(): Promise<readonly KeyRow[]>
   workspaces(): Promise<readonly WorkspaceRow[]>
   setting(name: string): Promise<string | null>

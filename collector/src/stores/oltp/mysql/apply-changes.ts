@@ -2,6 +2,7 @@ import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, NewClaim } from '../../../ports/oltp.ts'
+import { putErasures } from './mysql-erasure-store.ts'
 import type { Session, Value } from './session.ts'
 
 /**
@@ -28,6 +29,7 @@ export async function applyChanges(session: Session, changes: DecideChanges, isK
   await session.insert(`INSERT INTO quarantine (workspace, message_key, message_id, reason, received_at, event) VALUES ?
     ON DUPLICATE KEY UPDATE reason = reason`,
   changes.quarantine.map((row) => [row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event]))
+  await putErasures(session, changes.erasures)
   await putBatch(session, batch)
   await session.run('UPDATE `partition` SET position = ?, sequence = ?, batch = ? WHERE `partition` = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)

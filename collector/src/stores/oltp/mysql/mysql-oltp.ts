@@ -1,6 +1,7 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { MillraceError } from '../../../platform/errors.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
+import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
@@ -11,6 +12,7 @@ import { numberOf, textOf } from '../row.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrate } from './migrate.ts'
 import { MysqlDecideTransaction } from './mysql-decide-transaction.ts'
+import { MysqlErasureStore } from './mysql-erasure-store.ts'
 import { isUnreachable, mysqlFailure } from './mysql-failure.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { Session } from './session.ts'
@@ -31,12 +33,14 @@ export async function openMysqlOltp(url: string): Promise<Oltp> {
 }
 
 class MysqlOltp implements Oltp {
+  readonly erasures: ErasureStore
   readonly #pool: Pool
   readonly #session: Session
 
   constructor(pool: Pool) {
     this.#pool = pool
     this.#session = new Session(pool)
+    this.erasures = new MysqlErasureStore(this.#session, (work) => this.#transaction(work))
   }
 
   migrate(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Pool } from 'mysql2/promise'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
+import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type {
   BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
@@ -9,6 +10,7 @@ import { forEver } from '../event-period.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { readErasure } from './mysql-erasure-store.ts'
 import { readBatches, readObjectOf } from './mysql-oltp.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { Session } from './session.ts'
@@ -22,12 +24,17 @@ export async function openMysqlReader(url: string): Promise<OltpReader> {
 }
 
 class MysqlReader implements OltpReader {
+  readonly erasures: ErasureReader
   readonly #pool: Pool
   readonly #session: Session
 
   constructor(pool: Pool) {
     this.#pool = pool
     this.#session = new Session(pool)
+    this.erasures = {
+      erasure: (workspace, id) => readErasure(this.#session, workspace, id),
+      erasedEvents: async () => numberOf(await this.#session.get('SELECT CAST(COALESCE(SUM(erased_events), 0) AS SIGNED) AS events FROM erasure') ?? {}, 'events'),
+    }
   }
 
   async setting(name: string): Promise<string | null> {

@@ -58,4 +58,9 @@ export const migrations: readonly (readonly string[])[] = [[
     profile_id ${key}, version BIGINT NOT NULL, PRIMARY KEY (\`partition\`, batch, workspace, identifier_key)) ${options}`,
   `CREATE TABLE IF NOT EXISTS quarantine (workspace INT NOT NULL, message_key BINARY(17) NOT NULL, message_id VARBINARY(400) NOT NULL,
     reason VARBINARY(100) NOT NULL, received_at BIGINT NOT NULL, event ${text} NOT NULL, PRIMARY KEY (workspace, message_key)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS suppression (workspace INT NOT NULL, identifier_key ${key}, at BIGINT NOT NULL, mode VARBINARY(20) NOT NULL,
+    PRIMARY KEY (workspace, identifier_key)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS erasure (workspace INT NOT NULL, id VARBINARY(400) NOT NULL, at BIGINT NOT NULL, mode VARBINARY(20) NOT NULL,
+    identifier_keys ${text} NOT NULL, collected ${text}, erased_events BIGINT NOT NULL, replaced_objects ${text} NOT NULL, report ${text},
+    PRIMARY KEY (workspace, id)) ${options}`,
 ]]

@@ -109,4 +109,15 @@ CREATE TABLE IF NOT EXISTS source_register (
   identifier_key BLOB, PRIMARY KEY (workspace, message_key)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS suppression (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, at INTEGER NOT NULL, mode TEXT NOT NULL,
+  PRIMARY KEY (workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS erasure (
+  workspace INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, mode TEXT NOT NULL, identifier_keys TEXT NOT NULL,
+  collected TEXT, erased_events INTEGER NOT NULL, replaced_objects TEXT NOT NULL, report TEXT,
+  PRIMARY KEY (workspace, id)
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -5,6 +5,7 @@ import { uuidBytes } from '../../../platform/uuid.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
+import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
@@ -13,6 +14,7 @@ import { EventPeriods } from './event-periods.ts'
 import { overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrations } from './schema.ts'
+import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
 
 export function sqlitePath(dataDirectory: string): string {
@@ -21,6 +23,7 @@ export function sqlitePath(dataDirectory: string): string {
 
 /** The one writer of the database. Transactions of several partitions take turns. */
 export class SqliteOltp implements Oltp {
+  readonly erasures: ErasureStore
   readonly #connection: Connection
   readonly #periods: EventPeriods
   readonly #turn = new Mutex()
@@ -28,6 +31,9 @@ export class SqliteOltp implements Oltp {
   constructor(path: string) {
     this.#connection = new Connection({ path, readOnly: false })
     this.#periods = new EventPeriods(this.#connection)
+    this.erasures = new SqliteErasureStore(this.#connection, this.#periods, {
+      write: (work) => this.#write(work), alone: (work) => this.#turn.run(work),
+    })
   }
 
   async migrate(): Promise<void> {

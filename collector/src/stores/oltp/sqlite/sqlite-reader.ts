@@ -1,4 +1,5 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
+import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type {
   BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
@@ -12,16 +13,22 @@ import { identifiersOf } from './sqlite-decide-transaction.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
+import { readErasure } from './sqlite-erasure-store.ts'
 import { readTimeline } from './timeline.ts'
 
 /** Reads beside the writer, in any process; SQLite's WAL gives each statement a consistent snapshot. */
 export class SqliteReader implements OltpReader {
+  readonly erasures: ErasureReader
   readonly #connection: Connection
   readonly #periods: EventPeriods
 
   constructor(path: string) {
     this.#connection = new Connection({ path, readOnly: true })
     this.#periods = new EventPeriods(this.#connection)
+    this.erasures = {
+      erasure: async (workspace, id) => readErasure(this.#connection, workspace, id),
+      erasedEvents: async () => numberOf(this.#connection.get('SELECT ifnull(sum(erased_events), 0) AS events FROM erasure') ?? {}, 'events'),
+    }
   }
 
   async setting(name: string): Promise<string | null> {
