@@ -24,6 +24,8 @@ import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
 import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
+import { eraseProfile, parseLater, type EraseReport, type EraseRequest } from './query/erase-profile.ts'
+import { parseNamed } from './query/named-identifier.ts'
 import { parseSplit, splitProfile, type SplitReport, type SplitRequest } from './query/split-profile.ts'
 import { status, type Status } from './query/status.ts'
 
@@ -96,9 +98,13 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const readStatus = (): Promise<Status> => status({
     reader, heads: () => logAccess.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
-  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, {
+  const deciding = {
     reader, identity: identityView(identitySettingsFor(config)), writeControl: controlLog(log.writer, systemClock),
-    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms) => systemClock.sleep(ms),
+    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms: number) => systemClock.sleep(ms),
+  }
+  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, deciding)
+  const erase = (request: EraseRequest): Promise<EraseReport> => eraseProfile(request, {
+    ...deciding, cache, carryOut: (workspace, id) => worker.call('carryOutErasure', { workspace, id }), trimLog: () => log.writer.trim(),
   })
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
@@ -106,12 +112,12 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
-    split,
+    split, erase,
     ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
-  const operations = operationsOf({ split, olap, reader, worker, front, readStatus })
+  const operations = operationsOf({ split, erase, olap, reader, worker, front, readStatus })
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
@@ -173,6 +179,7 @@ function refusingLog(partitions: number): LogWriter {
     append: () => Promise.reject(new MillraceError('unavailable', 'this process takes no events: --roles leaves the edge out')),
     readiness: () => ({ ready: true }),
     pendingBytes: () => 0,
+    trim: () => Promise.resolve(true),
     close: async () => {},
   }
 }
@@ -237,6 +244,7 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
 
 interface OperationDependencies {
   readonly split: (request: SplitRequest) => Promise<SplitReport>
+  readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly olap: Olap
   readonly reader: OltpReader
   readonly worker: Pick<Channel, 'call'>
@@ -244,7 +252,7 @@ interface OperationDependencies {
   readonly readStatus: () => Promise<Status>
 }
 
-function operationsOf({ split, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
+function operationsOf({ split, erase, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
   const admin = async (method: string, params: unknown): Promise<unknown> => {
     const value = await worker.call('admin', { method, params })
     await front.refreshKeys()
@@ -266,11 +274,19 @@ function operationsOf({ split, olap, reader, worker, front, readStatus }: Operat
       })
     }],
     ['split', async (params) => split(parseSplit(await workspaceId(reader, textField(params, 'workspace')), Reflect.get(Object(params), 'split')))],
+    ['erase', async (params) => erase(asErase(await workspaceId(reader, textField(params, 'workspace')), params))],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
     ['createKeys', (params) => admin('createKeys', params)],
     ['revokeKey', (params) => admin('revokeKey', params)],
     ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
   ])
+}
+
+/** What the command asks: a person by profile id or by an identifier. */
+function asErase(workspace: number, params: unknown): EraseRequest {
+  const profileId: unknown = Reflect.get(Object(params), 'profileId')
+  const person = typeof profileId === 'string' ? { profileId } : parseNamed(Reflect.get(Object(params), 'identifier'), 'identifier')
+  return { workspace, person, later: parseLater(textField(params, 'later')) }
 }
 
 async function workspaceId(reader: OltpReader, name: string): Promise<number> {

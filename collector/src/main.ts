@@ -3,6 +3,7 @@ import { parseArguments, takeFlags } from './commands/arguments.ts'
 import type { Command, Terminal } from './commands/command.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { eraseCommand } from './commands/erase.ts'
 import { keysCommand } from './commands/keys.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -12,7 +13,7 @@ import { statusCommand } from './commands/status.ts'
 import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
 
-const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, doctorCommand, rebuildCommand, splitCommand]
+const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, doctorCommand, rebuildCommand, splitCommand, eraseCommand]
 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),

@@ -114,6 +114,7 @@ async function stop(): Promise<void> {
 const channel = new Channel(process, new Map<string, Handler>([
   ['start', (params) => start(asStart(params))],
   ['rebuildOlap', async () => live().service.rebuildOlap()],
+  ['carryOutErasure', async (params) => live().service.carryOutErasure(asErasure(params))],
   ['metrics', () => registry.metrics()],
   ['admin', async (params) => {
     const { method, params: inner } = asCall(params)
@@ -131,6 +132,13 @@ function asStart(params: unknown): WorkerStart {
 /** Both ends are this program; the shape was checked where the configuration was parsed. */
 function isStart(value: unknown): value is WorkerStart {
   return typeof value === 'object' && value !== null && 'config' in value && 'olap' in value
+}
+
+function asErasure(value: unknown): { workspace: number; id: string } {
+  if (typeof value === 'object' && value !== null && 'workspace' in value && 'id' in value && typeof value.workspace === 'number' && typeof value.id === 'string') {
+    return { workspace: value.workspace, id: value.id }
+  }
+  throw new MillraceError('internal', 'not an erasure')
 }
 
 function asCall(value: unknown): { method: string; params: unknown } {

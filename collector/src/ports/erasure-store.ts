@@ -90,6 +90,8 @@ export interface ErasureStore {
 
 export interface ErasureReader {
   erasure(workspace: number, id: string): Promise<ErasureRow | null>
+  /** How many are not done. */
+  openErasures(): Promise<number>
   /** Events that erasures took out of archive and OLAP, over all workspaces. */
   erasedEvents(): Promise<number>
 }

@@ -19,6 +19,15 @@ export interface OverrideRow {
   readonly version: number
 }
 
+/** Rows of some identifiers, of each partition up to a batch. */
+export interface OlapSelection {
+  readonly workspace: number
+  /** UUID texts. */
+  readonly identifierKeys: readonly string[]
+  /** By partition. */
+  readonly upToBatch: readonly number[]
+}
+
 export interface SqlRequest {
   readonly sql: string
   /** Values for `{name:Type}` placeholders. */
@@ -44,6 +53,10 @@ export interface Olap {
   /** Repeatable; the view applies them when this resolves. */
   putOverrides(rows: readonly OverrideRow[]): Promise<void>
   countRows(generation: number): Promise<number>
+  /** The batches that the selected rows came from. */
+  placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]>
+  /** Removes the selected rows, and everything that points from these identifiers to profiles; no file holds them when it resolves. Answers how many rows. */
+  erase(generation: number, selection: OlapSelection): Promise<number>
   /** Read-only, bounded in time and memory; the body as the engine formats it. Fails with `bad_query` and the engine's message. */
   query(request: SqlRequest): Promise<string>
   close(): Promise<void>

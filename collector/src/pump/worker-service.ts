@@ -1,12 +1,14 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import { Mutex } from '../platform/mutex.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { MemberRow, Oltp } from '../ports/oltp.ts'
 import { BatchSource } from './batch-source.ts'
 import type { DecideContext } from './decide.ts'
+import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
@@ -46,6 +48,8 @@ export class WorkerService {
   #isPrepared = false
   #owner: PartitionOwner | null = null
   #pruning: Promise<void> = Promise.resolve()
+  /** What rewrites a tier: one at a time. */
+  readonly #exclusive = new Mutex()
 
   constructor(dependencies: WorkerDependencies, bounds: WorkerBounds) {
     this.#dependencies = dependencies
@@ -104,8 +108,26 @@ export class WorkerService {
     await this.#pruning
   }
 
+  /** Carries out an erasure that was decided; whoever asks twice waits for the same. */
+  carryOutErasure(erasure: { readonly workspace: number; readonly id: string }): Promise<ErasureReport> {
+    return this.#exclusive.run(async () => {
+      await this.#prepared
+      return carryOutErasure(erasure, this.#dependencies, this.#generation, this.#stop.signal)
+    })
+  }
+
+  /** What a crash or an outage interrupted goes on. */
+  async #goOnErasing(): Promise<void> {
+    if (!this.#isPrepared) return
+    for (const erasure of await this.#dependencies.oltp.erasures.openErasures()) await this.carryOutErasure(erasure)
+  }
+
   /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
-  async rebuildOlap(): Promise<RebuildReport> {
+  rebuildOlap(): Promise<RebuildReport> {
+    return this.#exclusive.run(() => this.#rebuildOlap())
+  }
+
+  async #rebuildOlap(): Promise<RebuildReport> {
     await this.#prepared
     const pumps = this.#owner?.allLoads() ?? null
     if (pumps === null) {
@@ -153,6 +175,7 @@ export class WorkerService {
       try {
         const windowStart = clock.now() - this.#bounds.duplicateWindowDays * 86_400_000
         for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted; partition += 1) await oltp.prune(partition, windowStart)
+        await this.#goOnErasing()
       } catch (error) {
         if (error instanceof MillraceError && !error.retryable) logger.error('pruning failed', { error: messageOf(error) })
       }

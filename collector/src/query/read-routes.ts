@@ -4,6 +4,7 @@ import type { Cache } from '../ports/cache.ts'
 import type { OltpReader } from '../ports/oltp.ts'
 import type { DecidedWatch } from './decided-watch.ts'
 import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
+import { parseLater, type EraseReport, type EraseRequest } from './erase-profile.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
 import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
@@ -20,6 +21,7 @@ export interface ReadDependencies {
   readonly identity: IdentityView
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
+  readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly watch: DecidedWatch
   /** Epoch milliseconds. */
@@ -64,6 +66,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   app.get('/profiles/:id/graph', async (context) => {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
     return json(context, JSON.stringify(await profileGraph(profile, reader)))
+  })
+  app.delete('/profiles/:id', async (context) => {
+    const request = { workspace: context.get('workspace'), person: { profileId: context.req.param('id') }, later: parseLater(context.req.query('later')) }
+    return json(context, JSON.stringify(await dependencies.erase(request)))
   })
   app.post('/profiles/:id/split', async (context) => {
     const workspace = context.get('workspace')

@@ -1,8 +1,9 @@
 import type { LogHead } from '../ports/log.ts'
+import type { ErasureReader } from '../ports/erasure-store.ts'
 import type { PartitionRow, PartitionTotals, StatusReader } from '../ports/oltp.ts'
 
 export interface StatusSources {
-  readonly reader: StatusReader
+  readonly reader: StatusReader & { readonly erasures: Pick<ErasureReader, 'erasedEvents' | 'openErasures'> }
   /** null while the log cannot be asked: nothing is at rest then. */
   readonly heads: () => Promise<readonly LogHead[] | null>
   /** Rows in the OLAP's live generation; null when it cannot be asked. */
@@ -38,21 +39,25 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const logHeads = await heads()
   const rows = await reader.partitions()
   const totals = await reader.totals()
+  const erased = await reader.erasures.erasedEvents()
+  const erasing = await reader.erasures.openErasures()
   const partitions = rows.map((row) => partitionStatus(row, totals, logHeads ?? []))
   const decided = totals.map((total) => total.decided)
   const behind = sum(partitions.map(({ lag }) => lag.decide))
-  const stored = sum(decided.map((counts) => counts.stored))
-  const archived = sum(totals.map((total) => total.archived))
-  const loadedByCursor = sum(totals.map((total) => total.loaded))
-  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
+  // What was forgotten was stored once, in every tier.
+  const stored = sum(decided.map((counts) => counts.stored)) - erased
+  const archived = sum(totals.map((total) => total.archived)) - erased
+  const loadedByCursor = sum(totals.map((total) => total.loaded)) - erased
+  const atRest = logHeads !== null && spoolBytes() === 0 && erasing === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
     rows.every((row) => isSettled(row, logHeads))
   const loaded = (await olapRows()) ?? loadedByCursor
   const dropped = {
     duplicate: sum(decided.map((counts) => counts.duplicate)),
     quarantined: sum(decided.map((counts) => counts.quarantined)),
+    ...(erased === 0 ? {} : { erased }),
   }
   const accepted = sum(decided.map((counts) => counts.accepted)) + behind
-  const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined &&
+  const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined + erased &&
     (!atRest || (stored === archived && stored === loaded))
   return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() } }
 }

@@ -3,8 +3,9 @@ import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickHouseLogLevel, createClient, SettingsMap } from '@clickhouse/client'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
-import type { Olap, OlapInsert, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
+import type { Olap, OlapInsert, OlapSelection, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
 import { lastingFault, requireVersion } from './clickhouse-failure.ts'
+import { conditionOf, type ErasableTables, eraseFrom, identifiersOf } from './erase-rows.ts'
 import { eventColumns, eventsView, eventTable, identityDictionary, overrideTable } from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
@@ -95,6 +96,28 @@ class ClickHouseOlap implements Olap {
 
   async countRows(generation: number): Promise<number> {
     return Number(await this.#read(`SELECT count() FROM ${this.#database}.event_g${generation}`))
+  }
+
+  async placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]> {
+    const text = await this.#read(`SELECT DISTINCT partition, batch FROM ${this.#database}.event_g${generation} WHERE ${conditionOf(selection)}`)
+    return text.split('\n').filter((line) => line !== '').map((line) => {
+      const [partition = '', batch = ''] = line.split('\t')
+      return { partition: Number(partition), batch: Number(batch) }
+    })
+  }
+
+  async erase(generation: number, selection: OlapSelection): Promise<number> {
+    const events = `event_g${generation}`
+    const condition = conditionOf(selection)
+    const rows = Number(await this.#read(`SELECT count() FROM ${this.#database}.${events} WHERE ${condition}`))
+    if (rows > 0) await eraseFrom(this.#tables(), events, condition)
+    await eraseFrom(this.#tables(), 'identity_override', identifiersOf(selection))
+    await this.#command(`SYSTEM RELOAD DICTIONARY ${this.#database}.identity`)
+    return rows
+  }
+
+  #tables(): ErasableTables {
+    return { database: this.#database, command: (sql) => this.#command(sql), read: (sql) => this.#read(sql) }
   }
 
   async query({ sql, params = {}, format, workspace }: SqlRequest): Promise<string> {

@@ -33,6 +33,7 @@ class MysqlReader implements OltpReader {
     this.#session = new Session(pool)
     this.erasures = {
       erasure: (workspace, id) => readErasure(this.#session, workspace, id),
+      openErasures: async () => numberOf(await this.#session.get('SELECT COUNT(*) AS open FROM erasure WHERE report IS NULL') ?? {}, 'open'),
       erasedEvents: async () => numberOf(await this.#session.get('SELECT CAST(COALESCE(SUM(erased_events), 0) AS SIGNED) AS events FROM erasure') ?? {}, 'events'),
     }
   }

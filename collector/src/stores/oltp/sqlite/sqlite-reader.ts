@@ -27,6 +27,7 @@ export class SqliteReader implements OltpReader {
     this.#periods = new EventPeriods(this.#connection)
     this.erasures = {
       erasure: async (workspace, id) => readErasure(this.#connection, workspace, id),
+      openErasures: async () => numberOf(this.#connection.get('SELECT count(*) AS open FROM erasure WHERE report IS NULL') ?? {}, 'open'),
       erasedEvents: async () => numberOf(this.#connection.get('SELECT ifnull(sum(erased_events), 0) AS events FROM erasure') ?? {}, 'events'),
     }
   }
