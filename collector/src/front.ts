@@ -24,6 +24,7 @@ import { readRoutes } from './query/read-routes.ts'
 import type { EraseReport, EraseRequest } from './query/erase-profile.ts'
 import type { SplitReport, SplitRequest } from './query/split-profile.ts'
 import type { Status } from './query/status.ts'
+import { exportStatus } from './query/status-metrics.ts'
 
 export interface FrontDependencies {
   readonly config: Config
@@ -56,6 +57,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   const stop = new AbortController()
   const identity = identitySettingsFor(config)
   const metrics = new EdgeMetrics(withWorker(dependencies.workerMetrics))
+  exportStatus(metrics.registry, dependencies)
   const report = (error: unknown): void => logger.error('edge', { error: messageOf(error) })
   const keyFile = new KeyFile(join(config.data, 'keys.json'))
   const source = async (): Promise<KeyList> => (await reader.keys()).map(({ revokedAt, createdAt: _, ...key }) => ({ ...key, revoked: revokedAt !== null }))
