@@ -12,6 +12,8 @@ export interface EraserDependencies {
   readonly objects: Objects
   readonly olap: Pick<Olap, 'placesOf' | 'erase'>
   readonly clock: Clock
+  /** The live one of the OLAP. */
+  readonly generation: number
 }
 
 export interface ErasureReport {
@@ -36,12 +38,13 @@ const lookAgainMs = 100
  * (retryable) while archive or OLAP are too far behind.
  */
 export async function carryOutErasure(
-  { workspace, id }: { readonly workspace: number; readonly id: string }, dependencies: EraserDependencies, generation: number, signal: AbortSignal,
+  { workspace, id }: { readonly workspace: number; readonly id: string }, dependencies: EraserDependencies, signal: AbortSignal,
 ): Promise<ErasureReport> {
+  const { generation } = dependencies
   const { oltp, olap, objects, clock } = dependencies
   const erasure = await oltp.erasures.collectErasure(workspace, id, clock.now())
   const { collected } = erasure
-  if (erasure.report !== null) return JSON.parse(erasure.report)
+  if (erasure.report !== null) return reportOf(erasure.report)
   if (collected === null) throw new MillraceError('internal', `erasure ${id} was not collected`)
   await untilCaughtUp(collected.upToBatch, dependencies, signal)
   const selection: OlapSelection = { workspace, identifierKeys: erasure.identifierKeys, upToBatch: collected.upToBatch }
@@ -56,6 +59,16 @@ export async function carryOutErasure(
   }
   await oltp.erasures.finishErasure(erasure, JSON.stringify(report))
   return report
+}
+
+function reportOf(text: string): ErasureReport {
+  const report: unknown = JSON.parse(text)
+  if (isReport(report)) return report
+  throw new MillraceError('corrupt', 'the report of an erasure cannot be read')
+}
+
+function isReport(value: unknown): value is ErasureReport {
+  return typeof value === 'object' && value !== null && 'archive' in value && 'olap' in value && 'oltp' in value
 }
 
 /** What was decided before the erasure must be archived and loaded as it was decided, and only then changed. */

@@ -112,7 +112,7 @@ export class WorkerService {
   carryOutErasure(erasure: { readonly workspace: number; readonly id: string }): Promise<ErasureReport> {
     return this.#exclusive.run(async () => {
       await this.#prepared
-      return carryOutErasure(erasure, this.#dependencies, this.#generation, this.#stop.signal)
+      return carryOutErasure(erasure, { ...this.#dependencies, generation: this.#generation }, this.#stop.signal)
     })
   }
 

@@ -5,7 +5,7 @@ import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickH
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Olap, OlapInsert, OlapSelection, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
 import { lastingFault, requireVersion } from './clickhouse-failure.ts'
-import { conditionOf, type ErasableTables, eraseFrom, identifiersOf } from './erase-rows.ts'
+import { conditionOf, deleteRows, type ErasableTables, eraseEvents, identifiersOf } from './erase-rows.ts'
 import { eventColumns, eventsView, eventTable, identityDictionary, overrideTable } from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
@@ -110,8 +110,8 @@ class ClickHouseOlap implements Olap {
     const events = `event_g${generation}`
     const condition = conditionOf(selection)
     const rows = Number(await this.#read(`SELECT count() FROM ${this.#database}.${events} WHERE ${condition}`))
-    if (rows > 0) await eraseFrom(this.#tables(), events, condition)
-    await eraseFrom(this.#tables(), 'identity_override', identifiersOf(selection))
+    if (rows > 0) await eraseEvents(this.#tables(), events, condition)
+    await deleteRows(this.#tables(), 'identity_override', identifiersOf(selection))
     await this.#command(`SYSTEM RELOAD DICTIONARY ${this.#database}.identity`)
     return rows
   }
