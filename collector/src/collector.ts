@@ -16,6 +16,8 @@ import { systemClock } from './platform/clock.ts'
 import { lockData } from './platform/data-lock.ts'
 import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
+import { ImportLane } from './import/import-lane.ts'
+import { importOperations } from './import/import-operations.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogAccess } from './log-access.ts'
@@ -117,7 +119,11 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
-  const operations = operationsOf({ split, erase, olap, reader, worker, front, readStatus })
+  const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
+  const operations = new Map([
+    ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
+    ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
+  ])
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)

@@ -79,7 +79,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/profiles/:id/export', async (context) => {
     const found = await profileById(context.get('workspace'), context.req.param('id'), reader)
-    const pieces = profileExport(found, { reader, identity, now: dependencies.now() })
+    const pieces = profileExport(found, { reader, identity, decided: dependencies.decided, now: dependencies.now() })
     return context.body(ReadableStream.from(encoded(pieces)), 200, {
       ...jsonHeaders, 'content-disposition': `attachment; filename="profile-${found.profile.id}.json"`,
     })
