@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
+import { automationAdministration } from './automation/automation-administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
 } from './compose.ts'
@@ -89,6 +90,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
     ...(pages === undefined ? {} : { pages }),
+    changeAutomation: (method, params) => worker.call('admin', { method, params }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
@@ -162,7 +164,9 @@ function refusingLog(partitions: number): LogWriter {
 async function administrator(config: Config, lifecycle: Lifecycle): Promise<Pick<Channel, 'call'>> {
   const oltp = await composeOltp(config)
   lifecycle.add(() => oltp.close())
-  const handlers = administration(oltp, systemClock)
+  const handlers = new Map([...administration(oltp, systemClock), ...automationAdministration({
+    store: oltp.automations, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => {},
+  })])
   return {
     call: async (method, params) => {
       if (method === 'metrics') return ''

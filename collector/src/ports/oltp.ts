@@ -1,4 +1,5 @@
 import type { QuarantineReason } from '@millrace/schemas'
+import type { AutomationReader, AutomationStore } from './automation-store.ts'
 import type { IdentityChanges, IdentityOverride, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
@@ -208,6 +209,8 @@ export interface MemberRow {
 
 /** The writing half: the pump, the loader and key administration. */
 export interface Oltp {
+  /** The part that automations keep; on the same database, closed with it. */
+  readonly automations: AutomationStore
   /** Creates or upgrades the schema; idempotent. */
   migrate(): Promise<void>
   /** A named setting that must never change by accident (identity key, partition count, generation). */
@@ -263,6 +266,7 @@ export interface Oltp {
 
 /** The reading half, safe beside any number of writers. */
 export interface OltpReader extends StatusReader, ProfileReader {
+  readonly automations: AutomationReader
   keys(): Promise<readonly KeyRow[]>
   workspaces(): Promise<readonly WorkspaceRow[]>
   setting(name: string): Promise<string | null>

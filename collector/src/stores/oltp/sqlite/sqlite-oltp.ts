@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
+import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
@@ -12,6 +13,7 @@ import { EventPeriods } from './event-periods.ts'
 import { overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrations } from './schema.ts'
+import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
 
 export function sqlitePath(dataDirectory: string): string {
@@ -20,6 +22,7 @@ export function sqlitePath(dataDirectory: string): string {
 
 /** The one writer of the database. Transactions of several partitions take turns. */
 export class SqliteOltp implements Oltp {
+  readonly automations: AutomationStore
   readonly #connection: Connection
   readonly #periods: EventPeriods
   readonly #turn = new Mutex()
@@ -27,6 +30,7 @@ export class SqliteOltp implements Oltp {
   constructor(path: string) {
     this.#connection = new Connection({ path, readOnly: false })
     this.#periods = new EventPeriods(this.#connection)
+    this.automations = new SqliteAutomationStore(this.#connection, (work) => this.#write(work))
   }
 
   async migrate(): Promise<void> {
