@@ -98,10 +98,10 @@ function eventsIn(lines: Buffer, wanted: NameSet): readonly DecidedEvent[] {
     if (name === null || !wanted.has(name)) continue
     const archived = readArchiveLine(line)
     if (archived === null) continue
-    const { workspace, identifierKey, receivedAt, event } = archived
+    const { workspace, identifierKey, receivedAt, flags, event } = archived
     events.push({
       workspace, identifierKey, receivedAt, metric: metricOf(event), messageId: event.messageId, time: Date.parse(event.timestamp),
-      isHistory: event['backfill'] === true || event.context?.['backfill'] === true,
+      isHistory: flags.includes('imported') || event['backfill'] === true || event.context?.['backfill'] === true,
     })
   }
   return events

@@ -7,6 +7,8 @@ export interface ArchivedEvent {
   readonly profileId: string
   readonly identifierKey: string
   readonly receivedAt: number
+  /** Of the edge, as the log had them. */
+  readonly flags: readonly string[]
   readonly event: CanonicalEvent
 }
 
@@ -19,7 +21,8 @@ export function readArchiveLine(line: string): ArchivedEvent | null {
       typeof parsed.workspace === 'number' && typeof parsed.profileId === 'string' && typeof parsed.identifierKey === 'string' &&
       typeof parsed.receivedAt === 'number' && isCanonicalEvent(parsed.event)) {
       const { workspace, profileId, identifierKey, receivedAt, event } = parsed
-      return { workspace, profileId, identifierKey, receivedAt, event }
+      const flags: readonly unknown[] = 'flags' in parsed && Array.isArray(parsed.flags) ? parsed.flags : []
+      return { workspace, profileId, identifierKey, receivedAt, flags: flags.map(String), event }
     }
   }
   throw new MillraceError('corrupt', 'an archive line cannot be read')
