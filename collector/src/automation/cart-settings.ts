@@ -1,5 +1,7 @@
+import { isIP } from 'node:net'
 import { MillraceError } from '../platform/errors.ts'
 import { canonicalName } from './event-name.ts'
+import { isPublicAddress } from './public-address.ts'
 import { isZone, type QuietHours } from './quiet-hours.ts'
 import { secretKeyOf } from './webhook-signature.ts'
 
@@ -147,11 +149,14 @@ function urlOf(value: unknown, allowPrivate: boolean): string {
   if (typeof value !== 'string' || value.length > urlCharactersMax || !URL.canParse(value)) {
     return refuse('webhook.url', `must be a URL of at most ${urlCharactersMax} characters`)
   }
-  const { protocol, username, password, hash, href } = new URL(value)
+  const { protocol, username, password, hash, href, hostname } = new URL(value)
   if (protocol !== 'https:' && !(allowPrivate && protocol === 'http:')) {
     refuse('webhook.url', 'must begin with https:// (http:// only where MILLRACE_WEBHOOK_ALLOW_PRIVATE=true)')
   }
   if (username !== '' || password !== '') refuse('webhook.url', 'must hold no user name and no password; messages are signed instead')
+  // Names are judged when they are looked up, at each try.
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  if (!allowPrivate && isIP(host) !== 0 && !isPublicAddress(host)) refuse('webhook.url', 'must not point at a private address')
   if (hash !== '') refuse('webhook.url', 'must hold no fragment (#)')
   return href
 }

@@ -59,7 +59,9 @@ export function afterAttempt(delivery: DeliveryRow, result: AttemptResult, { end
   if (end - tried.roundStartedAt >= givenUpAfterMs) return { delivery: parked(tried, 'retries_exhausted'), endpoint: failing }
   const wait = (waitsMs[Math.min(tried.round, waitsMs.length) - 1] ?? 0) * (1 + random / 5)
   const asked = Math.min(result.retryAfterMs ?? 0, retryAfterMsMax)
-  return { delivery: { ...tried, nextAt: end + Math.round(Math.max(wait, asked)) }, endpoint: failing }
+  // The last try is made when three days are over, not long after.
+  const lastAt = Math.min(failingSince, tried.roundStartedAt) + givenUpAfterMs
+  return { delivery: { ...tried, nextAt: Math.min(end + Math.round(Math.max(wait, asked)), lastAt) }, endpoint: failing }
 }
 
 export function parked(delivery: DeliveryRow, reason: ParkReason): DeliveryRow {

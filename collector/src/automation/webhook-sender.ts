@@ -28,6 +28,7 @@ const failingTriesMax = 2
 /** Tries under way in this process. */
 const triesMax = 512
 const endpointsMax = 10_000
+const parkedPerRoundMax = 200
 /** Longer than a try takes; what a dead process held is then taken by another. */
 const leaseMs = 30_000
 /** How long a delivery that another process made waits to be seen. */
@@ -98,17 +99,19 @@ export class WebhookSender {
   async #serve(ref: EndpointRef, live: LiveSettings | undefined): Promise<void> {
     const { store, clock, owner } = this.#dependencies
     const endpoint = await store.endpoint(ref)
+    const webhook = live?.settings.enabled === true ? live.settings.webhook : null
+    const reason: ParkReason | null = webhook === null ? 'automation_disabled' : endpoint?.disabledAt != null ? 'endpoint_disabled' : null
     const slots = endpoint?.failingSince == null ? endpointTriesMax : failingTriesMax
-    const limit = Math.min(slots - (this.#busy.get(keyOf(ref)) ?? 0), triesMax - this.#tries.size)
+    // Parking asks nobody and needs no slot.
+    const limit = reason === null ? Math.min(slots - (this.#busy.get(keyOf(ref)) ?? 0), triesMax - this.#tries.size) : parkedPerRoundMax
     if (limit <= 0) return
     const now = clock.now()
     const leased = await store.leaseDeliveries(ref, { owner, now, until: now + leaseMs, limit })
-    const webhook = live?.settings.enabled === true ? live.settings.webhook : null
-    const reason: ParkReason | null = webhook === null ? 'automation_disabled' : endpoint?.disabledAt != null ? 'endpoint_disabled' : null
-    for (const delivery of leased) {
-      const work = webhook === null || reason !== null ? this.#park(delivery, reason ?? 'automation_disabled') : this.#try(delivery, webhook)
-      this.#track(ref, work)
+    if (webhook === null || reason !== null) {
+      await Promise.all(leased.map((delivery) => this.#park(delivery, reason ?? 'automation_disabled')))
+      return
     }
+    for (const delivery of leased) this.#track(ref, this.#try(delivery, webhook))
   }
 
   #track(ref: EndpointRef, work: Promise<void>): void {
