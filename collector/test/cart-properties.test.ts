@@ -11,7 +11,8 @@ type Command =
   | { readonly do: 'feed'; readonly partition: number }
   | { readonly do: 'judge'; readonly fault: Fault }
   | { readonly do: 'wait'; readonly ms: number }
-  | { readonly do: 'restart' | 'catch up' }
+  | { readonly do: 'restart' }
+  | { readonly do: 'catch up' }
 
 const partition = fc.nat({ max: 2 })
 const anonymousId = fc.constantFrom('a1', 'a2', 'a3', 'a4')

@@ -1,14 +1,15 @@
 import type { AutomationTransaction } from '../ports/automation-store.ts'
+import type { IdentifierRow } from '../ports/identity.ts'
 import type { IdentityView } from '../query/identity-view.ts'
 import { identifiersByKind, isoTime } from '../query/profile-card.ts'
 import type { CartContents } from './cart-lines.ts'
 import type { OpenCart } from './cart-timer.ts'
-import { identifiersMax } from './take-events.ts'
 
 export interface PayloadParts {
   readonly cart: OpenCart
   readonly contents: CartContents
   readonly profileId: string
+  readonly members: readonly IdentifierRow[]
   readonly webhookId: string
   readonly now: number
   readonly identity: IdentityView
@@ -24,11 +25,10 @@ const bodyBytesMax = 262_144
  * The body of the webhook, in the form the Standard Webhooks specification recommends. It is made once and kept: every
  * try sends the same bytes. Webhooks may overtake each other; `profile.version` tells which is newer.
  */
-export async function cartPayload(transaction: AutomationTransaction, { cart, contents, profileId, webhookId, now, identity }: PayloadParts): Promise<string> {
+export async function cartPayload(transaction: AutomationTransaction, { cart, contents, profileId, members, webhookId, now, identity }: PayloadParts): Promise<string> {
   const { workspace, automation } = cart.oldest
   const profile = await transaction.profile(workspace, profileId)
-  const identifiers = await transaction.identifiersOf(workspace, profileId, identifiersMax)
-  const properties = identity.propertiesOf(await transaction.registersOf(workspace, identifiers.map(({ key }) => key)))
+  const properties = identity.propertiesOf(await transaction.registersOf(workspace, members.map(({ key }) => key)))
   const { lines, amount, currency, truncated } = contents
   const bodyOf = (shown: object): string => JSON.stringify({
     type: cartEventName,
@@ -41,7 +41,7 @@ export async function cartPayload(transaction: AutomationTransaction, { cart, co
       },
       profile: {
         id: profileId, version: profile?.version ?? 0, createdAt: profile === null ? null : isoTime(profile.createdAt),
-        identifiers: identifiersByKind(identifiers), ...shown,
+        identifiers: identifiersByKind(members), ...shown,
       },
     },
   })

@@ -1,6 +1,5 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createSocketServer } from 'node:net'
-import type { LookupFunction } from 'node:net'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSocketServer, type LookupFunction, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../platform/clock.ts'
 import { type PosterOptions, webhookPoster } from './post-webhook.ts'
@@ -22,7 +21,7 @@ async function serve(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listening(server)}`
 }
 
-function listening(server: Pick<Server, 'listen' | 'address'>): Promise<number> {
+function listening(server: Server): Promise<number> {
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AutomationTransaction, CartRow, DeliveryRow } from '../ports/automation-store.ts'
+import type { IdentifierRow } from '../ports/identity.ts'
 import type { MetricTotal } from '../ports/profile-reader.ts'
 import type { IdentityView } from '../query/identity-view.ts'
 import { cartContents, removalNames } from './cart-lines.ts'
@@ -63,12 +64,13 @@ export async function settleCart(transaction: AutomationTransaction, due: CartRo
     await transaction.putCarts(rows.filter(({ dueAt }) => dueAt !== null).map((open) => ({ ...open, dueAt: judgement.until })))
     return 'waits'
   }
-  return send(transaction, judgement.cart, { live, keys, totals, profileId: identifier.profileId, current, context })
+  return send(transaction, judgement.cart, { live, keys, members, totals, profileId: identifier.profileId, current, context })
 }
 
 interface Person {
   readonly live: LiveSettings
   readonly keys: readonly string[]
+  readonly members: readonly IdentifierRow[]
   readonly totals: readonly MetricTotal[]
   readonly profileId: string
   readonly current: CartRow

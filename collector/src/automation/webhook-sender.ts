@@ -33,6 +33,8 @@ const parkedPerRoundMax = 200
 const leaseMs = 30_000
 /** How long a delivery that another process made waits to be seen. */
 const pollMsMax = 500
+/** Tries end one by one; their slots are filled together. */
+const gatherMs = 5
 
 /**
  * Empties the outbox: at least once, each try under the same webhook id. Receivers have slots of their own, so one that
@@ -76,6 +78,7 @@ export class WebhookSender {
     while (!this.#stop.signal.aborted) {
       try {
         await this.#wake.wait(await this.#round())
+        await clock.sleep(gatherMs, this.#stop.signal)
       } catch (error) {
         logger.warn('the outbox cannot be read', { error: messageOf(error) })
         await clock.sleep(1_000, this.#stop.signal)
