@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
+import { automationOperations } from './automation-operations.ts'
 import { automationAdministration } from './automation/automation-administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
@@ -87,14 +88,17 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const readStatus = (): Promise<Status> => status({
     reader, heads: () => heads.read(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
+  const changeAutomation = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
     ...(pages === undefined ? {} : { pages }),
-    changeAutomation: (method, params) => worker.call('admin', { method, params }),
+    changeAutomation,
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
-  const operations = operationsOf({ olap, reader, worker, front, readStatus })
+  const operations = new Map([...operationsOf({ olap, reader, worker, front, readStatus }), ...automationOperations({
+    reader: reader.automations, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
+  })])
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parseArguments, takeFlags } from './commands/arguments.ts'
 import type { Command, Terminal } from './commands/command.ts'
+import { automationsCommand } from './commands/automations.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { keysCommand } from './commands/keys.ts'
@@ -11,7 +12,7 @@ import { statusCommand } from './commands/status.ts'
 import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
 
-const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, doctorCommand, rebuildCommand]
+const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, automationsCommand, doctorCommand, rebuildCommand]
 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),

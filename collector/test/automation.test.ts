@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { connectControl } from '../src/control-client.ts'
 import { CollectorProcess, testKeys } from './collector-process.ts'
-import { readJson } from './read-side.ts'
+import { readJson, readStatus } from './read-side.ts'
 import { WebhookReceiver } from './webhook-receiver.ts'
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
@@ -139,6 +140,16 @@ describe('the abandoned cart, as a user has it', () => {
     expect(await replay.json()).toEqual({ replayed: 1 })
     const again = await webhooksOf(visitor, 2)
     expect(new Set(again.map(({ id }) => id)).size).toBe(1)
+  })
+
+  it('is shown, stopped and started by the command, which reaches it through the control port', async () => {
+    const control = await connectControl(data)
+    const call = (method: string, params: object): Promise<unknown> => control?.call(method, { workspace: 'default', ...params }) ?? Promise.resolve(null)
+    expect(await call('changeAutomation', { automation: 'abandoned-cart', body: { enabled: false } })).toMatchObject({ automation: { enabled: false, webhook: { url: hook } } })
+    expect(await call('automations', {})).toMatchObject([{ name: 'abandoned-cart', enabled: false, deliveries: { parked: 0 } }])
+    expect(await call('replayAutomation', {})).toBe(0)
+    await expect(call('automations', { workspace: 'nobody' })).rejects.toThrow('there is no workspace')
+    expect((await readStatus(collector.url, testKeys.secretKey)).automations).toMatchObject({ openCarts: 0, deliveries: { waiting: 0 } })
   })
 
   it('counts what it does', async () => {
