@@ -115,7 +115,7 @@ describe('the abandoned cart, as a user has it', () => {
     expect(ids).toHaveLength(people.length)
     for (const visitor of people) expect(new Set(receivedOf(visitor).map(({ id }) => id)).size).toBe(1)
     expect(receiver.received.every(({ verified }) => verified === 1)).toBe(true)
-    const { body } = await readJson(collector.url, '/v1/automations/abandoned-cart/deliveries?limit=500', testKeys.secretKey)
+    const { body } = await readJson(collector.url, '/v1/automations/abandoned-cart/deliveries?limit=200', testKeys.secretKey)
     const deliveries: readonly { state: string }[] = Object(Reflect.get(Object(body), 'deliveries'))
     expect(deliveries.filter(({ state }) => state !== 'sent')).toEqual([])
   }, 120_000)

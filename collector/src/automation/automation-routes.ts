@@ -98,7 +98,7 @@ function pageRequest(context: Context): DeliveryPageRequest {
   const state = deliveryStates.find((known) => known === text)
   if (text !== undefined && state === undefined) throw new MillraceError('bad_request', `state: must be one of ${deliveryStates.join(', ')}`)
   const limit = Number(context.req.query('limit') ?? 50)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500) throw new MillraceError('bad_request', 'limit: must be a whole number from 1 to 500')
+  if (!Number.isInteger(limit) || limit < 1 || limit > 200) throw new MillraceError('bad_request', 'limit: must be a whole number from 1 to 200')
   const given = context.req.query('cursor')
   const [, createdAt, webhookId] = /^(\d{1,16})-(.{1,64})$/.exec(given ?? '') ?? []
   if (given !== undefined && (createdAt === undefined || webhookId === undefined)) throw new MillraceError('bad_request', 'cursor: not one that this route gave')

@@ -19,7 +19,7 @@ export interface AutomationBounds {
 
 const webhookTimeoutMs = 10_000
 const pruneEveryMs = 60_000
-/** How long sent webhooks stay visible, and settled carts remembered. */
+/** How long sent and parked webhooks stay visible, and settled carts remembered. */
 const keptMs = 30 * 86_400_000
 const prunedRowsMax = 1_000
 

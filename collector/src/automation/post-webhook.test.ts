@@ -73,7 +73,9 @@ describe('one try of a webhook', () => {
     const url = await serve((_, response) => {
       response.writeHead(200)
       const write = (): void => {
-        while (!response.destroyed && response.write(Buffer.alloc(16_384)));
+        while (!response.destroyed && response.write(Buffer.alloc(16_384))) {
+          // Until the connection is full.
+        }
       }
       response.on('drain', write)
       write()

@@ -9,6 +9,8 @@ export interface QuietHours {
 }
 
 const minuteMs = 60_000
+/** No zone moves its clocks by more in a night. */
+const shiftMinutesMax = 180
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 /**
@@ -25,6 +27,10 @@ export function afterQuietHours(instant: number, quiet: QuietHours | null): numb
     const left = (to - localMinutes(from, quiet.zone) + 1_440) % 1_440
     const end = Math.floor(from / minuteMs) * minuteMs + (left === 0 ? 1_440 : left) * minuteMs
     if (!isQuiet(end, quiet)) return firstLoud(from, end, quiet)
+    // Where the clocks went forward on the way, `to` came earlier, and what is loud may be over again.
+    const beyond = (localMinutes(end, quiet.zone) - to + 1_440) % 1_440
+    const earlier = end - beyond * minuteMs
+    if (beyond <= shiftMinutesMax && earlier > from && !isQuiet(earlier, quiet)) return firstLoud(from, earlier, quiet)
     from = end
   }
   return from

@@ -187,7 +187,10 @@ export interface AutomationStore {
   replay(ref: EndpointRef, request: { readonly webhookId: string | null; readonly now: number; readonly limit: number }): Promise<number>
   /** Gives back what a process took: its own leases, or everybody's where `owner` is null. */
   releaseLeases(owner: string | null): Promise<void>
-  /** Drops at most `limit` sent deliveries with their attempts, and as many closed carts, that ended before the instant. */
+  /**
+   * Drops deliveries with their attempts, sent before the instant or parked and created before it, and carts closed
+   * through an earlier one: at most `limit` of each.
+   */
   pruneAutomation(before: number, limit: number): Promise<void>
 }
 

@@ -208,11 +208,15 @@ export function automationContract(name: string, open: () => Promise<OltpUnderTe
     })
 
     it('drops only what ended before the instant', async () => {
-      await add(delivery(1, { state: 'sent', nextAt: null, sentAt: t0 }), delivery(2, { state: 'sent', nextAt: null, sentAt: t0 + 9 }), delivery(3))
+      const parked = { state: 'parked', reason: 'gone', nextAt: null } as const
+      await add(
+        delivery(1, { state: 'sent', nextAt: null, sentAt: t0 }), delivery(2, { state: 'sent', nextAt: null, sentAt: t0 + 9 }), delivery(3),
+        delivery(4, parked), delivery(9, parked),
+      )
       await finish({ delivery: delivery(1, { state: 'sent', nextAt: null, sentAt: t0 }), attempt: attempt(1), endpoint: null })
       await put(cart(1, { dueAt: null, closedThrough: t0 }), cart(2, { dueAt: null, closedThrough: t0 + 9 }), cart(3, { closedThrough: t0 }))
       await store.pruneAutomation(t0 + 5, 10)
-      expect((await reader.deliveries({ ...ref, limit: 10 })).map(({ webhookId }) => webhookId)).toEqual(['msg_3', 'msg_2'])
+      expect((await reader.deliveries({ ...ref, limit: 10 })).map(({ webhookId }) => webhookId)).toEqual(['msg_9', 'msg_3', 'msg_2'])
       expect(await reader.attempts(1, ['msg_1'], 10)).toEqual([])
       expect((await carts(1, 2, 3)).map(({ identifierKey }) => identifierKey)).toEqual([uuid(2), uuid(3)])
     })

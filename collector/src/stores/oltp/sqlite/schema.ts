@@ -128,6 +128,7 @@ CREATE INDEX IF NOT EXISTS webhook_delivery_by_next ON webhook_delivery (next_at
 CREATE INDEX IF NOT EXISTS webhook_delivery_by_creation ON webhook_delivery (workspace, automation, created_at, webhook_id);
 CREATE INDEX IF NOT EXISTS webhook_delivery_by_state ON webhook_delivery (workspace, automation, state, created_at, webhook_id);
 CREATE INDEX IF NOT EXISTS webhook_delivery_by_end ON webhook_delivery (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_parking ON webhook_delivery (created_at) WHERE state = 'parked';
 CREATE TABLE IF NOT EXISTS webhook_attempt (
   workspace INTEGER NOT NULL, webhook_id TEXT NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL,
   duration_ms INTEGER NOT NULL, status INTEGER, error TEXT,

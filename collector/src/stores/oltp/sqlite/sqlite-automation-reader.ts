@@ -1,6 +1,7 @@
 import type {
   AttemptRow, AutomationCounts, AutomationReader, AutomationRow, DeliveryQuery, DeliveryRow, EndpointRef, EndpointRow,
 } from '../../../ports/automation-store.ts'
+import { deliveryStates } from '../../../ports/delivery-state.ts'
 import { attemptRow, automationRow, deliveryRow, endpointRow } from '../automation-rows.ts'
 import { numberOf } from '../row.ts'
 import type { Connection } from './connection.ts'
@@ -50,11 +51,14 @@ export class SqliteAutomationReader implements AutomationReader {
     const [where, values] = ref === null ? ['1 = 1', []] : ['workspace = ? AND automation = ?', [ref.workspace, ref.automation]]
     const count = (table: string, condition: string): number =>
       numberOf(this.#connection.get(`SELECT count(*) AS rows FROM ${table} WHERE ${condition} AND ${where}`, ...values) ?? {}, 'rows')
+    const deliveries = { waiting: 0, sent: 0, parked: 0 }
+    for (const row of this.#connection.all(`SELECT state, count(*) AS rows FROM webhook_delivery WHERE ${where} GROUP BY state`, ...values)) {
+      const state = deliveryStates.find((known) => known === row['state'])
+      if (state !== undefined) deliveries[state] = numberOf(row, 'rows')
+    }
     return {
       openCarts: count('cart', 'due_at IS NOT NULL'),
-      deliveries: {
-        waiting: count('webhook_delivery', "state = 'waiting'"), sent: count('webhook_delivery', "state = 'sent'"), parked: count('webhook_delivery', "state = 'parked'"),
-      },
+      deliveries,
       disabledEndpoints: count('webhook_endpoint', 'disabled_at IS NOT NULL'),
     }
   }

@@ -155,8 +155,11 @@ export class SqliteAutomationStore implements AutomationStore {
 
   pruneAutomation(before: number, limit: number): Promise<void> {
     return this.#write(() => {
-      const sent = this.#connection.all('SELECT workspace, webhook_id FROM webhook_delivery WHERE sent_at < ? ORDER BY sent_at LIMIT ?', before, limit)
-      for (const { workspace, webhook_id: webhookId } of sent) {
+      const ended = [
+        ...this.#connection.all('SELECT workspace, webhook_id FROM webhook_delivery WHERE sent_at < ? ORDER BY sent_at LIMIT ?', before, limit),
+        ...this.#connection.all("SELECT workspace, webhook_id FROM webhook_delivery WHERE state = 'parked' AND created_at < ? ORDER BY created_at LIMIT ?", before, limit),
+      ]
+      for (const { workspace, webhook_id: webhookId } of ended) {
         const key = [Number(workspace), String(webhookId)] as const
         this.#connection.run('DELETE FROM webhook_attempt WHERE workspace = ? AND webhook_id = ?', ...key)
         this.#connection.run('DELETE FROM webhook_delivery WHERE workspace = ? AND webhook_id = ?', ...key)
