@@ -1,6 +1,8 @@
 import { uuidV7 } from '@millrace/schemas'
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
+import { automationOperations } from './automation-operations.ts'
+import { automationAdministration } from './automation/automation-administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, composeOltpReader, olapAddress,
   type OlapAddress,
@@ -111,11 +113,13 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
+  const changeAutomation = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
     split, erase,
     ...(pages === undefined ? {} : { pages }),
+    changeAutomation,
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
@@ -123,6 +127,9 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const operations = new Map([
     ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
     ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
+    ...automationOperations({
+      reader: reader.automations, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
+    }),
   ])
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
@@ -194,7 +201,9 @@ function refusingLog(partitions: number): LogWriter {
 async function administrator(config: Config, lifecycle: Lifecycle): Promise<Pick<Channel, 'call'>> {
   const oltp = await composeOltp(config)
   lifecycle.add(() => oltp.close())
-  const handlers = administration(oltp, systemClock)
+  const handlers = new Map([...administration(oltp, systemClock), ...automationAdministration({
+    store: oltp.automations, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => {},
+  })])
   return {
     call: async (method, params) => {
       if (method === 'metrics') return ''

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { Registry } from 'prom-client'
+import { type AutomationRouteDependencies, automationRoutes } from './automation/automation-routes.ts'
 import type { Config } from './config.ts'
 import { createEdgeApp, edgeDefaults } from './edge/edge-app.ts'
 import { EdgeMetrics } from './edge/edge-metrics.ts'
@@ -39,6 +40,8 @@ export interface FrontDependencies {
   readonly split: (request: SplitRequest) => Promise<SplitReport>
   /** Further pages beside the API. */
   readonly pages?: Hono
+  /** Changes an automation where the OLTP is written. */
+  readonly changeAutomation: AutomationRouteDependencies['change']
   /** The worker's metrics in Prometheus text, added to this process's own. */
   readonly workerMetrics: () => Promise<string>
 }
@@ -74,14 +77,16 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     newMessageId: () => uuidV7(clock.now()),
     random: Math.random,
   })
+  const workspaceOf = (key: string): number | undefined => {
+    const info = ring.find(key)
+    return info?.kind === 'secret' ? info.workspace : undefined
+  }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
-    workspaceOf: (key) => {
-      const info = ring.find(key)
-      return info?.kind === 'secret' ? info.workspace : undefined
-    },
+    workspaceOf,
   }))
+  if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader: reader.automations, clock, change: dependencies.changeAutomation, workspaceOf }))
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch((error: unknown) => {
     stop.abort()

@@ -1,4 +1,5 @@
 import type { QuarantineReason } from '@millrace/schemas'
+import type { AutomationReader, AutomationStore } from './automation-store.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { IdentityChanges, IdentityOverride, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
@@ -217,6 +218,8 @@ export interface MemberRow {
 
 /** The writing half: the pump, the loader and key administration. */
 export interface Oltp {
+  /** The part that automations keep; on the same database, closed with it. */
+  readonly automations: AutomationStore
   /** The part that forgetting people needs; on the same database, closed with it. */
   readonly erasures: ErasureStore
   /** Creates or upgrades the schema; idempotent. */
@@ -274,6 +277,7 @@ export interface Oltp {
 
 /** The reading half, safe beside any number of writers. */
 export interface OltpReader extends StatusReader, ProfileReader {
+  readonly automations: AutomationReader
   readonly erasures: ErasureReader
   keys(): Promise<readonly KeyRow[]>
   workspaces(): Promise<readonly WorkspaceRow[]>

@@ -1,3 +1,4 @@
+import type { AutomationService } from '../automation/automation-service.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
@@ -23,6 +24,7 @@ export interface WorkerDependencies {
   readonly logger: Logger
   readonly metrics: PumpMetrics
   readonly context: DecideContext
+  readonly automation: AutomationService
 }
 
 export interface WorkerBounds extends PumpBounds {
@@ -75,6 +77,7 @@ export class WorkerService {
       { member: this.#bounds.member, partitions: log.partitions, shared: this.#bounds.shared }, failed,
     )
     await this.#owner.start()
+    if (this.#bounds.member.roles.includes('pump')) await this.#dependencies.automation.start()
     this.#pruning = this.#prune()
   }
 
@@ -104,7 +107,7 @@ export class WorkerService {
 
   async stop(): Promise<void> {
     this.#stop.abort()
-    await this.#owner?.stop()
+    await Promise.all([this.#owner?.stop(), this.#dependencies.automation.stop()])
     await this.#pruning
   }
 
@@ -152,9 +155,9 @@ export class WorkerService {
   }
 
   #pump(partition: number): PartitionPump {
-    const { olap } = this.#dependencies
+    const { olap, automation } = this.#dependencies
     return new PartitionPump(partition, {
-      ...this.#dependencies, source: this.#source, generation: () => this.#generation,
+      ...this.#dependencies, source: this.#source, generation: () => this.#generation, taken: (events) => automation.taken(events),
       olap: {
         insert: async (insert) => {
           this.#requireOlap()

@@ -83,7 +83,7 @@ export function timelineEvent(row: TimelineRow): TimelineEvent {
 }
 
 /** `external_id` is `externalId` on the wire; a value in a namespace shows it, as `shopify:example/42`. */
-function identifiersByKind(identifiers: readonly IdentifierRow[]): Record<string, string[]> {
+export function identifiersByKind(identifiers: readonly IdentifierRow[]): Record<string, string[]> {
   const byKind: Record<string, string[]> = { externalId: [], email: [], phone: [], anonymousId: [] }
   for (const { kind, namespace, value } of identifiers) {
     const name = kind.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())

@@ -1,9 +1,13 @@
+import type { AutomationCounts, AutomationReader } from '../ports/automation-store.ts'
 import type { LogHead } from '../ports/log.ts'
 import type { ErasureReader } from '../ports/erasure-store.ts'
 import type { PartitionRow, PartitionTotals, StatusReader } from '../ports/oltp.ts'
 
 export interface StatusSources {
-  readonly reader: StatusReader & { readonly erasures: Pick<ErasureReader, 'erasedEvents' | 'openErasures'> }
+  readonly reader: StatusReader & {
+    readonly erasures: Pick<ErasureReader, 'erasedEvents' | 'openErasures'>
+    readonly automations: Pick<AutomationReader, 'counts'>
+  }
   /** null while the log cannot be asked: nothing is at rest then. */
   readonly heads: () => Promise<readonly LogHead[] | null>
   /** Rows in the OLAP's live generation; null when it cannot be asked. */
@@ -31,6 +35,8 @@ export interface Status {
   }
   readonly partitions: readonly PartitionStatus[]
   readonly spool: { readonly bytes: number }
+  /** Carts that wait for their instant, and webhooks by state, over all workspaces. */
+  readonly automations: AutomationCounts
 }
 
 /** The reconciliation of the tiers. `loaded` is counted in the OLAP itself where it can be asked, not taken from a cursor. */
@@ -59,7 +65,7 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const accepted = sum(decided.map((counts) => counts.accepted)) + behind
   const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined + erased &&
     (!atRest || (stored === archived && stored === loaded))
-  return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() } }
+  return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() }, automations: await reader.automations.counts(null) }
 }
 
 function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], heads: readonly LogHead[]): PartitionStatus {

@@ -70,7 +70,7 @@ export class MysqlErasureStore implements ErasureStore {
 
 /** Tables with a row, or many, of each identifier. */
 const keyedTables: readonly string[] = [
-  'timeline', 'identifier_metric', 'identifier_register', 'identity_override', 'identity_override_change', 'identifier',
+  'timeline', 'identifier_metric', 'identifier_register', 'identity_override', 'identity_override_change', 'cart', 'identifier',
 ]
 
 interface Removal {
@@ -91,6 +91,8 @@ async function remove(session: Session, { workspace, keys, profileIds, quarantin
   for (const table of keyedTables) await removeFrom(table, 'identifier_key', keyBytes)
   for (const table of ['identity_edge', 'identity_veto']) for (const end of ['a', 'b']) await removeFrom(table, end, keyBytes)
   for (const end of ['from_profile', 'to_profile']) await removeFrom('merge_log', end, ids)
+  const sent = await session.allOf(ids, 'SELECT webhook_id FROM webhook_delivery WHERE workspace = ? AND profile_id IN (?)', workspace)
+  for (const table of ['webhook_attempt', 'webhook_delivery']) await removeFrom(table, 'webhook_id', sent.map((row) => textOf(row, 'webhook_id')))
   for (const column of ['merged_into', 'profile_id']) await removeFrom('profile', column, ids)
   await removeFrom('quarantine', 'message_key', quarantined.map(({ messageId }) => messageKey(messageId)))
   return Object.fromEntries(removed)

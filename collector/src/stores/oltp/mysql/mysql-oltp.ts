@@ -1,6 +1,7 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { MillraceError } from '../../../platform/errors.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
+import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
 import type {
@@ -12,6 +13,7 @@ import { numberOf, textOf } from '../row.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrate } from './migrate.ts'
 import { MysqlDecideTransaction } from './mysql-decide-transaction.ts'
+import { MysqlAutomationStore } from './mysql-automation-store.ts'
 import { MysqlErasureStore } from './mysql-erasure-store.ts'
 import { isUnreachable, mysqlFailure } from './mysql-failure.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
@@ -33,6 +35,7 @@ export async function openMysqlOltp(url: string): Promise<Oltp> {
 }
 
 class MysqlOltp implements Oltp {
+  readonly automations: AutomationStore
   readonly erasures: ErasureStore
   readonly #pool: Pool
   readonly #session: Session
@@ -40,6 +43,7 @@ class MysqlOltp implements Oltp {
   constructor(pool: Pool) {
     this.#pool = pool
     this.#session = new Session(pool)
+    this.automations = new MysqlAutomationStore(this.#session, (work) => this.#transaction(work))
     this.erasures = new MysqlErasureStore(this.#session, (work) => this.#transaction(work))
   }
 

@@ -132,6 +132,8 @@ export class SqliteErasureStore implements ErasureStore {
     }
     for (const id of profileIds.map(uuidBytes)) {
       for (const end of ['from_profile', 'to_profile']) remove('merge_log', `${end} = ?`, id)
+      remove('webhook_attempt', 'webhook_id IN (SELECT webhook_id FROM webhook_delivery AS d WHERE d.workspace = webhook_attempt.workspace AND d.profile_id = ?)', id)
+      remove('webhook_delivery', 'profile_id = ?', id)
       remove('profile', 'merged_into = ?', id)
       remove('profile', 'profile_id = ?', id)
     }
@@ -142,7 +144,7 @@ export class SqliteErasureStore implements ErasureStore {
 
 /** Tables with a row, or many, of each identifier. */
 const keyedTables: readonly string[] = [
-  'timeline', 'identifier_metric', 'identifier_register', 'identity_override', 'identity_override_change', 'identifier',
+  'timeline', 'identifier_metric', 'identifier_register', 'identity_override', 'identity_override_change', 'cart', 'identifier',
 ]
 
 export function readErasure(connection: Connection, workspace: number, id: string): ErasureRow | null {

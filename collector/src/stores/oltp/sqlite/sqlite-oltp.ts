@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
+import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
@@ -15,6 +16,7 @@ import { overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrations } from './schema.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
+import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
 
 export function sqlitePath(dataDirectory: string): string {
@@ -24,6 +26,7 @@ export function sqlitePath(dataDirectory: string): string {
 /** The one writer of the database. Transactions of several partitions take turns. */
 export class SqliteOltp implements Oltp {
   readonly erasures: ErasureStore
+  readonly automations: AutomationStore
   readonly #connection: Connection
   readonly #periods: EventPeriods
   readonly #turn = new Mutex()
@@ -34,6 +37,7 @@ export class SqliteOltp implements Oltp {
     this.erasures = new SqliteErasureStore(this.#connection, this.#periods, {
       write: (work) => this.#write(work), alone: (work) => this.#turn.run(work),
     })
+    this.automations = new SqliteAutomationStore(this.#connection, (work) => this.#write(work))
   }
 
   async migrate(): Promise<void> {
