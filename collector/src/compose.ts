@@ -4,6 +4,7 @@ import { openMemoryCache } from './caches/memory/memory-cache.ts'
 import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
+import { openPulsarReader, openPulsarWriter } from './log/pulsar/pulsar-log.ts'
 import { ReopeningWriter } from './log/spool/reopening-writer.ts'
 import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
@@ -50,6 +51,8 @@ export interface LogContext {
 
 /** A broker's append that takes longer goes to the spool. */
 const brokerTimeoutMs = 10_000
+/** The driver gives up before, so that no record is in its hands twice. */
+const appendTimeoutMs = 8_000
 
 export async function composeOltp(config: Config): Promise<Oltp> {
   refuseForeign(config.oltpUrl, 'sqlite:')
@@ -122,10 +125,14 @@ function refuseForeign(url: string, embedded: string): void {
   if (!url.startsWith(embedded)) throw new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
 }
 
-async function openBrokerWriter(config: Config, _clock: Clock): Promise<LogWriter> {
+async function openBrokerWriter(config: Config, clock: Clock): Promise<LogWriter> {
+  const { logUrl: url, logToken: token, partitions } = config
+  if (url.startsWith('pulsar')) return openPulsarWriter({ url, token, partitions, clock, directory: join(config.data, 'log'), appendTimeoutMs })
   throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
 }
 
-async function openBrokerReader(config: Config, _clock: Clock): Promise<LogReader> {
+async function openBrokerReader(config: Config, clock: Clock): Promise<LogReader> {
+  const { logUrl: url, logToken: token, partitions } = config
+  if (url.startsWith('pulsar')) return openPulsarReader({ url, token, partitions, clock })
   throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { it } from 'vitest'
 import { startMemcached } from '../../scripts/engines/memcached.ts'
+import { startPulsar } from '../../scripts/engines/pulsar.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
@@ -10,6 +11,7 @@ type Start = () => Promise<StartedEngine | MissingEngine>
 
 /** Each engine swapped in alone, then as many at once as there are; ClickHouse stays the embedded one. */
 const swaps: Readonly<Record<string, { readonly flag: string; readonly start: Start }>> = {
+  'pulsar': { flag: '--log-url', start: startPulsar },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },

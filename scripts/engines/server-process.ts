@@ -76,7 +76,7 @@ async function startProcess(server: ServerProgram, port: number, directory: stri
 }
 
 /** Free a moment ago; the operating system gives the same one out again only after all others. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
