@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { LogReader, LogWriter } from '../../ports/log.ts'
 import { prepareTopic, type PreparedTopic } from './prepare-topic.ts'
 import { PulsarAdmin } from './pulsar-admin.ts'
+import { nativeTransport } from './native/native-transport.ts'
 import { parsePulsarAddress, type PulsarAddress } from './pulsar-address.ts'
 import { PulsarReader } from './pulsar-reader.ts'
 import type { PulsarTransport } from './pulsar-transport.ts'
@@ -73,7 +74,7 @@ async function open({ url, token, partitions, clock }: PulsarLogOptions): Promis
   const topic = new TopicAdmin(admin, address.topic)
   try {
     const prepared = await prepareTopic({ topic, shown: address.shown, partitions, clock })
-    const transport = await webSocketTransport(address, { topic, clock })
+    const transport = await (address.transport === 'native' ? nativeTransport : webSocketTransport)(address, { topic, clock })
     return {
       address, topic, prepared, transport,
       end: async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { MillraceError, messageOf } from '../../platform/errors.ts'
 import { makeDirectory } from '../../platform/make-directory.ts'
 
 /** Numbers the messages of one producer on one partition: each once, rising by one. */
@@ -50,8 +51,8 @@ export class SequenceNumbers {
       producer: reservation.producer,
       next: () => {
         if (next === end) {
+          this.#reserve(reservation, next + blockSize)
           end = next + blockSize
-          this.#reserve(reservation, end)
         }
         next += 1
         return next - 1
@@ -73,9 +74,9 @@ export class SequenceNumbers {
 
   #reserve(reservation: Reservation, end: number): void {
     if (reservation.reserved >= end) return
-    reservation.reserved = end
     // A name that was given up is used by nobody after this process.
-    if (reservation === this.#current) write(this.#path, reservation)
+    if (reservation === this.#current) write(this.#path, { ...reservation, reserved: end })
+    reservation.reserved = end
   }
 }
 
@@ -94,7 +95,15 @@ function read(path: string): Reservation | null {
 }
 
 /** On disk when it returns, whole or not at all. */
-function write(path: string, { producer, reserved }: Reservation): void {
+function write(path: string, reservation: Reservation): void {
+  try {
+    writeSynced(path, reservation)
+  } catch (error) {
+    throw new MillraceError('log_failed', `the producer's numbers cannot be kept: ${messageOf(error)}`, { retryable: true, cause: error })
+  }
+}
+
+function writeSynced(path: string, { producer, reserved }: Reservation): void {
   const file = openSync(`${path}.new`, 'w', 0o600)
   try {
     writeSync(file, `${JSON.stringify({ producer, reserved })}\n`)

@@ -1,9 +1,9 @@
 import type { Clock } from '../../../platform/clock.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
 import type { PulsarTransport } from '../pulsar-transport.ts'
+import { ResendingProducer } from '../resending-producer.ts'
 import { brokerBytes, type TopicAdmin } from '../topic-admin.ts'
-import { connectSocket } from './connect-socket.ts'
-import { WebSocketProducer } from './websocket-producer.ts'
+import { connectWebSocketProducer } from './websocket-producer.ts'
 import { openWebSocketStream } from './websocket-stream.ts'
 
 /** The broker's own default, taken where its settings cannot be read. */
@@ -17,12 +17,9 @@ export async function webSocketTransport(address: PulsarAddress, { topic, clock 
   return {
     recordBytesMax: Math.floor((frameBytes - frameOverheadBytes) * 3 / 4),
     boundedBy: 'webSocketMaxTextFrameSize',
-    openProducer: (partition, settings) => WebSocketProducer.open({
+    openProducer: (partition, settings) => ResendingProducer.open({
       clock, ...settings,
-      connect: (producerName, initialSequenceId) => connectSocket(address, {
-        kind: 'producer', partition,
-        parameters: { producerName, initialSequenceId: String(initialSequenceId), sendTimeoutMillis: '0' },
-      }),
+      connect: (name, first, listener) => connectWebSocketProducer(address, { partition, name, first }, listener),
     }),
     openStream: (partition, after, listener) => openWebSocketStream(address, [partition, after], listener),
     close: async () => {},
