@@ -4,6 +4,8 @@ import { openMemoryCache } from './caches/memory/memory-cache.ts'
 import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
+import { openKafkaReader, openKafkaWriter } from './log/kafka/kafka-log.ts'
+import { checkPulsarLog } from './log/pulsar/check-pulsar-log.ts'
 import { openPulsarReader, openPulsarWriter } from './log/pulsar/pulsar-log.ts'
 import { ReopeningWriter } from './log/spool/reopening-writer.ts'
 import { SpoolingWriter } from './log/spool/spooling-writer.ts'
@@ -19,6 +21,8 @@ import { openFilesObjects } from './stores/objects/files/files-objects.ts'
 import { openS3Objects } from './stores/objects/s3/s3-objects.ts'
 import { openClickHouse } from './stores/olap/clickhouse/clickhouse-olap.ts'
 import { startEngine, type Engine } from './stores/olap/engine/start-engine.ts'
+import { openMysqlOltp } from './stores/oltp/mysql/mysql-oltp.ts'
+import { openMysqlReader } from './stores/oltp/mysql/mysql-reader.ts'
 import { SqliteOltp, sqlitePath } from './stores/oltp/sqlite/sqlite-oltp.ts'
 import { SqliteReader } from './stores/oltp/sqlite/sqlite-reader.ts'
 
@@ -33,6 +37,7 @@ export interface OlapAddress {
   readonly username: string
   readonly password: string
   readonly database: string
+  readonly tlsCaFile: string | null
 }
 
 /** The edge's way into the log, with the spool behind it where the log is a broker. */
@@ -45,22 +50,19 @@ export interface ComposedLog {
 export interface LogContext {
   readonly clock: Clock
   readonly logger: Logger
-  /** The furthest position that is already decided; only an embedded log can be behind it. */
+  /** The furthest position that is already decided; a log that is made has to sort after it. */
   readonly notBefore: LogPosition | null
 }
 
 /** A broker's append that takes longer goes to the spool. */
 const brokerTimeoutMs = 10_000
-/** The driver gives up before, so that no record is in its hands twice. */
-const appendTimeoutMs = 8_000
 
 export async function composeOltp(config: Config): Promise<Oltp> {
-  refuseForeign(config.oltpUrl, 'sqlite:')
-  return new SqliteOltp(sqlitePath(config.data))
+  return config.oltpUrl.startsWith('mysql:') ? openMysqlOltp(config.oltpUrl) : new SqliteOltp(sqlitePath(config.data))
 }
 
 export async function composeOltpReader(config: Config): Promise<OltpReader> {
-  return new SqliteReader(sqlitePath(config.data))
+  return config.oltpUrl.startsWith('mysql:') ? openMysqlReader(config.oltpUrl) : new SqliteReader(sqlitePath(config.data))
 }
 
 export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
@@ -70,7 +72,7 @@ export async function composeLogWriter(config: Config, { clock, logger, notBefor
     return { writer, spooledBytes: () => 0 }
   }
   const directory = join(data, 'spool')
-  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, clock) })
+  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, { clock, notBefore }) })
   const spool = await openLogWriter({ directory, partitions, notBefore: null, clock, retentionMs: 0 })
   const writer = await SpoolingWriter.open({
     broker, spool, reader: await openLogReader({ directory, clock }), clock, report: (message) => logger.warn(message),
@@ -81,6 +83,11 @@ export async function composeLogWriter(config: Config, { clock, logger, notBefor
 export function composeLogReader(config: Config, clock: Clock): Promise<LogReader> {
   if (isEmbeddedLog(config)) return openLogReader({ directory: join(config.data, 'log'), clock })
   return openBrokerReader(config, clock)
+}
+
+/** Tries a log on a broker without leaving a record in it, and says what was found; null where the driver has no such check. */
+export async function checkBrokerLog({ logUrl, logToken: token, partitions }: Config, clock: Clock): Promise<string | null> {
+  return logUrl.startsWith('pulsar') ? checkPulsarLog(logUrl, { token, partitions, clock }) : null
 }
 
 export async function composeObjects({ data, objectsUrl }: Config): Promise<Objects> {
@@ -104,16 +111,19 @@ export async function composeEngine(config: Config, clock: Clock, logger: Logger
 }
 
 export function olapAddress(config: Config, engine: Engine | null): OlapAddress {
-  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace' }
+  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', tlsCaFile: null }
   // Without an engine and without a server nobody here asks; the discard port refuses whoever does.
   const url = new URL(config.olapUrl === 'embedded:' ? 'http://127.0.0.1:9/millrace' : config.olapUrl)
-  const { username, password, pathname } = url
+  const { username, password, pathname, searchParams } = url
+  const unknown = [...searchParams.keys()].find((name) => name !== 'tlsCaFile')
+  if (unknown !== undefined) throw new MillraceError('bad_config', `MILLRACE_OLAP_URL has no parameter ${unknown}; tlsCaFile is known`)
   url.username = ''
   url.password = ''
   url.pathname = ''
+  url.search = ''
   return {
     url: url.toString(), username: decodeURIComponent(username) || 'default', password: decodeURIComponent(password),
-    database: pathname.slice(1) || 'millrace',
+    database: pathname.slice(1) || 'millrace', tlsCaFile: searchParams.get('tlsCaFile'),
   }
 }
 
@@ -121,18 +131,18 @@ function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
 }
 
-function refuseForeign(url: string, embedded: string): void {
-  if (!url.startsWith(embedded)) throw new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
+async function openBrokerWriter({ logUrl, logToken: token, partitions, data }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
+  if (logUrl.startsWith('kafka:')) return openKafkaWriter(logUrl, { partitions, clock, notBefore })
+  if (logUrl.startsWith('pulsar')) return openPulsarWriter(logUrl, { token, partitions, clock, notBefore, directory: join(data, 'log') })
+  throw noDriver(logUrl)
 }
 
-async function openBrokerWriter(config: Config, clock: Clock): Promise<LogWriter> {
-  const { logUrl: url, logToken: token, partitions } = config
-  if (url.startsWith('pulsar')) return openPulsarWriter({ url, token, partitions, clock, directory: join(config.data, 'log'), appendTimeoutMs })
-  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+async function openBrokerReader({ logUrl, logToken: token, partitions }: Config, clock: Clock): Promise<LogReader> {
+  if (logUrl.startsWith('kafka:')) return openKafkaReader(logUrl, { partitions, clock })
+  if (logUrl.startsWith('pulsar')) return openPulsarReader(logUrl, { token, partitions, clock })
+  throw noDriver(logUrl)
 }
 
-async function openBrokerReader(config: Config, clock: Clock): Promise<LogReader> {
-  const { logUrl: url, logToken: token, partitions } = config
-  if (url.startsWith('pulsar')) return openPulsarReader({ url, token, partitions, clock })
-  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+function noDriver(url: string): MillraceError {
+  return new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
 }

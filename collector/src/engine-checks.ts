@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, olapAddress,
+  checkBrokerLog, composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, olapAddress,
 } from './compose.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './platform/clock.ts'
@@ -43,6 +43,8 @@ async function inScratch(config: Config, work: (scratch: Config) => Promise<stri
 
 /** An append is durable and read back, by a reader that opens the log anew. */
 async function checkLog(config: Config): Promise<string> {
+  const found = await checkBrokerLog(config, systemClock)
+  if (found !== null) return found
   const { writer } = await composeLogWriter(config, { clock: systemClock, logger: silent, notBefore: null })
   try {
     const begin = performance.now()
@@ -62,13 +64,16 @@ async function checkLog(config: Config): Promise<string> {
   }
 }
 
+/** Other processes may be using the same database: nobody owns a partition of this number, and no status counts it. */
+const scratchPartition = -1
+
 /** A pump that was overtaken must not commit: else two would decide the same events. */
 async function checkOltp(config: Config): Promise<string> {
   const oltp = await composeOltp(config)
   try {
     await oltp.migrate()
-    const old = await oltp.claimPartition(0, 'pump')
-    const owner = await oltp.claimPartition(0, 'pump')
+    const old = await oltp.claimPartition(scratchPartition, 'pump')
+    const owner = await oltp.claimPartition(scratchPartition, 'pump')
     if (await commits(oltp, old.fence)) throw new MillraceError('internal', 'an overtaken owner could still commit: the database does not fence')
     if (!(await commits(oltp, owner.fence))) throw new MillraceError('internal', 'the owner of a partition cannot commit')
     return 'an overtaken owner is fenced off, the owner commits'

@@ -1,11 +1,14 @@
+import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mavenJars } from './maven-jars.ts'
 import { freePort, startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
 const version = '4.2.4'
+
+const topic = 'public/default/millrace'
 
 /** Families that Pulsar's own poms do not align: mixed, the start fails for a method that is not there. */
 const aligned = [
@@ -28,30 +31,46 @@ export interface StartedPulsar extends StartedEngine {
   readonly nativeUrl: string
   /** Where the administration answers. */
   readonly adminUrl: string
+  /** The same broker by WebSocket with TLS, under a certificate for `localhost` that no authority signed. */
+  readonly tlsUrl: string
+  /** By the binary protocol with TLS. */
+  readonly nativeTlsUrl: string
+  /** The file with that certificate, in PEM. */
+  readonly certificate: string
 }
 
 /** One real broker of Apache Pulsar with its storage, deduplication on, every write synced. */
 export async function startPulsar({ tokens = false, settings = {} }: PulsarSettings = {}): Promise<StartedPulsar | MissingEngine> {
   const jars = mavenJars({ name: `pulsar-${version}`, artifact: `org.apache.pulsar:pulsar-broker:${version}`, aligned })
   if (typeof jars !== 'string') return jars
-  const [brokerPort, bookiePort] = [await freePort(), await freePort()]
+  const ports = { broker: await freePort(), bookie: await freePort(), tls: await freePort(), brokerTls: await freePort() }
   let httpPort = 0
+  let home = ''
   const engine = await startServer({
     program: 'java',
     args: (port, directory) => {
       httpPort = port
-      configure(directory, { webServicePort: String(port), brokerServicePort: String(brokerPort), ...(tokens ? authentication() : {}), ...settings })
+      home = directory
+      configure(directory, {
+        webServicePort: String(port), brokerServicePort: String(ports.broker), ...encryption(directory, ports), ...(tokens ? authentication() : {}), ...settings,
+      })
       return [
         ...javaOptions, `-Dlog4j2.configurationFile=${join(directory, 'log4j2.xml')}`, '-cp', `${directory}:${jars}/*`,
         'org.apache.pulsar.PulsarStandaloneStarter', '-c', join(directory, 'standalone.conf'), '-nfw', '-nss',
-        `--bookkeeper-port=${bookiePort}`, `--bookkeeper-dir=${join(directory, 'bookkeeper')}`, `--metadata-dir=${join(directory, 'metadata')}`,
+        `--bookkeeper-port=${ports.bookie}`, `--bookkeeper-dir=${join(directory, 'bookkeeper')}`, `--metadata-dir=${join(directory, 'metadata')}`,
       ]
     },
     answers: healthy,
-    url: (port) => `pulsar+ws://127.0.0.1:${port}/public/default/millrace`,
+    url: (port) => `pulsar+ws://127.0.0.1:${port}/${topic}`,
   })
   const adminUrl = `http://127.0.0.1:${httpPort}`
-  return { ...engine, adminUrl, nativeUrl: `pulsar://127.0.0.1:${brokerPort}/public/default/millrace?admin=${encodeURIComponent(adminUrl)}` }
+  const certificate = join(home, 'certificate.pem')
+  return {
+    ...engine, adminUrl, certificate,
+    nativeUrl: `pulsar://127.0.0.1:${ports.broker}/${topic}?admin=${encodeURIComponent(adminUrl)}`,
+    tlsUrl: `pulsar+wss://localhost:${ports.tls}/${topic}`,
+    nativeTlsUrl: `pulsar+ssl://localhost:${ports.brokerTls}/${topic}?admin=${encodeURIComponent(`https://localhost:${ports.tls}`)}`,
+  }
 }
 
 /** A token for a broker started with `tokens`. */
@@ -135,6 +154,20 @@ const storageSettings = {
   nettyMaxFrameSizeBytes: '5253120',
   diskUsageThreshold: '0.99',
   diskUsageWarnThreshold: '0.98',
+}
+
+function encryption(directory: string, ports: { readonly tls: number; readonly brokerTls: number }): Readonly<Record<string, string>> {
+  const [certificate, key] = [join(directory, 'certificate.pem'), join(directory, 'key.pem')]
+  if (!existsSync(certificate)) {
+    const made = spawnSync('openssl', [
+      'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
+      '-keyout', key, '-out', certificate,
+    ], { encoding: 'utf8' })
+    if (made.status !== 0) throw new Error(`openssl failed: ${made.error?.message ?? made.stderr}`)
+  }
+  return {
+    webServicePortTls: String(ports.tls), brokerServicePortTls: String(ports.brokerTls), tlsCertificateFilePath: certificate, tlsKeyFilePath: key,
+  }
 }
 
 function authentication(): Readonly<Record<string, string>> {

@@ -23,16 +23,15 @@ export interface PulsarUnderTest {
 /** Both contracts of the log on one transport of Pulsar. Stops the engine at the end. */
 export function pulsarLogSuite(name: string, { engine, url, recordBytesMax }: PulsarUnderTest): void {
   const directories: string[] = []
-  const optionsOf = (topic: string, partitions: number) => ({
-    url: url.replace(/millrace(?=$|\?)/, topic), token: pulsarToken('admin'), partitions, clock: systemClock, report: () => {},
-  })
+  const urlOf = (topic: string): string => url.replace(/millrace(?=$|\?)/, topic)
+  const settings = { token: pulsarToken('admin'), clock: systemClock, report: () => {} }
   /** Each with the data directory of an edge process of its own. */
   const openWriter = (topic: string, { partitions, appendTimeoutMs }: OpenSettings, token = pulsarToken('admin')): Promise<LogWriter> => {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-pulsar-'))
     directories.push(directory)
-    return openPulsarWriter({ ...optionsOf(topic, partitions), token, directory, appendTimeoutMs })
+    return openPulsarWriter(urlOf(topic), { ...settings, partitions, token, directory, appendTimeoutMs, notBefore: null })
   }
-  const openReader = (topic: string, { partitions }: Pick<OpenSettings, 'partitions'>): Promise<LogReader> => openPulsarReader(optionsOf(topic, partitions))
+  const openReader = (topic: string, { partitions }: Pick<OpenSettings, 'partitions'>): Promise<LogReader> => openPulsarReader(urlOf(topic), { ...settings, partitions })
 
   afterAll(() => {
     for (const directory of directories) rmSync(directory, { recursive: true, force: true })

@@ -25,5 +25,8 @@ export interface MessageStream {
 /** Opens a stream at the first message after `after`, or at the oldest kept. */
 export type OpenStream = (partition: number, after: MessageId | null, listener: StreamListener) => Promise<MessageStream>
 
+/** The property of a message that says how many events it carries; a message without it is not ours. */
+export const eventsProperty = 'millrace-events'
+
 /** Messages that may be on their way to a reader of one partition. */
 export const streamMessagesMax = 64

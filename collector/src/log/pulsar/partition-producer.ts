@@ -12,6 +12,3 @@ export interface PartitionProducer {
   /** Waits for what was sent, within the bound of an answer. */
   close(): Promise<void>
 }
-
-/** The property of a message that says how many events it carries; a message without it is not ours. */
-export const eventsProperty = 'millrace-events'

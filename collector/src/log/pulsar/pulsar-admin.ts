@@ -5,7 +5,7 @@ import { connectionFailure, statusFailure } from './connection-failure.ts'
 import { type PulsarAddress, readTrusted } from './pulsar-address.ts'
 
 export interface AdminRequest {
-  readonly method: 'GET' | 'PUT' | 'POST'
+  readonly method: 'DELETE' | 'GET' | 'POST' | 'PUT'
   /** After `/admin/v2/`. */
   readonly path: string
   readonly body?: unknown

@@ -3,7 +3,12 @@ import type { MessageId } from './message-id.ts'
 import type { PulsarAdmin } from './pulsar-admin.ts'
 
 /** Holds back what is not archived yet: the broker keeps everything that this subscription has not acknowledged. */
-export const subscription = 'millrace'
+const subscription = 'millrace'
+
+export interface TopicShape {
+  readonly partitions: number
+  readonly properties: ReadonlyMap<string, string>
+}
 
 /** What the broker holds of one partition. */
 export interface Holdings {
@@ -30,7 +35,7 @@ export class TopicAdmin {
   }
 
   /** How many partitions the topic has and its properties; null where there is no such topic. */
-  async shape(): Promise<{ readonly partitions: number; readonly properties: ReadonlyMap<string, string> } | null> {
+  async shape(): Promise<TopicShape | null> {
     const { status, value } = await this.#admin.ask({ method: 'GET', path: `persistent/${this.#topic}/partitions` }, [404])
     const partitions = Number(Reflect.get(Object(value), 'partitions'))
     if (status === 404 || !(partitions > 0)) return null
@@ -44,6 +49,11 @@ export class TopicAdmin {
       contentType: 'application/vnd.partitioned-topic-metadata+json',
     }, [409])
     return status !== 409
+  }
+
+  /** With everything in it, whoever uses it. */
+  async remove(): Promise<void> {
+    await this.#admin.ask({ method: 'DELETE', path: `persistent/${this.#topic}/partitions?force=true` }, [404])
   }
 
   async setProperties(properties: Readonly<Record<string, string>>): Promise<void> {

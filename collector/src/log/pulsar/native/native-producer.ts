@@ -1,7 +1,7 @@
 import type { Client, Producer } from 'pulsar-client'
 import { messageOf } from '../../../platform/errors.ts'
 import { decodeMessageId } from '../message-id.ts'
-import { eventsProperty } from '../partition-producer.ts'
+import { eventsProperty } from '../message-stream.ts'
 import type { ProducerConnection, ProducerListener } from '../resending-producer.ts'
 import { nativeFailure } from './pulsar-client.ts'
 

@@ -1,7 +1,6 @@
 import type { Message } from 'pulsar-client'
 import { decodeMessageId, encodeMessageId, type MessageId } from '../message-id.ts'
-import { type MessageStream, type ReceivedMessage, streamMessagesMax, type StreamListener } from '../message-stream.ts'
-import { eventsProperty } from '../partition-producer.ts'
+import { eventsProperty, type MessageStream, type ReceivedMessage, streamMessagesMax, type StreamListener } from '../message-stream.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
 import { makeClient, nativeFailure, type PulsarPackage } from './pulsar-client.ts'
 
@@ -21,21 +20,22 @@ export async function openNativeStream(
   let open = true
   let untaken = 0
   let resume = (): void => {}
+  // The client waits for a promise that it answers before it hands out the next message.
+  const listen = (message: Message): unknown => {
+    const received = readMessage(message)
+    if (!open || received === null) return undefined
+    untaken += 1
+    listener.message(received)
+    if (untaken < streamMessagesMax || !open) return undefined
+    return new Promise<void>((resolve) => {
+      resume = resolve
+    })
+  }
   const reader = await client.createReader({
     topic: `persistent://${address.topic}-partition-${partition}`,
     startMessageId: after === null ? pulsar.MessageId.earliest() : pulsar.MessageId.deserialize(encodeMessageId(after, partition)),
     receiverQueueSize: streamMessagesMax,
-    // The client waits for the promise before it hands out the next message.
-    listener: (message) => {
-      const received = readMessage(message)
-      if (!open || received === null) return undefined
-      untaken += 1
-      listener.message(received)
-      if (untaken < streamMessagesMax || !open) return undefined
-      return new Promise<void>((resolve) => {
-        resume = resolve
-      })
-    },
+    listener: listen,
   }).catch(async (error: unknown) => {
     await client.close().catch(() => undefined)
     throw nativeFailure(address.shown, error)

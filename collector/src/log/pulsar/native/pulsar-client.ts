@@ -3,7 +3,9 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { optionalPackage } from '../../../platform/optional-package.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
 
-export type PulsarPackage = typeof import('pulsar-client')
+const load = () => import('pulsar-client')
+
+export type PulsarPackage = Awaited<ReturnType<typeof load>>['default']
 
 /**
  * The native client. Fails with `package_missing` and the command to run where the package is not installed, or where
@@ -11,7 +13,7 @@ export type PulsarPackage = typeof import('pulsar-client')
  */
 export async function loadPulsarPackage(): Promise<PulsarPackage> {
   try {
-    return (await optionalPackage('native Pulsar', 'pulsar-client', () => import('pulsar-client'))).default
+    return (await optionalPackage('native Pulsar', 'pulsar-client', load)).default
   } catch (error) {
     if (!(error instanceof MillraceError) || !/\.node\b/.test(messageOf(error.cause))) throw error
     throw new MillraceError('package_missing',

@@ -1,4 +1,4 @@
-import type { WebSocket } from 'ws'
+import type { RawData, WebSocket } from 'ws'
 import { MillraceError } from '../../../platform/errors.ts'
 import { optionalPackage } from '../../../platform/optional-package.ts'
 import { connectionFailure, statusFailure } from '../connection-failure.ts'
@@ -39,6 +39,12 @@ export async function connectSocket(address: PulsarAddress, { kind, partition, p
   })
   keepAlive(socket)
   return socket
+}
+
+/** Of a text frame. */
+export function textOf(data: RawData): string {
+  if (Buffer.isBuffer(data)) return data.toString()
+  return (Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)).toString()
 }
 
 function refusal({ shown }: PulsarAddress, status: number, body: string): MillraceError {

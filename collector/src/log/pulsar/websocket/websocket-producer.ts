@@ -1,9 +1,9 @@
 import { messageOf } from '../../../platform/errors.ts'
 import { decodeMessageId } from '../message-id.ts'
-import { eventsProperty } from '../partition-producer.ts'
+import { eventsProperty } from '../message-stream.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
 import type { ProducerConnection, ProducerListener } from '../resending-producer.ts'
-import { connectSocket } from './connect-socket.ts'
+import { connectSocket, textOf } from './connect-socket.ts'
 
 export interface WebSocketProducerSettings {
   readonly partition: number
@@ -26,7 +26,7 @@ export async function connectWebSocketProducer(
   socket.on('message', (data) => {
     if (!open) return
     try {
-      const [context, messageId, error] = readAnswer(String(data))
+      const [context, messageId, error] = readAnswer(textOf(data))
       if (messageId === null) lost(`the broker refused a message: ${error}`)
       else listener.answered(context, decodeMessageId(Buffer.from(messageId, 'base64')))
     } catch (error) {
@@ -49,5 +49,5 @@ export async function connectWebSocketProducer(
 function readAnswer(text: string): readonly [context: string, messageId: string | null, error: string] {
   const value: unknown = JSON.parse(text)
   const [context, messageId, error] = ['context', 'messageId', 'errorMsg'].map((name): unknown => Reflect.get(Object(value), name))
-  return [String(context), typeof messageId === 'string' ? messageId : null, String(error ?? 'without a reason')]
+  return [String(context), typeof messageId === 'string' ? messageId : null, typeof error === 'string' ? error : 'without a reason']
 }

@@ -1,8 +1,7 @@
-import { eventsProperty } from '../partition-producer.ts'
 import { decodeMessageId, encodeMessageId, type MessageId } from '../message-id.ts'
-import { type MessageStream, type ReceivedMessage, streamMessagesMax, type StreamListener } from '../message-stream.ts'
+import { eventsProperty, type MessageStream, type ReceivedMessage, streamMessagesMax, type StreamListener } from '../message-stream.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
-import { connectSocket } from './connect-socket.ts'
+import { connectSocket, textOf } from './connect-socket.ts'
 
 /** A reader of one partition through the broker's WebSocket proxy, which pushes as many messages as were allowed. */
 export async function openWebSocketStream(
@@ -13,7 +12,7 @@ export async function openWebSocketStream(
   let open = true
   socket.on('message', (data) => {
     if (!open) return
-    const message = readMessage(String(data))
+    const message = readMessage(textOf(data))
     if (message === null) socket.terminate()
     else listener.message(message)
   })
