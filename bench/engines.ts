@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startMariadb } from '../scripts/engines/mariadb.ts'
 import { startMysql } from '../scripts/engines/mysql.ts'
+import { startPulsar } from '../scripts/engines/pulsar.ts'
 import { startRedis } from '../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../scripts/engines/versitygw.ts'
@@ -22,7 +23,9 @@ interface Choice {
 const downMs = 3_000
 const recoverMs = 5_000
 
-const logs: Readonly<Record<string, Choice | null>> = { file: null }
+const logs: Readonly<Record<string, Choice | null>> = {
+  file: null, pulsar: { flag: '--log-url', start: startPulsar },
+}
 const databases: Readonly<Record<string, Choice | null>> = {
   mysql: { flag: '--oltp-url', start: startMysql }, mariadb: { flag: '--oltp-url', start: startMariadb }, sqlite: null,
 }

@@ -8,6 +8,7 @@ import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
 import { ownPlace } from './own-place.ts'
+import { startNativePulsar } from './native-pulsar.ts'
 import { wholePath } from './whole-path.ts'
 
 type Start = () => Promise<StartedEngine | MissingEngine>
@@ -17,7 +18,8 @@ const swaps: Readonly<Record<string, { readonly flag: string; readonly start: St
   'mysql': { flag: '--oltp-url', start: startMysql },
   'mariadb': { flag: '--oltp-url', start: startMariadb },
   'kafka': { flag: '--log-url', start: startKafka },
-  'pulsar': { flag: '--log-url', start: startPulsar },
+  'pulsar by WebSocket': { flag: '--log-url', start: startPulsar },
+  'pulsar by the native client': { flag: '--log-url', start: startNativePulsar },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },

@@ -41,8 +41,9 @@ async function tryScratch(url: string, settings: PulsarLogSettings): Promise<num
   try {
     const writer = await openPulsarWriter(url, { ...own, directory, notBefore: null })
     const begin = performance.now()
-    await writer.append(0, Buffer.from('doctor'), 1).finally(() => writer.close())
+    await writer.append(0, Buffer.from('doctor'), 1)
     const tookMs = performance.now() - begin
+    await writer.close()
     const reader = await openPulsarReader(url, own)
     try {
       const [record] = await (await reader.open(0, null)).next({ maxRecords: 1, maxBytes: 1_024, waitMs: 5_000 })

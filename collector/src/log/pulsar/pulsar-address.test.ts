@@ -13,7 +13,7 @@ describe('parsePulsarAddress', () => {
     ['pulsar+ssl://broker/public/default/millrace', 'native', 'pulsar+ssl://broker:6651', 'https://broker:8443'],
     ['pulsar://broker:7000/public/default/millrace?admin=https://other:444/', 'native', 'pulsar://broker:7000', 'https://other:444'],
     ['pulsar+ws://[::1]:8080/public/default/millrace', 'websocket', 'ws://[::1]:8080', 'http://[::1]:8080'],
-  ])('reads %s', (url, transport, service, admin) => {
+  ])('reads %s', (...[url, transport, service, admin]) => {
     expect(parsePulsarAddress(url)).toMatchObject({ transport, service, admin, topic: 'public/default/millrace', trustFile: null })
     expect(parsePulsarAddress(url).token()).toBeNull()
   })

@@ -26,6 +26,10 @@ export class PulsarCursor implements LogCursor {
   readonly #stop = new AbortController()
   #stream: MessageStream | null = null
   #queue: LogRecord[] = []
+  /** Records at the front of the queue that came by an earlier stream, which counts them no more. */
+  #stale = 0
+  /** Taken before the stream that gave them was here to be told. */
+  #untold = 0
   #last: MessageId | null
   #arrived = new AbortController()
   #foreign = 0
@@ -45,7 +49,9 @@ export class PulsarCursor implements LogCursor {
       return index >= maxRecords || (index > 0 && bytes > maxBytes)
     })
     const taken = this.#queue.splice(0, end < 0 ? this.#queue.length : end)
-    if (taken.length > 0) this.#stream?.taken(taken.length)
+    const stale = Math.min(this.#stale, taken.length)
+    this.#stale -= stale
+    this.#tell(taken.length - stale)
     return taken
   }
 
@@ -72,6 +78,7 @@ export class PulsarCursor implements LogCursor {
           ended: (reason) => this.#reopen(reason),
         })
         this.#stream = stream
+        this.#tell(0)
         if (this.#stop.signal.aborted) await stream.close()
         return
       } catch (error) {
@@ -84,8 +91,10 @@ export class PulsarCursor implements LogCursor {
   #reopen(reason: string): void {
     if (this.#stop.signal.aborted) return
     this.#stream = null
+    this.#stale = this.#queue.length
+    this.#untold = 0
     this.#options.report(`partition ${this.#options.partition} of the log is read again: ${reason}`)
-    void this.#connect()
+    void this.#options.clock.sleep(reopenMs[0], this.#stop.signal).then(() => this.#connect())
   }
 
   #take({ id, payload, publishedAt, events }: ReceivedMessage): void {
@@ -93,18 +102,25 @@ export class PulsarCursor implements LogCursor {
     const position = positionText({ incarnation, ...id })
     // A stream that was opened again may begin before the place that was asked for, never after it.
     if (this.#last !== null && position <= positionText({ incarnation, ...this.#last })) {
-      this.#stream?.taken(1)
+      this.#tell(1)
       return
     }
     this.#last = id
     const count = Number(events)
     if (events === undefined || !Number.isSafeInteger(count)) {
-      this.#stream?.taken(1)
+      this.#tell(1)
       this.#skipForeign(position)
       return
     }
     this.#queue.push({ partition, position, appendedAt: publishedAt, events: count, sequence: undefined, payload })
     this.#arrived.abort()
+  }
+
+  #tell(taken: number): void {
+    this.#untold += taken
+    if (this.#stream === null || this.#untold === 0) return
+    this.#stream.taken(this.#untold)
+    this.#untold = 0
   }
 
   #skipForeign(position: string): void {

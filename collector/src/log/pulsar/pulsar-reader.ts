@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts'
-import { MillraceError } from '../../platform/errors.ts'
+import { MillraceError, messageOf } from '../../platform/errors.ts'
 import type { LogCursor, LogHead, LogPosition, LogReader } from '../../ports/log.ts'
 import type { MessageId } from './message-id.ts'
 import type { OpenStream } from './message-stream.ts'
@@ -72,7 +72,11 @@ export class PulsarReader implements LogReader {
     if (position <= known.position) return
     known.position = position
     this.#acknowledged.set(partition, known)
-    if (this.#options.clock.now() - known.toldAt >= acknowledgeEveryMs) await this.#tell(partition, known)
+    if (this.#options.clock.now() - known.toldAt < acknowledgeEveryMs) return
+    await this.#tell(partition, known).catch((error: unknown) => {
+      // What is not told is only kept longer, and the next one says it again.
+      this.#options.report(`the broker was not told what of partition ${partition} is archived: ${messageOf(error)}`)
+    })
   }
 
   async close(): Promise<void> {

@@ -37,7 +37,7 @@ class FakeBroker {
         next += 1
         // The broker answers in a later turn, as over a wire.
         queueMicrotask(() => {
-          if (open && !this.#take(name, sequence, message, listener)) open = false
+          if (open && !this.#take([name, sequence], message, listener)) open = false
         })
       },
       end: () => {
@@ -47,7 +47,7 @@ class FakeBroker {
   }
 
   /** False once the connection is lost. */
-  #take(name: string, sequence: number, { id, payload }: Outgoing, listener: ProducerListener): boolean {
+  #take([name, sequence]: readonly [string, number], { id, payload }: Outgoing, listener: ProducerListener): boolean {
     const fate = this.fates.shift() ?? 'fine'
     if (fate === 'lost before it is stored' || fate === 'not connected') {
       listener.lost('cut')

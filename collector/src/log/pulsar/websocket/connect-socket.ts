@@ -8,13 +8,15 @@ export interface SocketPath {
   readonly kind: 'producer' | 'reader'
   readonly partition: number
   readonly parameters: Readonly<Record<string, string>>
+  /** Hears each text frame; the first may come with the answer that opens the socket. */
+  readonly heard: (text: string) => void
 }
 
 const openMsMax = 10_000
 const pingEveryMs = 10_000
 
 /** Opens a WebSocket of the broker's proxy. A peer that vanished without a word is noticed within 20 s and the socket closed. */
-export async function connectSocket(address: PulsarAddress, { kind, partition, parameters }: SocketPath): Promise<WebSocket> {
+export async function connectSocket(address: PulsarAddress, { kind, partition, parameters, heard }: SocketPath): Promise<WebSocket> {
   const ws = await optionalPackage('pulsar+ws', 'ws', () => import('ws'))
   const query = new URLSearchParams(parameters).toString()
   const url = `${address.service}/ws/v2/${kind}/persistent/${address.topic}-partition-${partition}?${query}`
@@ -26,6 +28,7 @@ export async function connectSocket(address: PulsarAddress, { kind, partition, p
     headers: token === null ? {} : { authorization: `Bearer ${token}` },
     ...(ca === undefined ? {} : { ca }),
   })
+  socket.on('message', (data) => heard(textOf(data)))
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve)
     socket.once('error', (error) => reject(connectionFailure(address.shown, error)))
@@ -41,8 +44,7 @@ export async function connectSocket(address: PulsarAddress, { kind, partition, p
   return socket
 }
 
-/** Of a text frame. */
-export function textOf(data: RawData): string {
+function textOf(data: RawData): string {
   if (Buffer.isBuffer(data)) return data.toString()
   return (Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)).toString()
 }

@@ -3,7 +3,7 @@ import { decodeMessageId } from '../message-id.ts'
 import { eventsProperty } from '../message-stream.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
 import type { ProducerConnection, ProducerListener } from '../resending-producer.ts'
-import { connectSocket, textOf } from './connect-socket.ts'
+import { connectSocket } from './connect-socket.ts'
 
 export interface WebSocketProducerSettings {
   readonly partition: number
@@ -16,23 +16,23 @@ export interface WebSocketProducerSettings {
 export async function connectWebSocketProducer(
   address: PulsarAddress, { partition, name, first }: WebSocketProducerSettings, listener: ProducerListener,
 ): Promise<ProducerConnection> {
-  const parameters = { producerName: name, initialSequenceId: String(first - 1), sendTimeoutMillis: '0' }
-  const socket = await connectSocket(address, { kind: 'producer', partition, parameters })
   let open = true
   const lost = (reason: string): void => {
     if (open) listener.lost(reason)
     open = false
   }
-  socket.on('message', (data) => {
+  const heard = (text: string): void => {
     if (!open) return
     try {
-      const [context, messageId, error] = readAnswer(textOf(data))
+      const [context, messageId, error] = readAnswer(text)
       if (messageId === null) lost(`the broker refused a message: ${error}`)
       else listener.answered(context, decodeMessageId(Buffer.from(messageId, 'base64')))
     } catch (error) {
       lost(`the broker gave an answer that cannot be read: ${messageOf(error)}`)
     }
-  })
+  }
+  const parameters = { producerName: name, initialSequenceId: String(first - 1), sendTimeoutMillis: '0' }
+  const socket = await connectSocket(address, { kind: 'producer', partition, parameters, heard })
   socket.once('close', (_code, reason) => lost(reason.length === 0 ? 'the connection to the broker was lost' : `the broker closed the connection: ${String(reason)}`))
   return {
     send: ({ id, payload, events }) => {

@@ -1,21 +1,37 @@
+import { MillraceError } from '../../../platform/errors.ts'
 import { decodeMessageId, encodeMessageId, type MessageId } from '../message-id.ts'
 import { eventsProperty, type MessageStream, type ReceivedMessage, streamMessagesMax, type StreamListener } from '../message-stream.ts'
 import type { PulsarAddress } from '../pulsar-address.ts'
-import { connectSocket, textOf } from './connect-socket.ts'
+import { connectSocket } from './connect-socket.ts'
 
 /** A reader of one partition through the broker's WebSocket proxy, which pushes as many messages as were allowed. */
 export async function openWebSocketStream(
   address: PulsarAddress, [partition, after]: readonly [number, MessageId | null], listener: StreamListener,
 ): Promise<MessageStream> {
   const messageId = after === null ? 'earliest' : encodeMessageId(after, partition).toString('base64')
-  const socket = await connectSocket(address, { kind: 'reader', partition, parameters: { messageId, receiverQueueSize: String(streamMessagesMax) } })
   let open = true
-  socket.on('message', (data) => {
+  let end = (): void => {}
+  const heard = (text: string): void => {
     if (!open) return
-    const message = readMessage(textOf(data))
-    if (message === null) socket.terminate()
-    else listener.message(message)
-  })
+    const message = readMessage(text)
+    if (message !== null) {
+      listener.message(message)
+      return
+    }
+    // Nothing may be passed over: what comes after is read again together with it.
+    open = false
+    end()
+  }
+  const parameters = { messageId, receiverQueueSize: String(streamMessagesMax) }
+  const socket = await connectSocket(address, { kind: 'reader', partition, parameters, heard })
+  if (!open) {
+    socket.terminate()
+    throw unreadable(address)
+  }
+  end = () => {
+    socket.terminate()
+    listener.ended(unreadable(address).message)
+  }
   socket.once('close', (_code, reason) => {
     if (!open) return
     open = false
@@ -33,7 +49,11 @@ export async function openWebSocketStream(
   }
 }
 
-/** null where it cannot be read: then the connection is as good as lost. */
+function unreadable({ shown }: PulsarAddress): MillraceError {
+  return new MillraceError('unavailable', `Pulsar at ${shown} sent a message that cannot be read`, { retryable: true })
+}
+
+/** null where it cannot be read. */
 function readMessage(text: string): ReceivedMessage | null {
   try {
     const value: unknown = JSON.parse(text)
