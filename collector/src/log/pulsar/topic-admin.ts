@@ -16,6 +16,8 @@ export interface Holdings {
   readonly ledgers: readonly number[]
   /** Messages, or batches of them, that can be read. */
   readonly entries: number
+  /** The ledger of the oldest of them. */
+  readonly oldest: number | null
   /** Whether our subscription is there. */
   readonly subscribed: boolean
 }
@@ -72,8 +74,13 @@ export class TopicAdmin {
     if (status === 404) return null
     const ledgers: unknown = Reflect.get(Object(value), 'ledgers')
     if (!Array.isArray(ledgers)) throw new MillraceError('internal', `the statistics of partition ${partition} have no ledgers`)
+    // Of the open ledger the number stands elsewhere.
+    const filled = ledgers.findIndex((one: unknown) => Number(Reflect.get(Object(one), 'entries')) > 0)
+    const ids = ledgers.map((one: unknown) => Number(Reflect.get(Object(one), 'ledgerId')))
+    const current = Number(Reflect.get(Object(value), 'currentLedgerEntries')) > 0 ? ids.at(-1) : undefined
     return {
-      ledgers: ledgers.map((one: unknown) => Number(Reflect.get(Object(one), 'ledgerId'))),
+      ledgers: ids,
+      oldest: ids[filled] ?? current ?? null,
       entries: Number(Reflect.get(Object(value), 'numberOfEntries')),
       subscribed: Reflect.has(Object(Reflect.get(Object(value), 'cursors')), subscription),
     }

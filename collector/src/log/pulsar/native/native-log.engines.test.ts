@@ -1,8 +1,31 @@
-import { it } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { pulsarToken } from '../../../../../scripts/engines/pulsar.ts'
+import { take, textOf } from '../../../../test/contracts/log-contract.ts'
 import { pulsarLogSuite } from '../../../../test/contracts/pulsar-log-suite.ts'
 import { startNativePulsar } from '../../../../test/native-pulsar.ts'
+import { systemClock } from '../../../platform/clock.ts'
+import { openPulsarReader, openPulsarWriter } from '../pulsar-log.ts'
 
 const engine = await startNativePulsar({ tokens: true })
 
-if ('missing' in engine) it.skip(`pulsar by the native client: ${engine.missing}`, () => {})
-else pulsarLogSuite('pulsar by the native client', { engine, url: engine.url, recordBytesMax: 5_232_640 })
+if ('missing' in engine) {
+  it.skip(`pulsar by the native client: ${engine.missing}`, () => {})
+} else {
+  it('the native client speaks TLS with a certificate that is named', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-pulsar-'))
+    const url = `${engine.nativeTlsUrl.replace(/millrace(?=\?)/, `tls-${randomUUID()}`)}&trustFile=${encodeURIComponent(engine.certificate)}`
+    const settings = { token: pulsarToken('admin'), partitions: 1, clock: systemClock, report: () => {} }
+    const writer = await openPulsarWriter(url, { ...settings, directory, notBefore: null })
+    await writer.append(0, Buffer.from('secret'), 1)
+    const reader = await openPulsarReader(url, settings)
+    expect((await take(await reader.open(0, null), 1)).map(textOf)).toEqual(['secret'])
+    await Promise.all([writer.close(), reader.close()])
+    rmSync(directory, { recursive: true })
+  })
+
+  pulsarLogSuite('pulsar by the native client', { engine, url: engine.url, recordBytesMax: 5_232_640 })
+}

@@ -30,7 +30,8 @@ export async function nativeTransport(address: PulsarAddress, { topic, clock }: 
         return connectNativeProducer(client, { topic: `persistent://${address.topic}-partition-${partition}`, name, shown: address.shown }, listener)
       },
     }),
-    openStream: (partition, after, listener) => openNativeStream(pulsar, [address, partition, after], listener),
+    openStream: async (partition, after, listener) =>
+      openNativeStream(pulsar, [address, { partition, after, holdings: await topic.holdings(partition) }], listener),
     close: async () => {
       // A broker that is away must not hold up the end of the process.
       await Promise.race([client?.close().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, closeMsMax).unref())])
