@@ -27,5 +27,29 @@ if ('missing' in engine) {
     rmSync(directory, { recursive: true })
   })
 
+  it('the native client gives what came before the event loop had time for its reader', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-pulsar-'))
+    const partitions = 8
+    const url = engine.url.replace(/millrace(?=\?)/, `busy-${randomUUID()}`)
+    const settings = { token: pulsarToken('admin'), partitions, clock: systemClock, report: () => {} }
+    const writer = await openPulsarWriter(url, { ...settings, directory, notBefore: null })
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
+    const positions = await Promise.all(all.flatMap((partition) => ['first', 'second', 'third'].map((text) => writer.append(partition, Buffer.from(text), 1))))
+    const reader = await openPulsarReader(url, settings)
+    // From the beginning, after the first message of a ledger, and after a later one.
+    for (const [after, expected] of [[null, ['first', 'second', 'third']], [0, ['second', 'third']], [1, ['third']]] as const) {
+      const found = all.map(async (partition) => (await take(await reader.open(partition, after === null ? null : (positions[partition * 3 + after] ?? null)), expected.length)).map(textOf))
+      // The threads of the client go on meanwhile.
+      for (let turn = 0; turn < 40; turn += 1) {
+        const until = performance.now() + 20
+        while (performance.now() < until);
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(await Promise.all(found)).toEqual(all.map(() => expected))
+    }
+    await Promise.all([writer.close(), reader.close()])
+    rmSync(directory, { recursive: true })
+  })
+
   pulsarLogSuite('pulsar by the native client', { engine, url: engine.url, recordBytesMax: 5_232_640 })
 }
