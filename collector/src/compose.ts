@@ -5,6 +5,8 @@ import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
 import { openKafkaReader, openKafkaWriter } from './log/kafka/kafka-log.ts'
+import { checkPulsarLog } from './log/pulsar/check-pulsar-log.ts'
+import { openPulsarReader, openPulsarWriter } from './log/pulsar/pulsar-log.ts'
 import { ReopeningWriter } from './log/spool/reopening-writer.ts'
 import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
@@ -83,6 +85,11 @@ export function composeLogReader(config: Config, clock: Clock): Promise<LogReade
   return openBrokerReader(config, clock)
 }
 
+/** Tries a log on a broker without leaving a record in it, and says what was found; null where the driver has no such check. */
+export async function checkBrokerLog({ logUrl, logToken: token, partitions }: Config, clock: Clock): Promise<string | null> {
+  return logUrl.startsWith('pulsar') ? checkPulsarLog(logUrl, { token, partitions, clock }) : null
+}
+
 export async function composeObjects({ data, objectsUrl }: Config): Promise<Objects> {
   return objectsUrl.startsWith('s3:') ? openS3Objects(objectsUrl) : openFilesObjects({ directory: join(data, 'objects') })
 }
@@ -124,13 +131,15 @@ function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
 }
 
-async function openBrokerWriter({ logUrl, partitions }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
+async function openBrokerWriter({ logUrl, logToken: token, partitions, data }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
   if (logUrl.startsWith('kafka:')) return openKafkaWriter(logUrl, { partitions, clock, notBefore })
+  if (logUrl.startsWith('pulsar')) return openPulsarWriter(logUrl, { token, partitions, clock, notBefore, directory: join(data, 'log') })
   throw noDriver(logUrl)
 }
 
-async function openBrokerReader({ logUrl, partitions }: Config, clock: Clock): Promise<LogReader> {
+async function openBrokerReader({ logUrl, logToken: token, partitions }: Config, clock: Clock): Promise<LogReader> {
   if (logUrl.startsWith('kafka:')) return openKafkaReader(logUrl, { partitions, clock })
+  if (logUrl.startsWith('pulsar')) return openPulsarReader(logUrl, { token, partitions, clock })
   throw noDriver(logUrl)
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, olapAddress,
+  checkBrokerLog, composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, olapAddress,
 } from './compose.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './platform/clock.ts'
@@ -43,6 +43,8 @@ async function inScratch(config: Config, work: (scratch: Config) => Promise<stri
 
 /** An append is durable and read back, by a reader that opens the log anew. */
 async function checkLog(config: Config): Promise<string> {
+  const found = await checkBrokerLog(config, systemClock)
+  if (found !== null) return found
   const { writer } = await composeLogWriter(config, { clock: systemClock, logger: silent, notBefore: null })
   try {
     const begin = performance.now()
