@@ -1,7 +1,8 @@
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import {
-  composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
+  composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, composeOltpReader, olapAddress,
+  type OlapAddress,
 } from './compose.ts'
 import type { Config } from './config.ts'
 import { startControl } from './control-server.ts'
@@ -13,10 +14,12 @@ import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
-import { LogHeads } from './log-heads.ts'
+import { LogAccess } from './log-access.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
+import { BatchSource } from './pump/batch-source.ts'
+import { ArchivedEvents } from './pump/decided-events.ts'
 import { status, type Status } from './query/status.ts'
 
 interface StartContext {
@@ -26,6 +29,8 @@ interface StartContext {
 }
 
 const olapAnswerMs = 3_000
+/** Expanded archive objects kept for whoever reads the feed: a few for each partition, which it reads side by side. */
+const feedObjectBytesMax = 134_217_728
 
 export interface Collector {
   readonly url: string
@@ -79,15 +84,19 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const worker = works ? await startWorker(config, { address, logger, lifecycle }) : await administrator(config, lifecycle)
   const reader = await composeOltpReader(config)
   lifecycle.add(() => reader.close())
-  const heads = new LogHeads(() => composeLogReader(config, systemClock), systemClock)
-  lifecycle.add(() => heads.close())
+  const logAccess = new LogAccess(() => composeLogReader(config, systemClock), systemClock)
+  lifecycle.add(() => logAccess.close())
   const cache = await composeCache(config)
   lifecycle.add(() => cache.close())
   const readStatus = (): Promise<Status> => status({
-    reader, heads: () => heads.read(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
+    reader, heads: () => logAccess.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
+  const objects = await composeObjects(config)
+  lifecycle.add(() => objects.close())
+  const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
+    decided: new ArchivedEvents(source, reader),
     ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })

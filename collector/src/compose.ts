@@ -19,6 +19,8 @@ import { openFilesObjects } from './stores/objects/files/files-objects.ts'
 import { openS3Objects } from './stores/objects/s3/s3-objects.ts'
 import { openClickHouse } from './stores/olap/clickhouse/clickhouse-olap.ts'
 import { startEngine, type Engine } from './stores/olap/engine/start-engine.ts'
+import { openMysqlOltp } from './stores/oltp/mysql/mysql-oltp.ts'
+import { openMysqlReader } from './stores/oltp/mysql/mysql-reader.ts'
 import { SqliteOltp, sqlitePath } from './stores/oltp/sqlite/sqlite-oltp.ts'
 import { SqliteReader } from './stores/oltp/sqlite/sqlite-reader.ts'
 
@@ -33,6 +35,7 @@ export interface OlapAddress {
   readonly username: string
   readonly password: string
   readonly database: string
+  readonly tlsCaFile: string | null
 }
 
 /** The edge's way into the log, with the spool behind it where the log is a broker. */
@@ -53,12 +56,11 @@ export interface LogContext {
 const brokerTimeoutMs = 10_000
 
 export async function composeOltp(config: Config): Promise<Oltp> {
-  refuseForeign(config.oltpUrl, 'sqlite:')
-  return new SqliteOltp(sqlitePath(config.data))
+  return config.oltpUrl.startsWith('mysql:') ? openMysqlOltp(config.oltpUrl) : new SqliteOltp(sqlitePath(config.data))
 }
 
 export async function composeOltpReader(config: Config): Promise<OltpReader> {
-  return new SqliteReader(sqlitePath(config.data))
+  return config.oltpUrl.startsWith('mysql:') ? openMysqlReader(config.oltpUrl) : new SqliteReader(sqlitePath(config.data))
 }
 
 export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
@@ -102,25 +104,24 @@ export async function composeEngine(config: Config, clock: Clock, logger: Logger
 }
 
 export function olapAddress(config: Config, engine: Engine | null): OlapAddress {
-  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace' }
+  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', tlsCaFile: null }
   // Without an engine and without a server nobody here asks; the discard port refuses whoever does.
   const url = new URL(config.olapUrl === 'embedded:' ? 'http://127.0.0.1:9/millrace' : config.olapUrl)
-  const { username, password, pathname } = url
+  const { username, password, pathname, searchParams } = url
+  const unknown = [...searchParams.keys()].find((name) => name !== 'tlsCaFile')
+  if (unknown !== undefined) throw new MillraceError('bad_config', `MILLRACE_OLAP_URL has no parameter ${unknown}; tlsCaFile is known`)
   url.username = ''
   url.password = ''
   url.pathname = ''
+  url.search = ''
   return {
     url: url.toString(), username: decodeURIComponent(username) || 'default', password: decodeURIComponent(password),
-    database: pathname.slice(1) || 'millrace',
+    database: pathname.slice(1) || 'millrace', tlsCaFile: searchParams.get('tlsCaFile'),
   }
 }
 
 function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
-}
-
-function refuseForeign(url: string, embedded: string): void {
-  if (!url.startsWith(embedded)) throw noDriver(url)
 }
 
 async function openBrokerWriter({ logUrl, partitions }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {

@@ -18,6 +18,8 @@ import { uuidV7 } from '@millrace/schemas'
 import type { Cache } from './ports/cache.ts'
 import type { LogWriter } from './ports/log.ts'
 import type { OltpReader } from './ports/oltp.ts'
+import { DecidedWatch } from './query/decided-watch.ts'
+import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
 import type { Status } from './query/status.ts'
 
@@ -29,6 +31,7 @@ export interface FrontDependencies {
   readonly cache: Cache
   readonly clock: Clock
   readonly status: () => Promise<Status>
+  readonly decided: DecidedEvents
   /** Further pages beside the API. */
   readonly pages?: Hono
   /** The worker's metrics in Prometheus text, added to this process's own. */
@@ -67,6 +70,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   })
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    decided: dependencies.decided, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

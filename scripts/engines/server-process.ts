@@ -9,6 +9,8 @@ import type { StartedEngine } from './started-engine.ts'
 
 export interface ServerProgram {
   readonly program: string
+  /** Once, in the empty directory, before the first start. */
+  readonly prepare?: (directory: string) => void
   readonly args: (port: number, directory: string) => readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly url: (port: number) => string
@@ -44,6 +46,7 @@ export async function startServer(server: ServerProgram): Promise<StartedEngine>
     leave()
   }
   try {
+    server.prepare?.(directory)
     await run()
   } catch (error) {
     await stop()

@@ -32,6 +32,8 @@ export interface MetricTotal {
 /** What the read side asks about people. Each method is one round trip and costs what its answer holds, not what is stored. */
 export interface ProfileReader {
   identifier(workspace: number, key: string): Promise<IdentifierRow | null>
+  /** Those of the keys that are there, in any order. */
+  identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]>
   /** The row of the id itself, merged or not. */
   profile(workspace: number, id: string): Promise<ProfileRow | null>
   /** In key order; at most `limit`. */

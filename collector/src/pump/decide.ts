@@ -64,7 +64,9 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     if (duplicate[index] === true) return 'duplicate'
     const fate = readEvent(logged, context, evidence)
     const { workspace, messageId, receivedAt } = logged
-    claims.push({ workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey })
+    claims.push({
+      workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
+    })
     if ('dropped' in fate) quarantine.push({ workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
     else stored.push(fate)
     return fate

@@ -68,8 +68,8 @@ function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], 
 
 function undecided(row: PartitionRow, head: LogHead | undefined): number {
   if (head?.position == null) return 0
-  // A broker does not count events; that there are some is known from the positions.
-  if (head.sequence === undefined) return row.position === null || head.position > row.position ? 1 : 0
+  // A broker counts no events of a partition: that some are still to come is all that can be said.
+  if (head.sequence === undefined) return row.position !== null && row.position >= head.position ? 0 : 1
   if (row.position === null || row.sequence === null) return head.sequence
   // Another incarnation of the log counts from zero again, so nothing of it is decided yet.
   const sameIncarnation = row.position.split(':')[0] === head.position.split(':')[0]
