@@ -6,7 +6,7 @@ export interface KafkaHost {
   readonly port: number
 }
 
-export const kafkaMechanisms = Object.freeze(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)
+const kafkaMechanisms = Object.freeze(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)
 
 /** What a `kafka:` URL says. */
 export interface KafkaAddress {

@@ -14,7 +14,11 @@ const options = { partitions: 3, clock, notBefore: null }
 
 async function administer(bootstrap: string, work: (admin: Admin) => Promise<unknown>): Promise<void> {
   const admin = new Admin({ clientId: 'other', bootstrapBrokers: [bootstrap] })
-  await work(admin).finally(() => admin.close())
+  try {
+    await work(admin)
+  } finally {
+    await admin.close()
+  }
 }
 
 /** What another program would write. */
