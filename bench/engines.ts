@@ -1,10 +1,13 @@
 /**
  * The whole path on real engines, all at once: a retail file over HTTP until every tier has every event, with the engines
- * started here and removed after. `--log pulsar|kafka|file`, `--oltp mysql|mariadb|sqlite` choose; S3 and Redis are
+ * started here and removed after. `--log kafka|file`, `--oltp mysql|mariadb|sqlite` choose; S3 and Redis are
  * always there, ClickHouse is the embedded engine unless `--olap URL` names a server. `--engine-kills` kills each engine with SIGKILL in the middle
  * of the run and starts it again, one after another; the other arguments are those of `pnpm bench spine`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { CollectorProcess } from '../collector/test/collector-process.ts'
+import { ownPlace } from '../collector/test/own-place.ts'
+import { startKafka } from '../scripts/engines/kafka.ts'
 import { startMariadb } from '../scripts/engines/mariadb.ts'
 import { startMysql } from '../scripts/engines/mysql.ts'
 import { startRedis } from '../scripts/engines/redis.ts'
@@ -22,12 +25,14 @@ interface Choice {
 const downMs = 3_000
 const recoverMs = 5_000
 
-const logs: Readonly<Record<string, Choice | null>> = { file: null }
+const logs: Readonly<Record<string, Choice | null>> = {
+  kafka: { flag: '--log-url', start: startKafka }, file: null,
+}
 const databases: Readonly<Record<string, Choice | null>> = {
   mysql: { flag: '--oltp-url', start: startMysql }, mariadb: { flag: '--oltp-url', start: startMariadb }, sqlite: null,
 }
 
-const { values, options } = spineFlags({ log: { type: 'string', default: 'file' }, oltp: { type: 'string', default: 'mysql' }, olap: { type: 'string' }, 'engine-kills': { type: 'boolean', default: false } })
+const { values, options } = spineFlags({ log: { type: 'string', default: 'kafka' }, oltp: { type: 'string', default: 'mysql' }, olap: { type: 'string' }, 'engine-kills': { type: 'boolean', default: false } })
 process.env['AWS_ACCESS_KEY_ID'] = versitygwAccount.accessKeyId
 process.env['AWS_SECRET_ACCESS_KEY'] = versitygwAccount.secretAccessKey
 
@@ -43,7 +48,7 @@ try {
     const engine = await choice.start()
     if ('missing' in engine) throw new Error(`${name}: ${engine.missing}`)
     engines.set(name, engine)
-    collectorFlags.push(choice.flag, engine.url)
+    collectorFlags.push(choice.flag, ownPlace(engine.url))
   }
   if (typeof values['olap'] === 'string') collectorFlags.push('--olap-url', values['olap'])
   console.log(`engines          ${[...engines].map(([name, { url }]) => `${name} ${url.split(':')[0] ?? ''}`).join(', ')}, ${typeof values['olap'] === 'string' ? 'ClickHouse by URL' : 'ClickHouse embedded: no server was named'}`)
@@ -58,7 +63,7 @@ function pick(choices: Readonly<Record<string, Choice | null>>, name: unknown): 
   return choice
 }
 
-async function killEach(): Promise<readonly string[]> {
+async function killEach(collector: CollectorProcess): Promise<readonly string[]> {
   const begin = performance.now()
   const done: string[] = []
   await sleep(recoverMs)
@@ -69,5 +74,7 @@ async function killEach(): Promise<readonly string[]> {
     await engine.restart()
     await sleep(recoverMs)
   }
-  return done
+  // The embedded ClickHouse is started again by the collector itself.
+  await collector.kill('engine')
+  return [...done, `ClickHouse at ${Math.round(performance.now() - begin)} ms`]
 }

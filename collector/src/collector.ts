@@ -1,3 +1,4 @@
+import { uuidV7 } from '@millrace/schemas'
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import {
@@ -5,6 +6,9 @@ import {
   type OlapAddress,
 } from './compose.ts'
 import type { Config } from './config.ts'
+import { controlLog } from './control-log.ts'
+import { identityView } from './identity/identity-view.ts'
+import { identitySettingsFor } from './identity-settings-for.ts'
 import { startControl } from './control-server.ts'
 import { startFront, type Front } from './front.ts'
 import { Channel, type Handler } from './platform/channel.ts'
@@ -20,6 +24,7 @@ import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
 import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
+import { parseSplit, splitProfile, type SplitReport, type SplitRequest } from './query/split-profile.ts'
 import { status, type Status } from './query/status.ts'
 
 interface StartContext {
@@ -91,17 +96,22 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const readStatus = (): Promise<Status> => status({
     reader, heads: () => logAccess.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
+  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, {
+    reader, identity: identityView(identitySettingsFor(config)), writeControl: controlLog(log.writer, systemClock),
+    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms) => systemClock.sleep(ms),
+  })
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
+    split,
     ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
-  const operations = operationsOf({ olap, reader, worker, front, readStatus })
+  const operations = operationsOf({ split, olap, reader, worker, front, readStatus })
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
@@ -226,6 +236,7 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
 }
 
 interface OperationDependencies {
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly olap: Olap
   readonly reader: OltpReader
   readonly worker: Pick<Channel, 'call'>
@@ -233,7 +244,7 @@ interface OperationDependencies {
   readonly readStatus: () => Promise<Status>
 }
 
-function operationsOf({ olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
+function operationsOf({ split, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
   const admin = async (method: string, params: unknown): Promise<unknown> => {
     const value = await worker.call('admin', { method, params })
     await front.refreshKeys()
@@ -254,6 +265,7 @@ function operationsOf({ olap, reader, worker, front, readStatus }: OperationDepe
         sql: textField(params, 'sql'), format: textField(params, 'format'), ...(workspace === undefined ? {} : { workspace }),
       })
     }],
+    ['split', async (params) => split(parseSplit(await workspaceId(reader, textField(params, 'workspace')), Reflect.get(Object(params), 'split')))],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
     ['createKeys', (params) => admin('createKeys', params)],
     ['revokeKey', (params) => admin('revokeKey', params)],

@@ -21,6 +21,7 @@ import type { OltpReader } from './ports/oltp.ts'
 import { DecidedWatch } from './query/decided-watch.ts'
 import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
+import type { SplitReport, SplitRequest } from './query/split-profile.ts'
 import type { Status } from './query/status.ts'
 
 export interface FrontDependencies {
@@ -32,6 +33,7 @@ export interface FrontDependencies {
   readonly clock: Clock
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
   /** Further pages beside the API. */
   readonly pages?: Hono
   /** The worker's metrics in Prometheus text, added to this process's own. */
@@ -70,7 +72,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   })
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
-    decided: dependencies.decided, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
+    decided: dependencies.decided, split: dependencies.split, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

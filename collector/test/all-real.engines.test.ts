@@ -4,6 +4,7 @@ import { startMysql } from '../../scripts/engines/mysql.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
+import { engineKills } from './engine-kills.ts'
 import { ownPlace } from './own-place.ts'
 import { scaleOut } from './scale-out.ts'
 import { wholePath } from './whole-path.ts'
@@ -36,6 +37,9 @@ for (const [name, log] of Object.entries(logs)) {
   const nothing = async (): Promise<void> => {}
   wholePath(`all real with ${name}, ${olap.name}`, async () => ({ flags: [...flags(), ...olap.flags], cleanup: nothing }))
   scaleOut(`all real with ${name}`, async () => ({ flags: flags(), cleanup: nothing }))
+  engineKills(`all real with ${name}`, () => ({
+    flags: flags(), engines: engines.flatMap(({ flag, engine }) => ('missing' in engine ? [] : [{ name: flag, engine }])),
+  }))
 }
 
 afterAll(async () => {

@@ -8,9 +8,9 @@ import { mergedProperties, mergedRegisters, parseRegisters } from './registers.t
 /** The rules that events are decided by, as the read side asks them. */
 export function identityView(settings: IdentitySettings): IdentityView {
   return {
-    keyOf: ({ workspace, kind, text }) => {
+    keyOf: ({ workspace, kind, text, namespace = '' }) => {
       const identifier = normaliseIdentifier(kind, text, settings)
-      return identifier === null ? null : identifierKey(workspace, identifier)
+      return identifier === null ? null : identifierKey(workspace, { ...identifier, namespace })
     },
     statementsOf: (registers) => Object.fromEntries([...mergedRegisters(registers.map(parseRegisters))]
       .map(([name, { value, time, receivedAt, messageId }]) => [name, { value, time: isoTime(time), receivedAt: isoTime(receivedAt), messageId }])),

@@ -1,4 +1,4 @@
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from './identity.ts'
+import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from './identity.ts'
 
 export interface TimelineRow {
   readonly workspace: number
@@ -45,5 +45,7 @@ export interface ProfileReader {
   timeline(query: TimelineQuery): Promise<readonly TimelineRow[]>
   /** Every edge with an end among the keys: accepted, rejected and inert. */
   edgesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly EdgeRow[]>
+  /** Vetoes that name one of the keys. */
+  vetoesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly VetoRow[]>
   mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]>
 }

@@ -19,7 +19,7 @@ export class ArchivedEvents implements DecidedEvents {
     this.#reader = reader
   }
 
-  async read(row: BatchRow, from: number): Promise<Iterable<DecidedEvent>> {
+  async read(row: BatchRow, from: number): Promise<Iterable<DecidedEvent | null>> {
     return eventsIn(await this.#lines(row), from)
   }
 
@@ -40,7 +40,7 @@ export class ArchivedEvents implements DecidedEvents {
   }
 }
 
-function* eventsIn(lines: Buffer, from: number): Generator<DecidedEvent> {
+function* eventsIn(lines: Buffer, from: number): Generator<DecidedEvent | null> {
   let index = 0
   for (let start = 0; start < lines.length;) {
     const end = lines.indexOf(10, start)

@@ -11,16 +11,19 @@ export interface ArchivedEvent {
   readonly event: CanonicalEvent
 }
 
-/** A stored event of the archive; null for a quarantined one, which has no row. */
+/** A stored event of the archive; null for a quarantined one and for a control, which have no row. */
 export function readArchiveLine(line: string): ArchivedEvent | null {
-  const { workspace, receivedAt, event, outcome } = readDecidedLine(line)
+  const decided = readDecidedLine(line)
+  if (decided === null) return null
+  const { workspace, receivedAt, event, outcome } = decided
   return event === null || 'dropped' in outcome ? null : { workspace, receivedAt, event, ...outcome }
 }
 
-/** An event of the archive, stored or quarantined. Fails with `corrupt` for a line that the pump did not write. */
-export function readDecidedLine(line: string): DecidedEvent {
+/** An event of the archive, stored or quarantined; null for a control. Fails with `corrupt` for a line that the pump did not write. */
+export function readDecidedLine(line: string): DecidedEvent | null {
   const parsed: unknown = JSON.parse(line)
   if (typeof parsed !== 'object' || parsed === null || !('workspace' in parsed && 'receivedAt' in parsed && 'event' in parsed)) throw unreadable()
+  if ('control' in parsed && parsed.control === true) return null
   const { workspace, receivedAt, event } = parsed
   const outcome = outcomeOf(parsed)
   if (typeof workspace !== 'number' || typeof receivedAt !== 'number' || outcome === null) throw unreadable()

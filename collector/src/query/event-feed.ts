@@ -25,9 +25,9 @@ export interface DecidedEvent {
 export interface DecidedEvents {
   /**
    * The events of a batch in order, without its duplicates, from the `from`th on; read one by one as they are asked for.
-   * Wherever they are read from they are the same.
+   * Wherever they are read from they are the same. Null for what is in the batch and no event.
    */
-  read(row: BatchRow, from: number): Promise<Iterable<DecidedEvent>>
+  read(row: BatchRow, from: number): Promise<Iterable<DecidedEvent | null>>
 }
 
 export interface FeedRequest {
@@ -180,7 +180,7 @@ async function takeBatch(lane: Lane, { found, budget, request, decided }: Taking
       return
     }
     index += 1
-    if (event.workspace !== request.workspace || ('dropped' in event.outcome && !request.dropped)) continue
+    if (event === null || event.workspace !== request.workspace || ('dropped' in event.outcome && !request.dropped)) continue
     found.push(event)
     budget.events -= 1
     budget.characters -= event.length

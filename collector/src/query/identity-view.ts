@@ -11,7 +11,7 @@ export interface PropertyStatement {
 /** What the read side needs of identity, which lies above it and passes this down. */
 export interface IdentityView {
   /** The key of an identifier in any spelling that an event could carry; null if the text can be none of the kind. */
-  keyOf(identifier: { readonly workspace: number; readonly kind: IdentifierKind; readonly text: string }): string | null
+  keyOf(identifier: { readonly workspace: number; readonly kind: IdentifierKind; readonly text: string; readonly namespace?: string }): string | null
   /** The properties that the stored registers of a profile's identifiers make together. */
   propertiesOf(registers: readonly string[]): Readonly<Record<string, unknown>>
   /** The same with the event that said each, unset ones too. */

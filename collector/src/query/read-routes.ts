@@ -10,6 +10,7 @@ import { profileCard } from './profile-card.ts'
 import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
 import { receipt } from './receipt.ts'
+import { parseSplit, type SplitReport, type SplitRequest } from './split-profile.ts'
 import type { Status } from './status.ts'
 import { timelinePage, type TimelineRequest } from './timeline-page.ts'
 
@@ -19,6 +20,7 @@ export interface ReadDependencies {
   readonly identity: IdentityView
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly watch: DecidedWatch
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -63,6 +65,12 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
     return json(context, JSON.stringify(await profileGraph(profile, reader)))
   })
+  app.post('/profiles/:id/split', async (context) => {
+    const workspace = context.get('workspace')
+    const request = parseSplit(workspace, await context.req.json().catch(() => null))
+    await requireOwner(request, context.req.param('id'), dependencies)
+    return json(context, JSON.stringify(await dependencies.split(request)))
+  })
   app.get('/profiles/:id/export', async (context) => {
     const found = await profileById(context.get('workspace'), context.req.param('id'), reader)
     const pieces = profileExport(found, { reader, identity, now: dependencies.now() })
@@ -78,6 +86,14 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
+}
+
+/** Who names a profile wants it split, not another one. */
+async function requireOwner({ workspace, a }: SplitRequest, id: string, { reader, identity }: ReadDependencies): Promise<void> {
+  const { profile } = await profileById(workspace, id, reader)
+  const key = identity.keyOf({ workspace, kind: a.kind, text: a.value, ...(a.namespace === undefined ? {} : { namespace: a.namespace }) })
+  const owner = key === null ? null : await reader.identifier(workspace, key)
+  if (owner?.profileId !== profile.id) throw new MillraceError('bad_request', `a: this profile has no ${a.kind} ${JSON.stringify(a.value)}`)
 }
 
 function json(context: Context, body: string): Response {

@@ -44,7 +44,8 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const stored = sum(decided.map((counts) => counts.stored))
   const archived = sum(totals.map((total) => total.archived))
   const loadedByCursor = sum(totals.map((total) => total.loaded))
-  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0)
+  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
+    rows.every((row) => isSettled(row, logHeads))
   const loaded = (await olapRows()) ?? loadedByCursor
   const dropped = {
     duplicate: sum(decided.map((counts) => counts.duplicate)),
@@ -64,6 +65,12 @@ function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], 
     partition: row.partition,
     lag: { decide: undecided(row, head), archive: stored - (total?.archived ?? 0), load: stored - (total?.loaded ?? 0) },
   }
+}
+
+/** Also what counts as no event is through: a batch of repeats, an operator's decision. */
+function isSettled({ partition, position, batch, archivedBatch, loadedBatch }: PartitionRow, heads: readonly LogHead[]): boolean {
+  const end = heads.find((head) => head.partition === partition)?.position ?? null
+  return archivedBatch === batch && loadedBatch === batch && (end === null || (position !== null && position >= end))
 }
 
 function undecided(row: PartitionRow, head: LogHead | undefined): number {

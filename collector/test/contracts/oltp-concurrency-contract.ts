@@ -63,7 +63,7 @@ async function decide(oltp: Oltp, fence: Fence, evidence: readonly Evidence[]): 
   for (;;) {
     try {
       await oltp.decide(fence, async (transaction) => {
-        const { changes, profileOf } = await resolveBatch(transaction, evidence, { settings, identityKey })
+        const { changes, profileOf } = await resolveBatch(transaction, { evidence }, { settings, identityKey })
         const strongest = evidence.map(({ workspace, identifiers: [first] }) => first === undefined ? '' : identifierKey(workspace, first))
         await transaction.apply({
           identity: changes, registers: [], timeline: [], quarantine: [], sequence: null,

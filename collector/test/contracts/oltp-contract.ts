@@ -13,7 +13,7 @@ export interface OltpUnderTest {
   cleanup(): Promise<void>
 }
 
-const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
+const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] }
 const day = 86_400_000
 
 function uuid(number: number): string {
@@ -182,6 +182,20 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.reader.identifier(2, uuid(3))).toEqual(members[2])
       expect((await under.reader.identifiers(1, [uuid(2), uuid(9), uuid(1)])).toSorted((one, other) => (one.key < other.key ? -1 : 1))).toEqual(members.slice(0, 2))
       expect(await under.reader.edgesOf(1, [uuid(2)], 10)).toEqual([edge])
+    })
+
+    it('keeps a veto until it is lifted, whichever comes again', async () => {
+      const veto = { workspace: 1, a: uuid(1), b: uuid(2), createdAt: t0 }
+      const members = [identifier(1), identifier(2, { component: uuid(1) })]
+      const vetoes = async (): Promise<unknown> => under.oltp.decide(fence, async (transaction) => (await transaction.components(1, [uuid(1)])).vetoes)
+      await decide(batchRow(1), { identity: { ...noIdentity, identifiers: members, vetoes: [veto] } })
+      await decide(batchRow(2), { identity: { ...noIdentity, vetoes: [{ ...veto, createdAt: t0 + 1 }] } })
+      expect(await vetoes()).toEqual([veto])
+      expect(await under.reader.vetoesOf(1, [uuid(2), uuid(3)], 10)).toEqual([veto])
+      expect(await under.reader.vetoesOf(2, [uuid(1)], 10)).toEqual([])
+      await decide(batchRow(3), { identity: { ...noIdentity, liftedVetoes: [veto] } })
+      expect(await vetoes()).toEqual([])
+      await decide(batchRow(4), { identity: { ...noIdentity, liftedVetoes: [veto] } })
     })
 
     it('raises a touched profile once a batch, and finds redirects by their survivor', async () => {

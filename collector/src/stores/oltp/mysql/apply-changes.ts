@@ -15,6 +15,7 @@ export async function applyChanges(session: Session, changes: DecideChanges, isK
   await putProfiles(session, changes.identity.profiles)
   await touchProfiles(session, changes)
   await putEdges(session, changes.identity.edges)
+  await putVetoes(session, changes.identity)
   await putMerges(session, changes.identity, batch)
   await session.insert(`INSERT INTO identifier_register (workspace, identifier_key, registers) VALUES ?
     ON DUPLICATE KEY UPDATE registers = VALUES(registers)`,
@@ -91,6 +92,14 @@ async function putEdges(session: Session, edges: readonly EdgeRow[]): Promise<vo
     row.workspace, uuidBytes(row.a), uuidBytes(row.b), row.rank, row.firstSeenSecret, row.firstSeenPublic, row.lastSeen, row.count,
     row.cause.messageId, row.cause.metric, row.state, row.witness === null ? null : JSON.stringify(row.witness),
   ]))
+}
+
+async function putVetoes(session: Session, { vetoes, liftedVetoes }: IdentityChanges): Promise<void> {
+  await session.insert('INSERT INTO identity_veto (workspace, a, b, created_at) VALUES ? ON DUPLICATE KEY UPDATE a = a',
+    vetoes.map(({ workspace, a, b, createdAt }) => [workspace, uuidBytes(a), uuidBytes(b), createdAt]))
+  for (const { workspace, a, b } of liftedVetoes) {
+    await session.run('DELETE FROM identity_veto WHERE workspace = ? AND a = ? AND b = ?', workspace, uuidBytes(a), uuidBytes(b))
+  }
 }
 
 async function putMerges(session: Session, { merges, overrides }: IdentityChanges, { partition, batch }: BatchRow): Promise<void> {

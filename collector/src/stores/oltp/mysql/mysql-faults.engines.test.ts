@@ -8,7 +8,7 @@ import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { Session } from './session.ts'
 
 const nothing = {
-  identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] },
+  identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] },
   claims: [], registers: [], metrics: [], timeline: [], quarantine: [], touched: [], sequence: null,
 }
 

@@ -1,12 +1,12 @@
 import type { Pool } from 'mysql2/promise'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from '../../../ports/identity.ts'
+import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type {
   BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { MetricTotal, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import { forEver } from '../event-period.ts'
-import { edgeRow, identifierRow, mergeRow, profileRow } from '../identity-rows.ts'
+import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { readBatches, readObjectOf } from './mysql-oltp.ts'
@@ -161,6 +161,16 @@ class MysqlReader implements OltpReader {
       for (const edge of rows.map(edgeRow)) if (edges.size < limit) edges.set(`${edge.a}/${edge.b}`, edge)
     }
     return [...edges.values()]
+  }
+
+  async vetoesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly VetoRow[]> {
+    const keys = identifierKeys.map(uuidBytes)
+    const found = new Map<string, VetoRow>()
+    for (const end of ['a', 'b']) {
+      const rows = await this.#session.allOf(keys, `SELECT * FROM identity_veto WHERE workspace = ? AND ${end} IN (?) LIMIT ${Math.trunc(limit)}`, workspace)
+      for (const veto of rows.map(vetoRow)) if (found.size < limit) found.set(`${veto.a}/${veto.b}`, veto)
+    }
+    return [...found.values()]
   }
 
   async mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]> {

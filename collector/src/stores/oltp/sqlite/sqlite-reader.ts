@@ -1,5 +1,5 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from '../../../ports/identity.ts'
+import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type {
   BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
@@ -9,7 +9,7 @@ import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
 import { identifiersOf } from './sqlite-decide-transaction.ts'
-import { edgeRow, identifierRow, mergeRow, profileRow } from '../identity-rows.ts'
+import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
 import { readTimeline } from './timeline.ts'
@@ -155,6 +155,15 @@ export class SqliteReader implements OltpReader {
       }
     }
     return [...edges.values()]
+  }
+
+  async vetoesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly VetoRow[]> {
+    const statement = this.#connection.statement('SELECT * FROM identity_veto WHERE workspace = ? AND (a = ? OR b = ?) LIMIT ?')
+    const found = new Map<string, VetoRow>()
+    for (const key of identifierKeys.map(uuidBytes)) {
+      for (const veto of statement.all(workspace, key, key, limit).map(vetoRow)) if (found.size < limit) found.set(`${veto.a}/${veto.b}`, veto)
+    }
+    return [...found.values()]
   }
 
   async mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]> {
