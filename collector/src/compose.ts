@@ -66,11 +66,8 @@ export async function composeOltpReader(config: Config): Promise<OltpReader> {
 }
 
 export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
-  const { data, partitions, logRetentionMs: retentionMs, spoolBytesMax } = config
-  if (isEmbeddedLog(config)) {
-    const writer = await openLogWriter({ directory: join(data, 'log'), partitions, notBefore, clock, retentionMs })
-    return { writer, spooledBytes: () => 0 }
-  }
+  const { data, partitions, spoolBytesMax } = config
+  if (isEmbeddedLog(config)) return { writer: await composeBareLogWriter(config, { clock, notBefore }), spooledBytes: () => 0 }
   const directory = join(data, 'spool')
   const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, { clock, notBefore }) })
   const spool = await openLogWriter({ directory, partitions, notBefore: null, clock, retentionMs: 0 })
@@ -78,6 +75,13 @@ export async function composeLogWriter(config: Config, { clock, logger, notBefor
     broker, spool, reader: await openLogReader({ directory, clock }), clock, report: (message) => logger.warn(message),
   }, { bytesMax: spoolBytesMax, brokerTimeoutMs })
   return { writer, spooledBytes: () => writer.spooledBytes }
+}
+
+/** The log without a spool before it, for those who have to know whether it is there. */
+export async function composeBareLogWriter(config: Config, { clock, notBefore }: Omit<LogContext, 'logger'>): Promise<LogWriter> {
+  const { data, partitions, logRetentionMs: retentionMs } = config
+  if (isEmbeddedLog(config)) return openLogWriter({ directory: join(data, 'log'), partitions, notBefore, clock, retentionMs })
+  return openBrokerWriter(config, { clock, notBefore })
 }
 
 export function composeLogReader(config: Config, clock: Clock): Promise<LogReader> {
@@ -131,7 +135,7 @@ function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
 }
 
-async function openBrokerWriter({ logUrl, logToken: token, partitions, data }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
+async function openBrokerWriter({ logUrl, logToken: token, partitions, data }: Config, { clock, notBefore }: Omit<LogContext, 'logger'>): Promise<LogWriter> {
   if (logUrl.startsWith('kafka:')) return openKafkaWriter(logUrl, { partitions, clock, notBefore })
   if (logUrl.startsWith('pulsar')) return openPulsarWriter(logUrl, { token, partitions, clock, notBefore, directory: join(data, 'log') })
   throw noDriver(logUrl)
