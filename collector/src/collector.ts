@@ -16,7 +16,7 @@ import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogHeads } from './log-heads.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
-import type { Oltp, OltpReader } from './ports/oltp.ts'
+import type { Oltp, OltpReader, SegmentRow } from './ports/oltp.ts'
 import { status, type Status } from './query/status.ts'
 
 interface StartContext {
@@ -87,7 +87,8 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
     reader, heads: () => heads.read(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
   const front = await startFront({
-    config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
+    config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
+    putSegment: async (draft) => asSegment(await worker.call('admin', { method: 'putSegment', params: draft })),
     ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
@@ -214,6 +215,16 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
   } finally {
     answered.abort()
   }
+}
+
+/** The other end is this program. */
+function asSegment(value: unknown): SegmentRow {
+  if (isSegment(value)) return value
+  throw new MillraceError('internal', 'the worker answered no segment')
+}
+
+function isSegment(value: unknown): value is SegmentRow {
+  return typeof value === 'object' && value !== null && 'id' in value && 'version' in value && 'definition' in value
 }
 
 interface OperationDependencies {

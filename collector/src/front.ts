@@ -17,7 +17,8 @@ import type { Logger } from './platform/logger.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { Cache } from './ports/cache.ts'
 import type { LogWriter } from './ports/log.ts'
-import type { OltpReader } from './ports/oltp.ts'
+import type { Olap } from './ports/olap.ts'
+import type { OltpReader, SegmentDraft, SegmentRow } from './ports/oltp.ts'
 import { readRoutes } from './query/read-routes.ts'
 import type { Status } from './query/status.ts'
 
@@ -27,6 +28,8 @@ export interface FrontDependencies {
   readonly reader: OltpReader
   readonly log: LogWriter
   readonly cache: Cache
+  readonly olap: Olap
+  readonly putSegment: (draft: SegmentDraft) => Promise<SegmentRow>
   readonly clock: Clock
   readonly status: () => Promise<Status>
   /** Further pages beside the API. */
@@ -66,7 +69,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     random: Math.random,
   })
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
-    reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    reader, olap: dependencies.olap, putSegment: dependencies.putSegment, now: () => clock.now(), newId: () => uuidV7(clock.now()), cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

@@ -2,7 +2,7 @@ import type { IdentityView } from '../query/identity-view.ts'
 import { identifierKey } from './identifier-key.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 import { normaliseIdentifier } from './normalise.ts'
-import { mergedProperties, parseRegisters } from './registers.ts'
+import { applyTraits, emptyRegisters, mergedProperties, parseRegisters, type Registers } from './registers.ts'
 
 /** The rules that events are decided by, as the read side asks them. */
 export function identityView(settings: IdentitySettings): IdentityView {
@@ -10,6 +10,14 @@ export function identityView(settings: IdentitySettings): IdentityView {
     keyOf: ({ workspace, kind, text }) => {
       const identifier = normaliseIdentifier(kind, text, settings)
       return identifier === null ? null : identifierKey(workspace, identifier)
+    },
+    propertiesOfTraits: (statements) => {
+      const registers = new Map<string, Registers>()
+      for (const { identifier, time, messageId, properties } of statements) {
+        // Nothing here hangs on when it was received.
+        registers.set(identifier, applyTraits(registers.get(identifier) ?? emptyRegisters(), properties, { time, messageId, receivedAt: time }))
+      }
+      return mergedProperties([...registers.values()])
     },
     propertiesOf: (registers) => mergedProperties(registers.map(parseRegisters)),
   }

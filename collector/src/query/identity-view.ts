@@ -1,4 +1,16 @@
+import type { JsonObject } from '@millrace/schemas'
 import type { IdentifierKind } from '../ports/identity.ts'
+
+/** One identify event. */
+export interface TraitStatement {
+  /** Key of the identifier that the event belongs to. */
+  readonly identifier: string
+  /** Epoch milliseconds. */
+  readonly time: number
+  readonly messageId: string
+  /** The traits. */
+  readonly properties: JsonObject
+}
 
 /** What the read side needs of identity, which lies above it and passes this down. */
 export interface IdentityView {
@@ -6,4 +18,6 @@ export interface IdentityView {
   keyOf(identifier: { readonly workspace: number; readonly kind: IdentifierKind; readonly text: string }): string | null
   /** The properties that the stored registers of a profile's identifiers make together. */
   propertiesOf(registers: readonly string[]): Readonly<Record<string, unknown>>
+  /** The same from the identify events themselves, in any order. */
+  propertiesOfTraits(statements: readonly TraitStatement[]): JsonObject
 }

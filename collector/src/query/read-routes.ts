@@ -1,19 +1,16 @@
 import { Hono, type Context } from 'hono'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
-import type { OltpReader } from '../ports/oltp.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
-import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
 import { profileGraph } from './profile-graph.ts'
 import { receipt } from './receipt.ts'
+import { type SegmentDependencies, segmentRoutes } from './segments/segment-routes.ts'
 import type { Status } from './status.ts'
 import { timelinePage, type TimelineRequest } from './timeline-page.ts'
 
-export interface ReadDependencies {
-  readonly reader: OltpReader
+export interface ReadDependencies extends SegmentDependencies {
   readonly cache: Cache
-  readonly identity: IdentityView
   readonly status: () => Promise<Status>
   /** The workspace of a secret key; undefined for any other text. */
   readonly workspaceOf: (secretKey: string) => number | undefined
@@ -26,7 +23,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/segments', '/segments/*']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -54,6 +51,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/receipts/:messageId', async (context) =>
     json(context, JSON.stringify(await receipt(context.get('workspace'), context.req.param('messageId'), reader))))
+  app.route('/', segmentRoutes(dependencies))
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
 }

@@ -13,7 +13,7 @@ export interface OltpUnderTest {
   cleanup(): Promise<void>
 }
 
-const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
+const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [] }
 const day = 86_400_000
 
 function uuid(number: number): string {

@@ -1,7 +1,7 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from '../../../ports/identity.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { MetricTotal, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import { messageKey } from '../../../platform/uuid.ts'
@@ -11,6 +11,7 @@ import { EventPeriods } from './event-periods.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow } from '../identity-rows.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { objectOf } from './sqlite-oltp.ts'
+import { newestSegments, readSegment } from './segments.ts'
 import { readTimeline } from './timeline.ts'
 
 /** Reads beside the writer, in any process; SQLite's WAL gives each statement a consistent snapshot. */
@@ -147,6 +148,14 @@ export class SqliteReader implements OltpReader {
   async mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]> {
     return this.#connection.all(`SELECT * FROM merge_log WHERE workspace = ? AND (from_profile = ? OR to_profile = ?)
       ORDER BY at DESC LIMIT ?`, workspace, uuidBytes(profileId), uuidBytes(profileId), limit).map(mergeRow)
+  }
+
+  async segments(workspace: number): Promise<readonly SegmentRow[]> {
+    return newestSegments(this.#connection, workspace)
+  }
+
+  async segment(workspace: number, id: string, version: number | null): Promise<SegmentRow | null> {
+    return readSegment(this.#connection, { workspace, id, version })
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,34 @@
+import { MillraceError } from '../../../platform/errors.ts'
+import { uuidBytes } from '../../../platform/uuid.ts'
+import { type SegmentDraft, type SegmentRow, segmentsMax } from '../../../ports/oltp.ts'
+import { segmentRow } from '../rows.ts'
+import type { Connection } from './connection.ts'
+
+/** Inside of a write transaction. */
+export function putSegment(connection: Connection, { workspace, id, newId, name, definition, createdAt }: SegmentDraft): SegmentRow {
+  const newest = newestSegments(connection, workspace)
+  const named = newest.find((row) => row.name === name)
+  const known = id === null ? named : newest.find((row) => row.id === id)
+  if (id !== null && known === undefined) throw new MillraceError('not_found', `there is no segment ${id}`)
+  if (named !== undefined && named.id !== known?.id) throw new MillraceError('bad_request', `another segment is named ${JSON.stringify(name)}`)
+  if (known === undefined && newest.length >= segmentsMax) throw new MillraceError('bad_request', `a workspace may have ${segmentsMax} segments`)
+  const row: SegmentRow = { workspace, id: known?.id ?? newId, version: (known?.version ?? 0) + 1, name, definition, createdAt }
+  connection.run('INSERT INTO segment (workspace, segment_id, version, name, definition, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+    row.workspace, uuidBytes(row.id), row.version, row.name, row.definition, row.createdAt)
+  return row
+}
+
+export function newestSegments(connection: Connection, workspace: number): readonly SegmentRow[] {
+  return connection.all(`SELECT * FROM segment AS newest WHERE workspace = ? AND version =
+    (SELECT max(version) FROM segment WHERE workspace = newest.workspace AND segment_id = newest.segment_id)
+    ORDER BY segment_id`, workspace).map(segmentRow)
+}
+
+export function readSegment(
+  connection: Connection, { workspace, id, version }: { workspace: number; id: string; version: number | null },
+): SegmentRow | null {
+  const row = version === null
+    ? connection.get('SELECT * FROM segment WHERE workspace = ? AND segment_id = ? ORDER BY version DESC LIMIT 1', workspace, uuidBytes(id))
+    : connection.get('SELECT * FROM segment WHERE workspace = ? AND segment_id = ? AND version = ?', workspace, uuidBytes(id), version)
+  return row === undefined ? null : segmentRow(row)
+}
