@@ -13,12 +13,14 @@ export interface FilterContext {
   readonly parameters: SqlParameters
   /** Epoch milliseconds. */
   readonly at: number
+  /** Gives a long expression that is used more than once a short name, where there is a place for one. */
+  readonly name: (expression: string, what: 'value' | 'condition') => string
 }
 
 const plainDecimal = String.raw`'^[+-]?\\d+(?:\\.\\d+)?(?:[eE][+-]?\\d+)?$'`
 
 /** The JSON text of a property of the JSON object `object`, by its key, else by its path. */
-export function rawProperty(object: string, name: string, { parameters }: FilterContext): string {
+export function rawProperty(object: string, name: string, parameters: SqlParameters): string {
   const own = `JSONExtractRaw(${object}, ${parameters.add('String', name)})`
   if (!name.includes('.')) return own
   const path = `JSONExtractRaw(${[object, ...name.split('.').map((key) => parameters.add('String', key))].join(', ')})`
@@ -26,6 +28,10 @@ export function rawProperty(object: string, name: string, { parameters }: Filter
 }
 
 export function compileFilter(filter: PropertyFilter, raw: string, context: FilterContext): string {
+  return context.name(condition(filter, raw, context), 'condition')
+}
+
+function condition(filter: PropertyFilter, raw: string, context: FilterContext): string {
   const { parameters } = context
   switch (filter.operator) {
     case 'equals': return isAmong(raw, [filter.value], { ...context, ignoreCase: filter.ignoreCase === true })
@@ -34,10 +40,10 @@ export function compileFilter(filter: PropertyFilter, raw: string, context: Filt
     case 'not-in': return `NOT ${isAmong(raw, filter.value, { ...context, ignoreCase: filter.ignoreCase === true })}`
     case 'is-set': return `NOT ${isMissing(raw)}`
     case 'not-set': return isMissing(raw)
-    case 'within': return compileDateWindow(filter.timeframe, dateMs(raw), context)
+    case 'within': return compileDateWindow(filter.timeframe, context.name(dateMs(raw), 'value'), context)
     case 'between': {
       const [low, high] = filter.value.map((bound) => parameters.add('Float64', bound))
-      return `(${isNumber(raw)} AND JSONExtractFloat(${raw}) >= ${low} AND JSONExtractFloat(${raw}) <= ${high})`
+      return `(${isNumber(raw)} AND JSONExtractFloat(${raw}) BETWEEN ${low} AND ${high})`
     }
     case 'greater-than': case 'greater-than-or-equal': case 'less-than': case 'less-than-or-equal':
       return `(${isNumber(raw)} AND JSONExtractFloat(${raw}) ${comparison(filter.operator)} ${parameters.add('Float64', filter.value)})`
@@ -78,7 +84,7 @@ function positive(filter: TextFilter, operator: string, { raw, context }: { read
     return `arrayExists(item -> ${textTest('contains', wanted, { raw: 'item', folding })}, ${items(raw)})`
   }
   if (operator === 'phone-country-code-in') {
-    const codes = wanted.map((code) => `startsWith(JSONExtractString(${raw}), ${parameters.add('String', `+${String(code)}`)})`)
+    const codes = wanted.map((code) => `startsWith(${textOf(raw, context.name)}, ${parameters.add('String', `+${String(code)}`)})`)
     return `(${isText(raw)} AND (${codes.join(' OR ')}))`
   }
   if (operator === 'contains-any') return `arrayExists(item -> ${isAmong('item', wanted, folding)}, ${items(raw)})`
@@ -91,32 +97,37 @@ interface Folding extends FilterContext {
 
 function textTest(operator: string, wanted: string, { raw, folding }: { readonly raw: string; readonly folding: Folding }): string {
   const { parameters, ignoreCase } = folding
-  if (operator === 'regex') return `(${isScalar(raw)} AND match(JSONExtractString(${raw}), ${parameters.add('String', enginePattern(wanted, ignoreCase))}))`
-  const text = foldedText(raw, ignoreCase)
+  if (operator === 'regex') return `(${isScalar(raw)} AND match(${textOf(raw, folding.name)}, ${parameters.add('String', enginePattern(wanted, ignoreCase))}))`
+  const text = foldedText(raw, folding)
   const part = parameters.add('String', folded(wanted, ignoreCase))
   const test = operator === 'contains' ? `position(${text}, ${part}) > 0` : `${operator === 'starts-with' ? 'startsWith' : 'endsWith'}(${text}, ${part})`
   return `(${isScalar(raw)} AND ${test})`
 }
 
-function isAmong(raw: string, wanted: readonly Scalar[], { parameters, ignoreCase }: Folding): string {
+function isAmong(raw: string, wanted: readonly Scalar[], folding: Folding): string {
+  const { parameters, ignoreCase, name } = folding
   const texts = wanted.flatMap((one) => (typeof one === 'string' ? [folded(one, ignoreCase)] : []))
   const numbers = wanted.flatMap((one) => (typeof one === 'number' ? [one] : []))
   const spelt = wanted.flatMap((one) => (typeof one === 'string' ? [decimalOf(one)] : [])).filter((one) => one !== null && Number.isFinite(one))
   const tests: string[] = []
-  if (texts.length > 0) tests.push(`((${isText(raw)} OR ${isBoolean(raw)}) AND has(${parameters.add('Array(String)', texts)}, ${foldedText(raw, ignoreCase)}))`)
+  if (texts.length > 0) tests.push(`((${isText(raw)} OR ${isBoolean(raw)}) AND has(${parameters.add('Array(String)', texts)}, ${foldedText(raw, folding)}))`)
   const anyNumber = [...numbers, ...spelt].filter((one) => one !== null)
   if (anyNumber.length > 0) tests.push(`(${isNumber(raw)} AND has(${parameters.add('Array(Float64)', anyNumber)}, JSONExtractFloat(${raw})))`)
   if (numbers.length > 0) {
-    const text = `JSONExtractString(${raw})`
+    const text = textOf(raw, name)
     tests.push(`(${isText(raw)} AND match(${text}, ${plainDecimal}) AND has(${parameters.add('Array(Float64)', numbers)}, ifNull(toFloat64OrNull(${text}), inf)))`)
   }
   for (const one of [true, false]) if (wanted.includes(one)) tests.push(`${raw} IN ('${one}', '"${one}"')`)
   return `(${tests.join(' OR ')})`
 }
 
-function foldedText(raw: string, ignoreCase: boolean): string {
-  const text = `JSONExtractString(${raw})`
+function foldedText(raw: string, { ignoreCase, name }: Folding): string {
+  const text = textOf(raw, name)
   return ignoreCase ? `replaceAll(lowerUTF8(${text}), 'ς', 'σ')` : text
+}
+
+function textOf(raw: string, name: FilterContext['name']): string {
+  return raw === 'item' ? 'JSONExtractString(item)' : name(`JSONExtractString(${raw})`, 'value')
 }
 
 export function isMissing(raw: string): string {

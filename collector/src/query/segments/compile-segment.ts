@@ -1,8 +1,9 @@
 import { limits, type ProfileMetric, type ProfileProperty, type SegmentDefinition, segmentLimits } from '@millrace/schemas'
-import { compileFilter, comparison, isMissing, isNumber, rawProperty } from './compile-filter.ts'
+import { compileFilter, comparison, type FilterContext, isMissing, isNumber, rawProperty } from './compile-filter.ts'
 import { compileEventRange, compileEventWindow } from './compile-window.ts'
 import { amountOf, amountScale } from './property-value.ts'
 import { SqlParameters, type ParameterValue } from './sql-parameters.ts'
+import { ValueStages } from './value-stages.ts'
 
 /** What is counted: a workspace's data up to a position. */
 export interface DataScope {
@@ -37,6 +38,10 @@ export function compileSegments(questions: readonly SegmentQuestion[], scope: Da
   return { sql: `SELECT profile_id, ${answers.join(', ')} FROM (${compiler.profiles()})`, params: compiler.parameters.values() }
 }
 
+function naming(stages: ValueStages): FilterContext['name'] {
+  return (expression, what) => stages.bind(expression, what === 'value' ? 1 : 2)
+}
+
 /** A column that events are added up in: how, and how shares of several identifiers go together. */
 interface Column {
   readonly name: string
@@ -51,6 +56,8 @@ class Compiler {
   readonly parameters = new SqlParameters()
   readonly #scope: DataScope
   readonly #columns = new Map<string, Column>()
+  readonly #ofEvents = new ValueStages('v')
+  readonly #ofProfiles = new ValueStages('w')
 
   constructor(scope: DataScope) {
     this.#scope = scope
@@ -71,13 +78,15 @@ class Compiler {
     const workspace = this.parameters.add('UInt32', this.#scope.workspace)
     const loaded = `workspace = ${workspace} AND batch <= ${this.parameters.add('Array(UInt64)', this.#scope.batches)}[partition + 1]`
     const ranges = [...new Set(columns.map(({ range }) => `(${range})`))]
-    return `SELECT share.profile AS profile_id${together} FROM (` +
+    const events = `SELECT * FROM event_g${this.#scope.generation} WHERE ${loaded} AND (${ranges.join(' OR ')})`
+    const profiles = `SELECT share.profile AS profile_id${together} FROM (` +
       // What an event was written with counts only where its identifier is not known yet: version 0.
       `SELECT share.identifier_key, argMax(share.pointed, share.version) AS profile${together} FROM (` +
       `SELECT identifier_key, profile_id AS pointed, version${list(({ nothing }) => nothing)} FROM identifier WHERE ${loaded}` +
       ` UNION ALL SELECT identifier_key, max(event.profile_id) AS pointed, 0 AS version${list(({ ofEvents }) => ofEvents)}` +
-      ` FROM event_g${this.#scope.generation} AS event WHERE ${loaded} AND (${ranges.join(' OR ')}) GROUP BY identifier_key` +
+      ` FROM (${this.#ofEvents.wrap(events)}) AS event GROUP BY identifier_key` +
       ') AS share GROUP BY share.identifier_key) AS share GROUP BY share.profile'
+    return this.#ofProfiles.wrap(profiles)
   }
 
   #metric(leaf: ProfileMetric, at: number): string {
@@ -91,35 +100,44 @@ class Compiler {
   #metricColumn(leaf: ProfileMetric, at: number): string {
     const { metric, measurement, property = '', timeframe, filters, anyItem } = leaf
     return this.#column(JSON.stringify([at, metric, measurement, property, timeframe, filters, anyItem]), () => {
-      const context = { parameters: this.parameters, at }
+      const context = { parameters: this.parameters, at, name: naming(this.#ofEvents) }
       const conditions = [
         `metric = ${this.parameters.add('String', metric)}`, compileEventWindow(timeframe, context),
-        ...filters.map((filter) => compileFilter(filter, rawProperty('properties', filter.property, context), context)),
+        ...filters.map((filter) => compileFilter(filter, this.#ofEvent(filter.property), context)),
         ...(anyItem === undefined ? [] : [this.#anyItem(anyItem, at)]),
       ].join(' AND ')
       const range = `metric = ${this.parameters.add('String', metric)} AND ${compileEventRange(timeframe, context)}`
       if (measurement === 'count') return { ofEvents: `countIf(${conditions})`, nothing: 'toUInt64(0)', together: 'sum', range }
-      const raw = rawProperty('properties', property, context)
+      const raw = this.#ofEvent(property)
       const number = `JSONExtractFloat(${raw})`
       const amount = `if(${isNumber(raw)} AND abs(${number}) <= ${segmentLimits.amountMax}, toInt128(floor(${number} * ${amountScale} + 0.5)), toInt128(0))`
       return { ofEvents: `sumIf(${amount}, ${conditions})`, nothing: 'toInt128(0)', together: 'sum', range }
     })
   }
 
+  /** The JSON text of a property of the event. */
+  #ofEvent(property: string): string {
+    return this.#ofEvents.bind(rawProperty('properties', property, this.parameters), 0)
+  }
+
   #anyItem({ of, filters }: NonNullable<ProfileMetric['anyItem']>, at: number): string {
-    const context = { parameters: this.parameters, at }
-    const raw = rawProperty('properties', of, context)
-    const conditions = ["startsWith(line, '{')", ...filters.map((filter) => compileFilter(filter, rawProperty('line', filter.property, context), context))]
-    return `arrayExists(line -> ${conditions.join(' AND ')}, if(startsWith(${raw}, '['), JSONExtractArrayRaw(${raw}), [${raw}]))`
+    const raw = this.#ofEvent(of)
+    const lines = `if(startsWith(${raw}, '['), JSONExtractArrayRaw(${raw}), [${raw}])`
+    const context = { parameters: this.parameters, at, name: (expression: string) => expression }
+    const properties = [...new Set(filters.map(({ property }) => property))]
+    const conditions = ["startsWith(line, '{')", ...filters.map((filter) => compileFilter(filter, `line${properties.indexOf(filter.property)}`, context))]
+    const names = ['line', ...properties.map((_, index) => `line${index}`)].join(', ')
+    const lists = [lines, ...properties.map((property) => `arrayMap(line -> ${rawProperty('line', property, this.parameters)}, ${lines})`)].join(', ')
+    return `arrayExists((${names}) -> ${conditions.join(' AND ')}, ${lists})`
   }
 
   #property(leaf: ProfileProperty, at: number): string {
-    const context = { parameters: this.parameters, at }
+    const context = { parameters: this.parameters, at, name: naming(this.#ofProfiles) }
     const own = `${this.#register(leaf.property)}.3`
     const [first = '', ...rest] = leaf.property.split('.')
-    if (rest.length === 0) return `(${compileFilter(leaf, own, context)})`
+    if (rest.length === 0) return `(${compileFilter(leaf, this.#ofProfiles.bind(own, 0), context)})`
     const path = `JSONExtractRaw(${[`${this.#register(first)}.3`, ...rest.map((key) => this.parameters.add('String', key))].join(', ')})`
-    return `(${compileFilter(leaf, `if(${isMissing(own)}, ${path}, ${own})`, context)})`
+    return `(${compileFilter(leaf, this.#ofProfiles.bind(`if(${isMissing(own)}, ${path}, ${own})`, 0), context)})`
   }
 
   /** The latest statement about a property as (time, message id, JSON text): what the registers of the OLTP hold. */

@@ -1,18 +1,24 @@
 import type { Timeframe, WindowUnit } from '@millrace/schemas'
-import type { FilterContext } from './compile-filter.ts'
+import type { SqlParameters } from './sql-parameters.ts'
 import { later, type Span, spanOf } from './windows.ts'
+
+export interface WindowContext {
+  readonly parameters: SqlParameters
+  /** Epoch milliseconds. */
+  readonly at: number
+}
 
 /** Days that no month is longer than: bounds that let the engine skip whole parts, never the answer itself. */
 const dayMs = 86_400_000
 const longestMonthMs = 31 * dayMs
 
 /** Whether the moment `ms`, an expression in epoch milliseconds that may be NULL, lies in the window. */
-export function compileDateWindow(timeframe: Timeframe, ms: string, context: FilterContext): string {
+export function compileDateWindow(timeframe: Timeframe, ms: string, context: WindowContext): string {
   return `ifNull(${inWindow(timeframe, ms, context)}, 0)`
 }
 
 /** Whether an event counts: within the window, and not before its own time. */
-export function compileEventWindow(timeframe: Timeframe, context: FilterContext): string {
+export function compileEventWindow(timeframe: Timeframe, context: WindowContext): string {
   const now = `${eventMs} <= ${context.parameters.add('Int64', context.at)}`
   return timeframe.type === 'all-time' ? now : `(${now} AND ${inWindow(timeframe, eventMs, context)})`
 }
@@ -20,7 +26,7 @@ export function compileEventWindow(timeframe: Timeframe, context: FilterContext)
 const eventMs = 'toUnixTimestamp64Milli(time)'
 
 /** A condition on the column itself that every event in the window meets. */
-export function compileEventRange(timeframe: Timeframe, { parameters, at }: FilterContext): string {
+export function compileEventRange(timeframe: Timeframe, { parameters, at }: WindowContext): string {
   const moment = (ms: number): string => `fromUnixTimestamp64Milli(${parameters.add('Int64', Math.max(0, ms))}, 'UTC')`
   const [from, until] = eventRange(timeframe, at)
   return `time <= ${moment(Math.min(until, at))}${from === null ? '' : ` AND time >= ${moment(from)}`}`
@@ -41,7 +47,7 @@ function atMost(span: Span): number {
   return 'ms' in span ? span.ms : span.months * longestMonthMs + dayMs
 }
 
-function inWindow(timeframe: Timeframe, ms: string, { parameters, at }: FilterContext): string {
+function inWindow(timeframe: Timeframe, ms: string, { parameters, at }: WindowContext): string {
   const int = (value: number): string => parameters.add('Int64', value)
   const after = (quantity: number, unit: WindowUnit): string => {
     const span = spanOf(quantity, unit)
