@@ -4,6 +4,7 @@ import { startMemcached } from '../../scripts/engines/memcached.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
+import { wholePathSegments } from './whole-path-segments.ts'
 import { wholePath } from './whole-path.ts'
 
 type Start = () => Promise<StartedEngine | MissingEngine>
@@ -21,7 +22,10 @@ process.env['AWS_SECRET_ACCESS_KEY'] = versitygwAccount.secretAccessKey
 for (const [name, { flag, start }] of Object.entries(swaps)) {
   const engine = await start()
   if ('missing' in engine) it.skip(`the whole path with ${name}: ${engine.missing}`, () => {})
-  else wholePath(`${name} swapped in`, async () => ({ flags: [flag, ofItsOwn(engine.url)], cleanup: () => engine.stop() }))
+  else {
+    wholePathSegments(`${name} swapped in`, async () => ({ flags: [flag, ofItsOwn(engine.url)], cleanup: async () => {} }))
+    wholePath(`${name} swapped in`, async () => ({ flags: [flag, ofItsOwn(engine.url)], cleanup: () => engine.stop() }))
+  }
 }
 
 /** A place of its own in an engine that others use too. */

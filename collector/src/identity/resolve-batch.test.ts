@@ -175,7 +175,7 @@ describe('resolveBatch equals solving everything', () => {
       const evidence = evidenceFrom(drawn)
       await person.add(...evidence)
       const { changes } = await resolveBatch(person.store, evidence, { settings: tight, identityKey })
-      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [] })
+      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [] })
     }), propertySettings())
   })
 })

@@ -116,6 +116,6 @@ const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDef
 })).tree
 
 export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
-  events: fc.array(event, { minLength: 1, maxLength: 25 }), definitions: fc.array(definition, { minLength: 1, maxLength: 6 }),
+  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 1, maxLength: 2 }),
   picks: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 4, maxLength: 4 }),
 })
