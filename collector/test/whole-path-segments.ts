@@ -59,8 +59,8 @@ export function wholePathSegments(name: string, engines: () => Promise<WholePath
       collector = new CollectorProcess(data, ['--object-delay-ms', '50', '--load-delay-ms', '50', ...made.flags])
       await collector.start()
       const control = await connectControl(data)
-      const created = Object(await control?.call('createKeys', { workspace: 'other' }))
-      other = { writeKey: String(created.writeKey), secretKey: String(created.secretKey) }
+      const created = await control?.call('createKeys', { workspace: 'other' })
+      other = { writeKey: String(field(created, 'writeKey')), secretKey: String(field(created, 'secretKey')) }
       // Both workspaces use the same identifiers and message ids.
       for (const [keys, times] of [[testKeys, 2], [other, 1]] as const) {
         await send([
@@ -133,7 +133,7 @@ export function wholePathSegments(name: string, engines: () => Promise<WholePath
       const path = `/v1/segments/${String(field(created, 'segment', 'id'))}/members`
       const seen: unknown[] = []
       const first = (await read(`${path}?limit=10&at=2026-04-01T00:00:00.000Z`)).body
-      for (let page = first; ; page = (await read(`${path}?limit=10&cursor=${String(page.next)}`)).body) {
+      for (let page = first; ; page = (await read(`${path}?limit=10&cursor=${textOf(page.next)}`)).body) {
         expect(page).toMatchObject({ count: 28, at: first.at, position: first.position })
         seen.push(...[page.members].flat())
         // Between two pages: somebody new, a merge of two members, another definition.
@@ -148,7 +148,7 @@ export function wholePathSegments(name: string, engines: () => Promise<WholePath
       expect(new Set(seen).size).toBe(28)
       expect(await preview(bought({ value: 1 }), { at: '2026-04-01T00:00:00.000Z' })).toMatchObject({ count: 28 })
       expect((await read(path)).body).toMatchObject({ count: 0, members: [], next: null })
-      for (const bad of ['limit=0', 'limit=1001', 'cursor=nonsense', 'at=yesterday', `cursor=${String(first.next)}&at=2026-04-02T00:00:00.000Z`]) {
+      for (const bad of ['limit=0', 'limit=1001', 'cursor=nonsense', 'at=yesterday', `cursor=${textOf(first.next)}&at=2026-04-02T00:00:00.000Z`]) {
         expect((await read(`${path}?${bad}`)).status, bad).toBe(400)
       }
     })
@@ -210,6 +210,11 @@ function order(userId: string, messageId: string, timestamp: string): Json {
     type: 'track', event: 'Order Completed', userId, messageId, timestamp,
     properties: { revenue: 60, currency: 'GBP', products: [{ product_id: 'tea', price: 9.5 }, { product_id: 'kettle', price: 50.5 }] },
   }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new Error(`not a text: ${JSON.stringify(value)}`)
 }
 
 function field(value: unknown, ...path: readonly string[]): unknown {

@@ -79,7 +79,9 @@ function isEntry(entry: unknown): entry is [string, JsonValue, number, string, n
 }
 
 function isLater(a: Pick<Statement, 'time' | 'messageId'>, b: Pick<Statement, 'time' | 'messageId'>): boolean {
-  return a.time > b.time || (a.time === b.time && a.messageId > b.messageId)
+  if (a.time !== b.time) return a.time > b.time
+  // By bytes, as the OLAP compares: a segment there must see the same property as the profile here.
+  return Buffer.compare(Buffer.from(a.messageId), Buffer.from(b.messageId)) > 0
 }
 
 function newest(registers: Registers): Registers {

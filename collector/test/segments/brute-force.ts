@@ -57,7 +57,7 @@ function order(operator: string, difference: number): boolean {
 /** The last statement about each key over everything the profile said of itself. */
 function traitsOf(events: readonly OracleEvent[]): JsonObject {
   const said = events.filter(({ type }) => type === 'identify').toSorted((a, b) => a.time - b.time || (a.messageId < b.messageId ? -1 : 1))
-  return Object.assign({}, ...said.map(({ properties }) => properties))
+  return Object.fromEntries(said.flatMap(({ properties }) => Object.entries(properties)))
 }
 
 function plainObject(value: JsonValue | undefined): JsonObject | null {
@@ -131,13 +131,14 @@ function spelt(value: JsonValue | undefined): string | undefined {
 }
 
 function same(value: JsonValue | undefined, wanted: Scalar, blind: boolean): boolean {
+  const shown = typeof value === 'object' ? '' : String(value)
   const number = (text: string): number => (/^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$/.test(text) ? Number.parseFloat(text) : Number.NaN)
   switch (`${typeof value} ${typeof wanted}`) {
     case 'number number': return value === wanted
-    case 'string number': return number(String(value)) === wanted
+    case 'string number': return number(shown) === wanted
     case 'number string': return number(String(wanted)) === value
-    case 'string string': case 'boolean string': return blur(String(value), blind) === blur(String(wanted), blind)
-    case 'boolean boolean': case 'string boolean': return String(value) === String(wanted)
+    case 'string string': case 'boolean string': return blur(shown, blind) === blur(String(wanted), blind)
+    case 'boolean boolean': case 'string boolean': return shown === String(wanted)
     default: return false
   }
 }

@@ -81,7 +81,8 @@ describe('segments', () => {
     const position = { generation: 1, batches: [batch] }
     const questions = world.definitions.map(parsed).flatMap((definition, index) => instantsOf(definition, events, world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
     const { sql, params } = compileSegments(questions, { workspace, ...position })
-    const answers = (await bench.olap.query({ sql, params, format: 'JSONCompactEachRow', own: true })).trim().split('\n').map((line): unknown[] => JSON.parse(line))
+    const text = await bench.olap.query({ sql, params, format: 'JSONCompactEachRow', own: true })
+    const answers = text.trim().split('\n').map(answerRow)
     expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
     const whole: SegmentDefinition = { and: world.definitions.map(parsed) }
     const facts = await Promise.all(profiles.slice(0, 2).map(async (profileId) => ({
@@ -113,6 +114,11 @@ interface Played {
   readonly batch: number
   readonly profiles: readonly string[]
   readonly events: readonly OracleEvent[]
+}
+
+function answerRow(line: string): readonly unknown[] {
+  const row: unknown = JSON.parse(line)
+  return Array.isArray(row) ? row : []
 }
 
 function parsed(definition: SegmentDefinition): SegmentDefinition {
