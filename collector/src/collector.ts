@@ -25,7 +25,7 @@ import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogAccess } from './log-access.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
-import type { Oltp, OltpReader } from './ports/oltp.ts'
+import type { Oltp, OltpReader, SegmentRow } from './ports/oltp.ts'
 import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
 import { eraseProfile, parseLater, type EraseReport, type EraseRequest } from './query/erase-profile.ts'
@@ -115,9 +115,10 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
   const changeAutomation = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
   const front = await startFront({
-    config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
+    config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
     split, erase,
+    putSegment: async (draft) => asSegment(await worker.call('admin', { method: 'putSegment', params: draft })),
     ...(pages === undefined ? {} : { pages }),
     changeAutomation,
     workerMetrics: async () => String(await worker.call('metrics', {})),
@@ -255,6 +256,16 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
   } finally {
     answered.abort()
   }
+}
+
+/** The other end is this program. */
+function asSegment(value: unknown): SegmentRow {
+  if (isSegment(value)) return value
+  throw new MillraceError('internal', 'the worker answered no segment')
+}
+
+function isSegment(value: unknown): value is SegmentRow {
+  return typeof value === 'object' && value !== null && 'id' in value && 'version' in value && 'definition' in value
 }
 
 interface OperationDependencies {

@@ -18,7 +18,8 @@ import type { Logger } from './platform/logger.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { Cache } from './ports/cache.ts'
 import type { LogWriter } from './ports/log.ts'
-import type { OltpReader } from './ports/oltp.ts'
+import type { Olap } from './ports/olap.ts'
+import type { OltpReader, SegmentDraft, SegmentRow } from './ports/oltp.ts'
 import { DecidedWatch } from './query/decided-watch.ts'
 import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
@@ -33,6 +34,8 @@ export interface FrontDependencies {
   readonly reader: OltpReader
   readonly log: LogWriter
   readonly cache: Cache
+  readonly olap: Olap
+  readonly putSegment: (draft: SegmentDraft) => Promise<SegmentRow>
   readonly clock: Clock
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
@@ -82,7 +85,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     return info?.kind === 'secret' ? info.workspace : undefined
   }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
-    reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    reader, olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()), cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))

@@ -9,6 +9,7 @@ import type { MissingEngine, StartedEngine } from '../../scripts/engines/started
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
 import { ownPlace } from './own-place.ts'
 import { startNativePulsar } from './native-pulsar.ts'
+import { wholePathSegments } from './whole-path-segments.ts'
 import { wholePath } from './whole-path.ts'
 
 type Start = () => Promise<StartedEngine | MissingEngine>
@@ -31,5 +32,8 @@ process.env['AWS_SECRET_ACCESS_KEY'] = versitygwAccount.secretAccessKey
 for (const [name, { flag, start }] of Object.entries(swaps)) {
   const engine = await start()
   if ('missing' in engine) it.skip(`the whole path with ${name}: ${engine.missing}`, () => {})
-  else wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
+  else {
+    wholePathSegments(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
+    wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
+  }
 }

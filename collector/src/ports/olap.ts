@@ -28,14 +28,22 @@ export interface OlapSelection {
   readonly upToBatch: readonly number[]
 }
 
+/** Where an identifier points since a batch; batch 0 where that is not known any more. */
+export interface PointingRow extends OverrideRow {
+  readonly partition: number
+  readonly batch: number
+}
+
 export interface SqlRequest {
   readonly sql: string
   /** Values for `{name:Type}` placeholders. */
-  readonly params?: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  readonly params?: Readonly<Record<string, string | number | boolean | readonly string[] | readonly number[]>>
   /** A ClickHouse format name. */
   readonly format: string
   /** Only this workspace's rows of `events` are visible. */
   readonly workspace?: number
+  /** A statement of this program's own, every value in it a parameter: not screened, and it may name any table. */
+  readonly own?: true
 }
 
 export interface Olap {
@@ -52,6 +60,8 @@ export interface Olap {
   insert(insert: OlapInsert): Promise<void>
   /** Repeatable; the view applies them when this resolves. */
   putOverrides(rows: readonly OverrideRow[]): Promise<void>
+  /** Into the table `identifier`, which keeps all versions of all identifiers. Repeatable. */
+  putPointings(rows: readonly PointingRow[]): Promise<void>
   countRows(generation: number): Promise<number>
   /** The batches that the selected rows came from. */
   placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]>

@@ -13,7 +13,7 @@ import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
-import { rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
+import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 
 export interface WorkerDependencies {
   readonly oltp: Oltp
@@ -89,6 +89,7 @@ export class WorkerService {
         await olap.prepare()
         await olap.createGeneration(this.#generation)
         await olap.useGeneration(this.#generation)
+        await this.#fillPointings()
         this.#isPrepared = true
         return
       } catch (error) {
@@ -98,6 +99,14 @@ export class WorkerService {
       }
     }
     throw new MillraceError('closed', 'the worker is stopping')
+  }
+
+  /** Once, for data of a version that did not yet load them. */
+  async #fillPointings(): Promise<void> {
+    const { oltp, olap } = this.#dependencies
+    if ((await oltp.setting('olap_pointings')) !== null) return
+    await putAllPointings({ oltp, olap })
+    await oltp.setSetting('olap_pointings', 'filled')
   }
 
   /** Refuses at once instead of waiting: the pump goes on deciding only while it knows that a tier is away. */
@@ -166,6 +175,10 @@ export class WorkerService {
         putOverrides: async (rows) => {
           this.#requireOlap()
           await olap.putOverrides(rows)
+        },
+        putPointings: async (rows) => {
+          this.#requireOlap()
+          await olap.putPointings(rows)
         },
       },
     }, this.#bounds)

@@ -10,7 +10,10 @@ export function oltpErasureContract(name: string, open: () => Promise<OltpUnderT
     let under: OltpUnderTest
     let fence: Fence
     const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> =>
-      under.oltp.decide(fence, (transaction) => transaction.apply(changes(batch, part)))
+      under.oltp.decide(fence, async (transaction) => {
+        for (const { workspace, key } of part.identity?.identifiers ?? []) await transaction.identifiers(workspace, [key])
+        await transaction.apply(changes(batch, part))
+      })
 
     beforeEach(async () => {
       under = await open()

@@ -4,7 +4,7 @@ import type { BatchRow, DecideChanges, LoadRow, ObjectRow } from '../../src/port
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { t0 } from './batch-row.ts'
 
-export const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] }
+export const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
 export const day = 86_400_000
 
 export function uuid(number: number): string {

@@ -8,7 +8,7 @@ import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { Session } from './session.ts'
 
 const nothing = {
-  identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] },
+  identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] },
   claims: [], registers: [], metrics: [], timeline: [], quarantine: [], erasures: [], touched: [], sequence: null,
 }
 

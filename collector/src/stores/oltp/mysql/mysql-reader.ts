@@ -3,7 +3,7 @@ import { messageKey, uuidText } from '../../../platform/uuid.ts'
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { forEver } from '../event-period.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
@@ -13,6 +13,7 @@ import { MysqlProfileReader } from './mysql-profile-reader.ts'
 import { readErasure } from './mysql-erasure-store.ts'
 import { readBatches, readObjectOf } from './mysql-oltp.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
+import { newestSegments, readSegment } from './segments.ts'
 import { Session } from './session.ts'
 
 const connectionsMax = 12
@@ -95,6 +96,14 @@ class MysqlReader extends MysqlProfileReader implements OltpReader {
     const row = await this.#session.get(`SELECT * FROM \`load\` WHERE \`partition\` = ? AND last_batch >= ? AND first_batch <= ? AND closes_run = 1
       ORDER BY last_batch LIMIT 1`, partition, batch, batch)
     return row === undefined ? null : loadRow(row)
+  }
+
+  segments(workspace: number): Promise<readonly SegmentRow[]> {
+    return newestSegments(this.#session, workspace)
+  }
+
+  segment(workspace: number, id: string, version: number | null): Promise<SegmentRow | null> {
+    return readSegment(this.#session, { workspace, id, version })
   }
 
   async registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]> {

@@ -49,6 +49,10 @@ function applyIdentity(connection: Connection, identity: IdentityChanges, batch:
     connection.run(`INSERT INTO identity_override_change (workspace, identifier_key, profile_id, version, partition, batch)
       VALUES (?, ?, ?, ?, ?, ?)`, ...values, batch.partition, batch.batch)
   }
+  for (const row of byKey(identity.pointings)) {
+    connection.run(`INSERT INTO identity_pointing_change (partition, batch, workspace, identifier_key, profile_id, version) VALUES (?, ?, ?, ?, ?, ?)`,
+      batch.partition, batch.batch, row.workspace, uuidBytes(row.identifierKey), uuidBytes(row.profileId), row.version)
+  }
 }
 
 function putIdentifier(connection: Connection, row: IdentifierRow): void {

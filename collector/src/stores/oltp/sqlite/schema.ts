@@ -156,4 +156,16 @@ CREATE TABLE IF NOT EXISTS webhook_endpoint (
   PRIMARY KEY (workspace, automation)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS identity_pointing_change (
+  partition INTEGER NOT NULL, batch INTEGER NOT NULL, workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL,
+  profile_id BLOB NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (partition, batch, workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segment (
+  workspace INTEGER NOT NULL, segment_id BLOB NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, segment_id, version)
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -1,7 +1,7 @@
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
@@ -12,6 +12,7 @@ import { SqliteAutomationReader } from './sqlite-automation-reader.ts'
 import { readErasure } from './sqlite-erasure-store.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
 import { SqliteProfileReader } from './sqlite-profile-reader.ts'
+import { newestSegments, readSegment } from './segments.ts'
 
 /** Reads beside the writer, in any process; SQLite's WAL gives each statement a consistent snapshot. */
 export class SqliteReader extends SqliteProfileReader implements OltpReader {
@@ -101,6 +102,14 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
   async quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null> {
     const row = this.#connection.get('SELECT * FROM quarantine WHERE workspace = ? AND message_key = ?', workspace, messageKey(messageId))
     return row === undefined ? null : quarantineRow(row)
+  }
+
+  async segments(workspace: number): Promise<readonly SegmentRow[]> {
+    return newestSegments(this.#connection, workspace)
+  }
+
+  async segment(workspace: number, id: string, version: number | null): Promise<SegmentRow | null> {
+    return readSegment(this.#connection, { workspace, id, version })
   }
 
   async close(): Promise<void> {
