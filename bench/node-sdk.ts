@@ -1,0 +1,46 @@
+/**
+ * The Node SDK side by side with those of Segment, PostHog and RudderStack, at their defaults and tuned: a tight loop of
+ * 200,000 events, 20,000 a second against a slow sink, an outage, closing; and the real collector killed ten times.
+ * The others' packages are installed into a directory of their own. Arguments: names of scenarios (tight, paced, outage,
+ * close, kills), all of them unless told; `--runs N` repeats the tight loop, its median counts.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { measureClose } from './node-sdk/close.ts'
+import { measureKills } from './node-sdk/kills.ts'
+import { measureOutage } from './node-sdk/outage.ts'
+import { measurePaced } from './node-sdk/paced.ts'
+import type { Goal } from './node-sdk/scenario.ts'
+import { measureTight } from './node-sdk/tight.ts'
+import { peerPackages } from './node-sdk/variants.ts'
+
+const scenarios = { tight: measureTight, paced: measurePaced, outage: measureOutage, close: measureClose, kills: measureKills }
+
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '1' } } })
+const unknown = positionals.filter((name) => !Object.keys(scenarios).includes(name))
+if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}`)
+
+const peers = installPeers()
+const goals: Goal[] = []
+for (const [name, measure] of Object.entries(scenarios)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue
+  goals.push(...await measure({ peers, runs: Number(values.runs) }))
+}
+console.log('\nGoals')
+for (const { what, met } of goals) console.log(`${met ? 'met   ' : 'MISSED'} ${what}`)
+process.exitCode = goals.every(({ met }) => met) ? 0 : 1
+
+/** Under node_modules, so that no lockfile and no commit ever sees them. */
+function installPeers(): string {
+  const directory = join(import.meta.dirname, '../node_modules/.cache/millrace-bench/node-sdk')
+  const names = Object.entries(peerPackages)
+  if (names.every(([name]) => existsSync(join(directory, 'node_modules', name)))) return directory
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }')
+  const words = ['install', '--no-audit', '--no-fund', '--no-save', ...names.map(([name, version]) => `${name}@${version}`)]
+  const { status } = spawnSync('npm', words, { cwd: directory, stdio: 'inherit' })
+  if (status !== 0) throw new Error('the packages of the other SDKs could not be installed')
+  return directory
+}
