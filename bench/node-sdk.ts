@@ -2,7 +2,8 @@
  * The Node SDK side by side with those of Segment, PostHog and RudderStack, at their defaults and tuned: a tight loop of
  * 200,000 events, 20,000 a second against a slow sink, an outage, closing; and the real collector killed ten times.
  * The others' packages are installed into a directory of their own. Arguments: names of scenarios (tight, paced, outage,
- * close, kills), all of them unless told; `--runs N` repeats the tight loop, its median counts.
+ * close, kills), all of them unless told; `--runs N` repeats the tight loop, its median counts; `--sdks millrace,posthog`
+ * leaves the others out.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -14,19 +15,20 @@ import { measureOutage } from './node-sdk/outage.ts'
 import { measurePaced } from './node-sdk/paced.ts'
 import type { Goal } from './node-sdk/scenario.ts'
 import { measureTight } from './node-sdk/tight.ts'
-import { peerPackages } from './node-sdk/variants.ts'
+import { peerPackages, variantNames } from './node-sdk/variants.ts'
 
 const scenarios = { tight: measureTight, paced: measurePaced, outage: measureOutage, close: measureClose, kills: measureKills }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '1' } } })
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '1' }, sdks: { type: 'string', default: '' } } })
 const unknown = positionals.filter((name) => !Object.keys(scenarios).includes(name))
 if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}`)
 
 const peers = installPeers()
+const variants = variantNames.filter((name) => values.sdks.split(',').some((start) => name.startsWith(start)))
 const goals: Goal[] = []
 for (const [name, measure] of Object.entries(scenarios)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue
-  goals.push(...await measure({ peers, runs: Number(values.runs) }))
+  goals.push(...await measure({ peers, variants, runs: Number(values.runs) }))
 }
 console.log('\nGoals')
 for (const { what, met } of goals) console.log(`${met ? 'met   ' : 'MISSED'} ${what}`)

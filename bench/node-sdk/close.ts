@@ -1,15 +1,14 @@
 import { measureRun } from './measured-run.ts'
 import { type Goal, printTable, type ScenarioOptions, whole } from './scenario.ts'
-import { variantNames } from './variants.ts'
 
 const latencyMs = 200
 const queued = [5, 15, 20]
 
 /** How long the documented close takes with a few events queued, some of which may be under way. */
-export async function measureClose({ peers }: ScenarioOptions): Promise<readonly Goal[]> {
+export async function measureClose({ peers, variants }: ScenarioOptions): Promise<readonly Goal[]> {
   const rows = [['SDK', ...queued.flatMap((events) => [`${events}: ms`, 'lost'])]]
   const goals: Goal[] = []
-  for (const variant of variantNames) {
+  for (const variant of variants) {
     const cells: string[] = []
     for (const events of queued) {
       const { report, lost } = await measureRun({ variant, peers, events, rate: 0, pauseMs: 20, latencyMs, secondsMax: 30 })

@@ -1,6 +1,5 @@
 import { measureRun } from './measured-run.ts'
 import { type Goal, printTable, type ScenarioOptions, whole } from './scenario.ts'
-import { variantNames } from './variants.ts'
 
 const rate = 200
 const seconds = 25
@@ -9,10 +8,10 @@ const modes = [
 ] as const
 
 /** Fifteen seconds in which the sink answers 503, then 429 with Retry-After 5, then resets connections; all SDKs at once. */
-export async function measureOutage({ peers }: ScenarioOptions): Promise<readonly Goal[]> {
+export async function measureOutage({ peers, variants }: ScenarioOptions): Promise<readonly Goal[]> {
   const rows = [['SDK', 'lost', 'doubled', 'failed requests', 'requests', 'ended']]
   const goals: Goal[] = []
-  const runs = await Promise.all(variantNames.map(async (variant) => ({
+  const runs = await Promise.all(variants.map(async (variant) => ({
     variant, ...await measureRun({ variant, peers, events: rate * seconds, rate, pauseMs: 0, latencyMs: 5, secondsMax: 90, modes }),
   })))
   for (const { variant, sink, lost, doubled, report, exitCode } of runs) {

@@ -1,15 +1,14 @@
 import { measureRun } from './measured-run.ts'
 import { type Goal, printTable, type ScenarioOptions, whole } from './scenario.ts'
-import { variantNames } from './variants.ts'
 
 const rate = 20_000
 const seconds = 10
 
 /** So many events a second to a sink that takes 50 ms to answer. */
-export async function measurePaced({ peers }: ScenarioOptions): Promise<readonly Goal[]> {
+export async function measurePaced({ peers, variants }: ScenarioOptions): Promise<readonly Goal[]> {
   const rows = [['SDK', 'lost', 'doubled', 'lag p99 ms', 'lag max ms', 'CPU µs/event', 'peak MB', 'close ms', 'sockets', 'ended']]
   const goals: Goal[] = []
-  for (const variant of variantNames) {
+  for (const variant of variants) {
     const { report, sink, lost, doubled } = await measureRun({
       variant, peers, events: rate * seconds, rate, pauseMs: 0, latencyMs: 50, secondsMax: 40,
     })

@@ -1,3 +1,5 @@
+import type { VariantName } from './variants.ts'
+
 /** One promise of the SDK, held against what was measured. */
 export interface Goal {
   readonly what: string
@@ -7,6 +9,7 @@ export interface Goal {
 export interface ScenarioOptions {
   /** Directory of the others' packages. */
   readonly peers: string
+  readonly variants: readonly VariantName[]
   /** How often to repeat what varies. */
   readonly runs: number
 }

@@ -98,7 +98,7 @@ function order(n: number): OrderEvent {
     userId: `customer-${n % 5_000}`,
     event: 'Order Completed',
     properties: {
-      n, order_id: `order-${n}`, revenue: 129.9, shipping: 4.9, tax: 20.7, currency: 'EUR', coupon: 'WINTER', affiliation: 'Online shop',
+      n, order_id: `order-${n}`, revenue: 129.9, shipping: 4.9, tax: 20.7, currency: 'EUR', coupon: 'WINTER', affiliation: 'Online shop', payment_method: 'card', shipping_method: 'parcel', gift: false, loyalty_points: 130,
       products: [
         { product_id: `p-${n % 700}`, sku: 'SKU-1', name: 'Wool socks', price: 12.5, quantity: 4, category: 'Clothing' },
         { product_id: `p-${n % 300}`, sku: 'SKU-2', name: 'Rain coat', price: 75, quantity: 1, category: 'Clothing' },

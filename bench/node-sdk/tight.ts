@@ -1,17 +1,16 @@
 import { measureRun, type MeasuredRun } from './measured-run.ts'
 import { type Goal, median, printTable, type ScenarioOptions, whole } from './scenario.ts'
-import { variantNames } from './variants.ts'
 
 const events = 200_000
 /** Some would take hours. */
 const secondsMax = 60
 
 /** Calls as fast as they return, to a sink without latency. */
-export async function measureTight({ peers, runs }: ScenarioOptions): Promise<readonly Goal[]> {
+export async function measureTight({ peers, variants, runs }: ScenarioOptions): Promise<readonly Goal[]> {
   const rates = new Map<string, number>()
   const own: MeasuredRun[] = []
   const rows = [['SDK', 'calls/s', 'delivered/s', 'lost', 'doubled', 'peak MB', 'CPU µs/event', 'refused', 'sockets', 'ended']]
-  for (const variant of variantNames) {
+  for (const variant of variants) {
     const repeated: MeasuredRun[] = []
     for (let run = 0; run < runs; run += 1) {
       const measured = await measureRun({ variant, peers, events, rate: 0, pauseMs: 0, latencyMs: 0, secondsMax })

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { CollectorHealth } from './collector-health.ts'
 import type { QueuedEvent } from './encode-event.ts'
+import { BodyBuilder, type EventMemory } from './event-memory.ts'
 import type { EventBounds, EventQueue } from './event-queue.ts'
 import type { Outcome } from './outcomes.ts'
 import { readAnswer } from './read-answer.ts'
@@ -18,6 +19,7 @@ export interface DeliveryBounds {
 
 export interface DeliveryDependencies {
   readonly queue: EventQueue
+  readonly memory: EventMemory
   readonly health: CollectorHealth
   readonly transport: Pick<Transport, 'post'>
   /** JSON of what is said once for all events of a body. */
@@ -42,6 +44,7 @@ export interface SettledEvent {
 export class Delivery {
   readonly #dependencies: DeliveryDependencies
   readonly #bounds: DeliveryBounds
+  readonly #bodies = new BodyBuilder()
   #requests = 0
   readonly #inFlight = new Set<readonly QueuedEvent[]>()
   #inFlightEvents = 0
@@ -140,8 +143,9 @@ export class Delivery {
   async #send(events: readonly QueuedEvent[]): Promise<void> {
     const { transport, contextJson, clock, health } = this.#dependencies
     const sentAt = new Date(clock.now()).toISOString()
-    const body = `{"batch":[${joinJson(events)}],"sentAt":"${sentAt}","wantResults":true,"context":${contextJson}}`
+    const body = this.#bodies.build('{"batch":[', events, `],"sentAt":"${sentAt}","wantResults":true,"context":${contextJson}}`)
     const answer = await transport.post(body, health.requestTimeoutMs)
+    this.#bodies.release(body)
     this.#requests -= 1
     if (!this.#inFlight.delete(events)) return
     this.#inFlightEvents -= events.length
@@ -185,7 +189,10 @@ export class Delivery {
   /** The collector is well but for these: they wait by themselves, and hold up nobody. */
   #setAside(events: readonly QueuedEvent[]): void {
     const { queue, clock, health } = this.#dependencies
-    for (const event of events) event.retries += 1
+    for (const event of events) {
+      event.retries += 1
+      event.json = this.#dependencies.memory.detach(event.json)
+    }
     queue.setAside(events)
     const cancel = clock.after(health.backoffMs(Math.max(...events.map(({ retries }) => retries))), () => {
       this.#asideTimers.delete(cancel)
@@ -203,10 +210,4 @@ export class Delivery {
     this.#dependencies.health.tooLarge(events.length)
     this.#dependencies.queue.putBack(events)
   }
-}
-
-function joinJson(events: readonly QueuedEvent[]): string {
-  let text = ''
-  for (const { json } of events) text += text === '' ? json : `,${json}`
-  return text
 }

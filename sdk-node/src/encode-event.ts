@@ -1,5 +1,6 @@
 import { type EventType, judgeEvent, limits, uuidV7 } from '@millrace/schemas'
 import type { Clock } from './clock.ts'
+import type { EventBytes, EventMemory } from './event-memory.ts'
 import type { Refusal } from './outcomes.ts'
 import type { RequestContext } from './request-context.ts'
 import type { SpoolPlace } from './spool/spool-segment.ts'
@@ -12,8 +13,8 @@ export interface QueuedEvent {
   /** Counts the events of a client in the order they were accepted, from 1. */
   readonly number: number
   readonly messageId: string
-  readonly json: string
-  /** UTF-8 bytes of `json`. */
+  json: EventBytes
+  /** Length of `json`. */
   readonly bytes: number
   /** Epoch milliseconds. */
   readonly acceptedAt: number
@@ -34,6 +35,7 @@ export interface EncodeRequest {
   readonly inherited: RequestContext | undefined
   readonly number: number
   readonly clock: Clock
+  readonly memory: EventMemory
   readonly callback: OutcomeCallback | undefined
 }
 
@@ -45,7 +47,7 @@ export const eventBytesMax = limits.eventBytesMax - bytesAddedLater
  * Turns a call into the text that is sent, once: what the caller changes afterwards has no effect, and everything that
  * can go wrong with his values goes wrong here.
  */
-export function encodeEvent({ type, call, inherited, number, clock, callback }: EncodeRequest): QueuedEvent | Refusal {
+export function encodeEvent({ type, call, inherited, number, clock, memory, callback }: EncodeRequest): QueuedEvent | Refusal {
   try {
     if (typeof call !== 'object' || call === null || Array.isArray(call)) return invalid(`${type} takes one object`)
     const now = clock.now()
@@ -60,10 +62,10 @@ export function encodeEvent({ type, call, inherited, number, clock, callback }: 
     fields['type'] = type
     fields['messageId'] = messageId
     fields['timestamp'] = timestamp
-    const json = JSON.stringify(fields)
-    const bytes = Buffer.byteLength(json)
+    const text = JSON.stringify(fields)
+    const bytes = Buffer.byteLength(text)
     if (bytes > eventBytesMax) return { reason: 'too_large', message: `the event has ${bytes} bytes; ${eventBytesMax} are allowed` }
-    return { number, messageId, json, bytes, acceptedAt: now, acceptedTicks: clock.ticks(), callback, retries: 0, place: undefined }
+    return { number, messageId, json: memory.write(text, bytes), bytes, acceptedAt: now, acceptedTicks: clock.ticks(), callback, retries: 0, place: undefined }
   } catch (error) {
     // A circle, a BigInt, a getter that throws.
     return invalid(`the ${type} call cannot be written as JSON: ${textOf(error)}`)
@@ -104,9 +106,21 @@ function isText(value: unknown): boolean {
 const isoTime = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/i
 
 function timeText(value: unknown, now: number): string | null {
-  if (value === undefined || value === null) return new Date(now).toISOString()
+  if (value === undefined || value === null) return isoText(now)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   return typeof value === 'string' && isoTime.test(value) && !Number.isNaN(Date.parse(value)) ? value : null
+}
+
+let isoMs = Number.NaN
+let isoOfMs = ''
+
+/** Many calls fall into one millisecond. */
+function isoText(ms: number): string {
+  if (ms !== isoMs) {
+    isoMs = ms
+    isoOfMs = new Date(ms).toISOString()
+  }
+  return isoOfMs
 }
 
 function invalid(message: string): Refusal {

@@ -4,12 +4,13 @@ import { systemClock } from './clock.ts'
 import { CollectorHealth } from './collector-health.ts'
 import { Delivery, type SettledEvent } from './delivery.ts'
 import { encodeEvent, type OutcomeCallback, type QueuedEvent } from './encode-event.ts'
+import { EventMemory } from './event-memory.ts'
 import { EventQueue } from './event-queue.ts'
 import { flushAtExit, forgetAtExit } from './exit-flush.ts'
 import { callHost, tellHost } from './host-calls.ts'
 import { OpenFlushes } from './open-flushes.ts'
 import { type MillraceOptions, readOptions, type Settings } from './options.ts'
-import type { RefusalReason } from './outcomes.ts'
+import type { Refusal, RefusalReason } from './outcomes.ts'
 import type { RequestContext } from './request-context.ts'
 import { Spool } from './spool/spool.ts'
 import type { SpoolPlace } from './spool/spool-segment.ts'
@@ -59,6 +60,7 @@ export class Millrace<Events extends object = AnyEvents> {
   readonly #flushes = new OpenFlushes()
   readonly #inherited = new AsyncLocalStorage<RequestContext>()
   readonly #exitFlush = (): Promise<void> => this.#flushWithin(this.#settings.exitTimeoutMs)
+  readonly #memory = new EventMemory()
   #number = 0
   #waiting: (() => void)[] = []
   #idle: Promise<void> | null = null
@@ -78,7 +80,7 @@ export class Millrace<Events extends object = AnyEvents> {
     }, random)
     this.#transport = new Transport({ url: settings.url, writeKey: options.writeKey, connections: settings.connections, gzip: settings.gzip })
     this.#delivery = new Delivery({
-      queue: this.#queue, health: this.#health, transport: this.#transport, clock,
+      queue: this.#queue, memory: this.#memory, health: this.#health, transport: this.#transport, clock,
       contextJson: JSON.stringify({ library: { name: '@millrace/node', version } }),
       finished: (settled) => this.#finish(settled),
       taken: () => this.#tellRoom(),
@@ -180,12 +182,14 @@ export class Millrace<Events extends object = AnyEvents> {
     if (this.#options.disable === true) return { ok: false, reason: 'disabled', message: 'the client is disabled' }
     if (this.#closing !== null) return { ok: false, reason: 'closed', message: 'the client is closed' }
     const event = encodeEvent({
-      type, call, inherited: this.#inherited.getStore(), number: this.#number + 1, clock: this.#surroundings.clock, callback,
+      type, call, inherited: this.#inherited.getStore(), number: this.#number + 1, clock: this.#surroundings.clock, memory: this.#memory, callback,
     })
     if ('reason' in event) return { ok: false, ...event }
-    if (!this.#queue.takes(event.bytes)) return { ok: false, reason: 'queue_full', message: 'too many events wait; `await client.ready()` paces a loop' }
-    const refusal = this.#spool === null ? null : this.#keep(this.#spool, event)
-    if (refusal !== null) return refusal
+    const refusal = this.#hold(event)
+    if (refusal !== null) {
+      this.#memory.release(event.json)
+      return { ok: false, ...refusal }
+    }
     this.#number = event.number
     this.#tally.accept()
     const wasIdle = this.#unsettled === 0
@@ -195,13 +199,16 @@ export class Millrace<Events extends object = AnyEvents> {
     return { ok: true, messageId: event.messageId }
   }
 
-  #keep(spool: Spool, event: QueuedEvent): CallResult | null {
-    if (!spool.takes(event.bytes)) return { ok: false, reason: 'queue_full', message: 'the queue directory is at its bound' }
+  /** Whether there is room; with a queue directory the event is in it then. */
+  #hold(event: QueuedEvent): Refusal | null {
+    if (!this.#queue.takes(event.bytes)) return { reason: 'queue_full', message: 'too many events wait; `await client.ready()` paces a loop' }
+    if (this.#spool === null) return null
+    if (!this.#spool.takes(event.bytes)) return { reason: 'queue_full', message: 'the queue directory is at its bound' }
     try {
-      event.place = spool.append(event)
+      event.place = this.#spool.append(event)
       return null
     } catch (error) {
-      return { ok: false, reason: 'spool_failed', message: `the queue directory cannot be written: ${error instanceof Error ? error.message : String(error)}` }
+      return { reason: 'spool_failed', message: `the queue directory cannot be written: ${error instanceof Error ? error.message : String(error)}` }
     }
   }
 
@@ -224,6 +231,7 @@ export class Millrace<Events extends object = AnyEvents> {
     const places: SpoolPlace[] = []
     for (const { event, outcome } of settled) {
       this.#tally.finish(outcome)
+      this.#memory.release(event.json)
       if (event.place !== undefined) places.push(event.place)
     }
     if (places.length > 0) this.#forget(places)
@@ -263,7 +271,7 @@ export class Millrace<Events extends object = AnyEvents> {
       for (const { index, ...event } of left.events) {
         this.#number += 1
         this.#queue.add({
-          ...event, number: this.#number, bytes: Buffer.byteLength(event.json), callback: undefined, retries: 0, place: { segment, index },
+          ...event, number: this.#number, bytes: event.json.end - event.json.start, callback: undefined, retries: 0, place: { segment, index },
           acceptedTicks: clock.ticks() - Math.max(0, clock.now() - event.acceptedAt),
         })
       }

@@ -48,9 +48,8 @@ export class Transport {
   }
 
   /** Never rejects. `timeoutMs` covers the whole exchange. */
-  async post(text: string, timeoutMs: number): Promise<TransportAnswer | TransportFailure> {
+  async post(plain: Buffer, timeoutMs: number): Promise<TransportAnswer | TransportFailure> {
     try {
-      const plain = Buffer.from(text)
       const gzipped = this.#options.gzip && plain.length >= gzipFromBytes
       const exchange = {
         // On the thread pool: the event loop belongs to the host.

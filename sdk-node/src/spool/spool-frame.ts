@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { EventBytes } from '../event-memory.ts'
 
 /**
  * One event on disk: a header of 24 bytes, then the message id, then the event's JSON, both UTF-8.
@@ -14,21 +15,21 @@ const lengthMax = 1_048_576
 
 export interface SpooledEvent {
   readonly messageId: string
-  readonly json: string
+  readonly json: EventBytes
   /** Epoch milliseconds. */
   readonly acceptedAt: number
 }
 
-export function encodeFrame({ messageId, json, acceptedAt }: SpooledEvent, numberInSegment: number): Buffer {
+export function encodeFrame({ messageId, json: { chunk, start, end }, acceptedAt }: SpooledEvent, numberInSegment: number): Buffer {
   const idBytes = Buffer.byteLength(messageId)
-  const length = idBytes + Buffer.byteLength(json)
+  const length = idBytes + end - start
   const frame = Buffer.allocUnsafe(headerBytes + length)
   frame.writeUInt32LE(length, 0)
   frame.writeDoubleLE(acceptedAt, 8)
   frame.writeUInt32LE(idBytes, 16)
   frame.writeUInt32LE(numberInSegment, 20)
   frame.write(messageId, headerBytes, 'utf8')
-  frame.write(json, headerBytes + idBytes, 'utf8')
+  chunk.bytes.copy(frame, headerBytes + idBytes, start, end)
   frame.writeUInt32LE(crc32(frame.subarray(8)), 4)
   return frame
 }
@@ -39,6 +40,7 @@ export function encodeFrame({ messageId, json, acceptedAt }: SpooledEvent, numbe
  */
 export function decodeFrames(bytes: Buffer): { readonly events: readonly SpooledEvent[]; readonly damagedBytes: number } {
   const events: SpooledEvent[] = []
+  const chunk = { bytes, events: 0 }
   let at = 0
   while (at + headerBytes <= bytes.length) {
     const length = bytes.readUInt32LE(at)
@@ -47,8 +49,9 @@ export function decodeFrames(bytes: Buffer): { readonly events: readonly Spooled
     if (length > lengthMax || end > bytes.length || idEnd > end || bytes.readUInt32LE(at + 20) !== events.length) break
     if (bytes.readUInt32LE(at + 4) !== crc32(bytes.subarray(at + 8, end))) break
     events.push({
-      messageId: bytes.toString('utf8', at + headerBytes, idEnd), json: bytes.toString('utf8', idEnd, end), acceptedAt: bytes.readDoubleLE(at + 8),
+      messageId: bytes.toString('utf8', at + headerBytes, idEnd), json: { chunk, start: idEnd, end }, acceptedAt: bytes.readDoubleLE(at + 8),
     })
+    chunk.events += 1
     at = end
   }
   return { events, damagedBytes: bytes.length - at }
