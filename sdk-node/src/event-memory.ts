@@ -1,6 +1,8 @@
 /** A piece of memory that several events share. */
 interface Chunk {
   readonly bytes: Buffer
+  /** Whether it is one of many alike, to be used again. */
+  readonly pooled: boolean
   /** Events whose JSON is in it and still needed. */
   events: number
 }
@@ -13,8 +15,8 @@ export interface EventBytes {
 }
 
 const chunkBytes = 65_536
-/** As many as turn over between two collections of garbage. */
-const freeChunksMax = 64
+/** Kept for the next burst when nothing waits any more. */
+const idleChunksMax = 64
 
 /**
  * Holds the JSON of waiting events outside the garbage collector's heap: a long queue of texts would be copied and traced
@@ -24,17 +26,20 @@ const freeChunksMax = 64
 export class EventMemory {
   #current: Chunk | null = null
   #used = 0
+  #events = 0
+  /** While events wait, everything that was ever needed is kept: buffers are freed too late to be asked for anew. */
   readonly #free: Chunk[] = []
 
   /** `bytes` is the length of the text in UTF-8. */
   write(text: string, bytes: number): EventBytes {
     if (this.#current === null || this.#used + bytes > this.#current.bytes.length) {
-      this.#current = this.#free.pop() ?? { bytes: Buffer.allocUnsafeSlow(chunkBytes), events: 0 }
+      this.#current = this.#free.pop() ?? { bytes: Buffer.allocUnsafeSlow(chunkBytes), pooled: true, events: 0 }
       this.#used = 0
     }
     const start = this.#used
     this.#current.bytes.write(text, start, bytes, 'utf8')
     this.#current.events += 1
+    this.#events += 1
     this.#used += bytes
     return { chunk: this.#current, start, end: this.#used }
   }
@@ -42,16 +47,19 @@ export class EventMemory {
   /** Once for each event, when its JSON is needed no longer. */
   release({ chunk }: EventBytes): void {
     chunk.events -= 1
+    if (!chunk.pooled) return
+    this.#events -= 1
+    if (this.#events === 0 && this.#free.length > idleChunksMax) this.#free.length = idleChunksMax
     if (chunk.events > 0) return
     if (chunk === this.#current) this.#used = 0
-    else if (chunk.bytes.length === chunkBytes && this.#free.length < freeChunksMax) this.#free.push(chunk)
+    else this.#free.push(chunk)
   }
 
   /** Moves an event that may wait long into memory of its own, or it would keep that of its neighbours. */
   detach(json: EventBytes): EventBytes {
     const bytes = Buffer.from(json.chunk.bytes.subarray(json.start, json.end))
     this.release(json)
-    return { chunk: { bytes, events: 1 }, start: 0, end: bytes.length }
+    return { chunk: { bytes, pooled: false, events: 1 }, start: 0, end: bytes.length }
   }
 }
 

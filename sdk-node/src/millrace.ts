@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AliasCall, EventType, GroupCall, IdentifyCall, PageCall, ScreenCall } from '@millrace/schemas'
-import { systemClock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { CollectorHealth } from './collector-health.ts'
 import { Delivery, type SettledEvent } from './delivery.ts'
 import { encodeEvent, type OutcomeCallback, type QueuedEvent } from './encode-event.ts'
@@ -34,7 +34,7 @@ export interface CloseResult {
 
 /** The outside world of a client, for tests. */
 export interface Surroundings {
-  readonly clock: typeof systemClock
+  readonly clock: Clock
   readonly random: () => number
 }
 

@@ -13,7 +13,7 @@ export interface MillraceOptions {
   readonly flushInterval?: number
   /** Milliseconds until a request without an answer is given up and sent again; 10,000 unless told. */
   readonly httpRequestTimeout?: number
-  /** Events that may wait; 100,000 unless told. A call beyond it answers `queue_full`. */
+  /** Events that may wait; 50,000 unless told. A call beyond it answers `queue_full`. */
   readonly queueEventsMax?: number
   /** Bytes that may wait; 64 MiB unless told. */
   readonly queueBytesMax?: number
@@ -82,7 +82,7 @@ export function readOptions(options: MillraceOptions): Settings {
     flushAt: whole(options, 'flushAt', [500, 1, 2_500]),
     flushInterval: whole(options, 'flushInterval', [200, 0, hourMs]),
     httpRequestTimeout: whole(options, 'httpRequestTimeout', [10_000, 1, 600_000]),
-    queueEventsMax: whole(options, 'queueEventsMax', [100_000, 1, 10_000_000]),
+    queueEventsMax: whole(options, 'queueEventsMax', [50_000, 1, 10_000_000]),
     queueBytesMax: whole(options, 'queueBytesMax', [67_108_864, 65_536, 4_294_967_296]),
     connections: options.ordered === true ? 1 : whole(options, 'connections', [4, 1, 64]),
     ageMsMax: whole(options, 'ageMsMax', [queueDir === null ? hourMs : weekMs, 1, weekMs]),

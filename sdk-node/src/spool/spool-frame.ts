@@ -40,7 +40,7 @@ export function encodeFrame({ messageId, json: { chunk, start, end }, acceptedAt
  */
 export function decodeFrames(bytes: Buffer): { readonly events: readonly SpooledEvent[]; readonly damagedBytes: number } {
   const events: SpooledEvent[] = []
-  const chunk = { bytes, events: 0 }
+  const chunk = { bytes, pooled: false, events: 0 }
   let at = 0
   while (at + headerBytes <= bytes.length) {
     const length = bytes.readUInt32LE(at)
