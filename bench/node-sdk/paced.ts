@@ -10,12 +10,12 @@ export async function measurePaced({ peers, variants }: ScenarioOptions): Promis
   const goals: Goal[] = []
   for (const variant of variants) {
     const { report, sink, lost, doubled } = await measureRun({
-      variant, peers, events: rate * seconds, rate, pauseMs: 0, latencyMs: 50, secondsMax: 40,
+      variant, peers, events: rate * seconds, rate, pauseMs: 0, latencyMs: 50, secondsMax: 25,
     })
     rows.push([
       variant, whole(lost), whole(doubled), ...(report === null ? ['–', '–', '–', '–', '–'] : [
         report.lagP99Ms.toFixed(1), whole(report.lagMaxMs), report.cpuMicrosecondsPerEvent.toFixed(1), whole(report.peakMegabytes), whole(report.closeMs),
-      ]), whole(sink.sockets), report === null ? 'killed after 40 s' : `${report.seconds.toFixed(1)} s`,
+      ]), whole(sink.sockets), report === null ? 'killed after 25 s' : `${report.seconds.toFixed(1)} s`,
     ])
     if (variant !== 'millrace') continue
     goals.push({ what: 'paced: 0 lost', met: lost === 0 })

@@ -41,7 +41,7 @@ export interface EncodeRequest {
 
 /** The collector adds its own fields to an event before it measures it. */
 const bytesAddedLater = 512
-export const eventBytesMax = limits.eventBytesMax - bytesAddedLater
+const eventBytesMax = limits.eventBytesMax - bytesAddedLater
 
 /**
  * Turns a call into the text that is sent, once: what the caller changes afterwards has no effect, and everything that

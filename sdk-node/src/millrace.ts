@@ -120,11 +120,11 @@ export class Millrace<Events extends object = AnyEvents> {
 
   /** Any call by its type, for wrappers; what the types of the others promise is checked here at run time. */
   send(type: EventType, call: object, callback?: OutcomeCallback): CallResult {
-    const result = this.#accept(type, call, callback)
+    const result = this.#accept(type, call, typeof callback === 'function' ? callback : undefined)
     if (!result.ok) {
       this.#tally.refuse(result.reason)
       // Not now: a callback that runs before its call returns is a trap.
-      if (callback !== undefined) queueMicrotask(() => callHost(() => callback(new Error(`the ${type} call was refused: ${result.message}`))))
+      if (typeof callback === 'function') queueMicrotask(() => callHost(() => callback(new Error(`the ${type} call was refused: ${result.message}`))))
     }
     return result
   }

@@ -39,9 +39,9 @@ export interface MillraceOptions {
   /** Serverless: is handed a promise that ends when all events of this invocation are settled. */
   readonly waitUntil?: (promise: Promise<unknown>) => void
   /** The collector has the event. */
-  readonly onDelivered?: (messageId: string) => void
+  readonly onDelivered?: (messageId: string) => void | Promise<void>
   /** An accepted event was given up, or kept aside by the collector as `quarantined`. */
-  readonly onDropped?: (dropped: DroppedEvent) => void
+  readonly onDropped?: (dropped: DroppedEvent) => void | Promise<void>
 }
 
 export interface DroppedEvent {
