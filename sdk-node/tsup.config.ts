@@ -7,5 +7,7 @@ export default defineConfig({
   target: 'node22',
   dts: { resolve: ['@millrace/schemas'] },
   removeNodeProtocol: false,
+  // Names stay, for those who read a stack.
+  esbuildOptions: (options) => { options.minifyWhitespace = true },
   clean: true,
 })

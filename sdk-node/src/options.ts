@@ -38,10 +38,10 @@ export interface MillraceOptions {
   readonly exitTimeoutMs?: number
   /** Serverless: is handed a promise that ends when all events of this invocation are settled. */
   readonly waitUntil?: (promise: Promise<unknown>) => void
-  /** The collector has the event. */
-  readonly onDelivered?: (messageId: string) => void | Promise<void>
+  /** The collector has the event. What hooks return, throw or reject with changes nothing. */
+  readonly onDelivered?: (messageId: string) => unknown
   /** An accepted event was given up, or kept aside by the collector as `quarantined`. */
-  readonly onDropped?: (dropped: DroppedEvent) => void | Promise<void>
+  readonly onDropped?: (dropped: DroppedEvent) => unknown
 }
 
 export interface DroppedEvent {

@@ -1,7 +1,5 @@
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { Agent, IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 
 export interface TransportOptions {
   /** Where batches are posted. */
@@ -25,7 +23,6 @@ export interface TransportFailure {
   readonly timedOut: boolean
 }
 
-const compress = promisify(gzip)
 /** Below it a packet is a packet. */
 const gzipFromBytes = 1_024
 const answerCharactersMax = 4_194_304
@@ -33,14 +30,16 @@ const answerCharactersMax = 4_194_304
 /** Posts bodies over a few keep-alive connections that never keep the process alive by themselves. */
 export class Transport {
   readonly #options: TransportOptions
-  readonly #agent: HttpAgent
+  readonly #http: Pick<typeof import('node:http'), 'Agent' | 'request'>
+  readonly #agent: Agent
   readonly #headers: Readonly<Record<string, string>>
   readonly #stop = new AbortController()
 
   constructor(options: TransportOptions) {
     this.#options = options
-    const settings = { keepAlive: true, maxSockets: options.connections, scheduling: 'lifo' as const }
-    this.#agent = options.url.protocol === 'https:' ? new HttpsAgent(settings) : new HttpAgent(settings)
+    // Not before a client is made: these modules are most of what an import would cost.
+    this.#http = process.getBuiltinModule(options.url.protocol === 'https:' ? 'node:https' : 'node:http')
+    this.#agent = new this.#http.Agent({ keepAlive: true, maxSockets: options.connections, scheduling: 'lifo' })
     this.#headers = {
       'content-type': 'application/json',
       authorization: `Basic ${Buffer.from(`${options.writeKey}:`).toString('base64')}`,
@@ -53,7 +52,7 @@ export class Transport {
       const gzipped = this.#options.gzip && plain.length >= gzipFromBytes
       const exchange = {
         // On the thread pool: the event loop belongs to the host.
-        body: gzipped ? await compress(plain, { level: 1 }) : plain,
+        body: gzipped ? await promisify(process.getBuiltinModule('node:zlib').gzip)(plain, { level: 1 }) : plain,
         headers: gzipped ? { ...this.#headers, 'content-encoding': 'gzip' } : this.#headers,
         timeoutMs,
       }
@@ -81,7 +80,6 @@ export class Transport {
 
   #exchange({ body, headers, timeoutMs }: Exchange): Promise<TransportAnswer | TransportFailure | StaleConnection> {
     const { url } = this.#options
-    const request = url.protocol === 'https:' ? httpsRequest : httpRequest
     return new Promise((resolve) => {
       let timedOut = false
       let answered = false
@@ -94,7 +92,7 @@ export class Transport {
         timedOut = true
         call.destroy(new Error(`no answer within ${timeoutMs} ms`))
       }, timeoutMs).unref()
-      const call = request(url, {
+      const call = this.#http.request(url, {
         method: 'POST', agent: this.#agent, signal: this.#stop.signal, headers: { ...headers, 'content-length': String(body.length) },
       }, (response) => {
         answered = true
