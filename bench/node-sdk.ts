@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { build } from 'tsup'
 import { measureClose } from './node-sdk/close.ts'
 import { measureKills } from './node-sdk/kills.ts'
 import { measureOutage } from './node-sdk/outage.ts'
@@ -24,6 +25,7 @@ const unknown = positionals.filter((name) => !Object.keys(scenarios).includes(na
 if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}`)
 
 const peers = installPeers()
+await buildSender(peers)
 const variants = variantNames.filter((name) => values.sdks.split(',').some((start) => name.startsWith(start)))
 const goals: Goal[] = []
 for (const [name, measure] of Object.entries(scenarios)) {
@@ -40,9 +42,17 @@ function installPeers(): string {
   const names = Object.entries(peerPackages)
   if (names.every(([name]) => existsSync(join(directory, 'node_modules', name)))) return directory
   mkdirSync(directory, { recursive: true })
-  writeFileSync(join(directory, 'package.json'), '{ "private": true }')
+  writeFileSync(join(directory, 'package.json'), '{ "private": true, "type": "module" }')
   const words = ['install', '--no-audit', '--no-fund', '--no-save', ...names.map(([name, version]) => `${name}@${version}`)]
   const { status } = spawnSync('npm', words, { cwd: directory, stdio: 'inherit' })
   if (status !== 0) throw new Error('the packages of the other SDKs could not be installed')
   return directory
+}
+
+/** As a user runs the SDK: built, so that stripping its types costs no memory. The others come built as well. */
+async function buildSender(directory: string): Promise<void> {
+  await build({
+    entry: [join(import.meta.dirname, 'node-sdk/sender.ts')], outDir: join(directory, 'built'), format: 'esm', target: 'node22', platform: 'node',
+    noExternal: [/^@millrace\//], removeNodeProtocol: false, config: false, silent: true,
+  })
 }

@@ -27,7 +27,7 @@ export interface MeasuredRun {
 export async function measureRun({ latencyMs, secondsMax, modes = [], ...plan }: RunOptions): Promise<MeasuredRun> {
   const sink = fork(join(import.meta.dirname, 'sink.ts'), [String(latencyMs), String(plan.events)])
   const { port } = { port: 0, ...await nextMessage(sink) }
-  const sender = fork(join(import.meta.dirname, 'sender.ts'), { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const sender = fork(join(plan.peers, 'built/sender.js'), { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   await nextMessage(sender)
   const begin = performance.now()
   const timers = modes.map(({ atMs, mode }) => setTimeout(() => sink.send(mode), atMs))

@@ -139,6 +139,29 @@ describe('Millrace', () => {
     expect(client.stats()).toMatchObject({ accepted: 4, delivered: 3, quarantined: 1 })
   }, 20_000)
 
+  it('sends each event with its own content, whatever goes wrong on the way', async () => {
+    sink.answer = ({ ids }, response, number) => {
+      if (number % 5 === 0) response.writeHead(503).end()
+      else if (number % 7 === 0) response.writeHead(ids.length > 1 ? 413 : 503).end()
+      else response.end(JSON.stringify({ results: ids.map((_, index) => ({ result: (index + number) % 9 === 0 ? 'retry' : 'ok' })) }))
+      return true
+    }
+    const contentOf = (id: string): string => `${id} `.repeat(1 + (Number(id.slice(1)) * 7_919) % 900)
+    const client = connect({ flushAt: 50, queueEventsMax: 400 })
+    for (let index = 0; index < 3_000; index += 1) {
+      await client.ready()
+      expect(client.track({ ...order(index), properties: { content: contentOf(`m${index}`) } })).toMatchObject({ ok: true })
+    }
+    await client.flush()
+    for (const event of sink.requests.flatMap(({ body }) => body['batch'])) {
+      const id = String(Reflect.get(Object(event), 'messageId'))
+      const content: unknown = Reflect.get(Object(Reflect.get(Object(event), 'properties')), 'content')
+      if (content !== contentOf(id)) expect.fail(`${id} has another's content`)
+    }
+    expect(new Set(sink.ids).size).toBe(3_000)
+    expect(client.stats()).toMatchObject({ accepted: 3_000, delivered: 3_000, queuedEvents: 0, queuedBytes: 0, inFlight: 0 })
+  })
+
   it('halves a batch that is too large, down to the one event that is', async () => {
     sink.answer = ({ ids }, response) => {
       if (ids.length < 3 && !ids.includes('m5')) return false

@@ -1,3 +1,5 @@
+import { callHost } from './host-calls.ts'
+
 /** A platform's way to say that an invocation has work left after its answer. */
 export type WaitUntil = (promise: Promise<unknown>) => void
 
@@ -12,9 +14,11 @@ interface Flushable {
  */
 export function waitUntilFlushed(client: Flushable, platform?: WaitUntil | { readonly waitUntil: WaitUntil }): Promise<void> {
   const flushed = client.flush()
-  const found = platform ?? vercelContext()
-  if (typeof found === 'function') found(flushed)
-  else found?.waitUntil(flushed)
+  callHost(() => {
+    const found = platform ?? vercelContext()
+    if (typeof found === 'function') found(flushed)
+    else found?.waitUntil(flushed)
+  })
   return flushed
 }
 

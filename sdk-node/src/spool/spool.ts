@@ -11,6 +11,8 @@ export interface LeftSegment extends LeftEvents {
 }
 
 const segmentBytesMax = 4_194_304
+/** Of an event, beside its JSON: the header, a usual id, the mark. */
+const bytesBesidesMax = 128
 /** What a loss of power may cost; the crash of a process costs nothing. */
 const syncEveryMs = 200
 
@@ -56,9 +58,9 @@ export class Spool {
     return bytes
   }
 
-  /** Whether the bound leaves room for an event of this size. */
+  /** Whether the bound leaves room for an event of this size, its id and its mark. */
   takes(bytes: number): boolean {
-    return this.bytes + bytes <= this.#bytesMax
+    return this.bytes + bytes + bytesBesidesMax <= this.#bytesMax
   }
 
   /** Keeps an event: it survives the process from here on. Fails as the file system does; then it is not kept. */
