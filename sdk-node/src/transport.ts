@@ -1,3 +1,4 @@
+import type http from 'node:http'
 import type { Agent, IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 
@@ -30,7 +31,7 @@ const answerCharactersMax = 4_194_304
 /** Posts bodies over a few keep-alive connections that never keep the process alive by themselves. */
 export class Transport {
   readonly #options: TransportOptions
-  readonly #http: Pick<typeof import('node:http'), 'Agent' | 'request'>
+  readonly #http: Pick<typeof http, 'Agent' | 'request'>
   readonly #agent: Agent
   readonly #headers: Readonly<Record<string, string>>
   readonly #stop = new AbortController()
