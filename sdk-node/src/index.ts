@@ -1,4 +1,6 @@
-export type { AliasCall, GroupCall, IdentifyCall, PageCall, ScreenCall, TrackCall } from '@millrace/schemas'
+export type {
+  AliasCall, CallFields, EventType, GroupCall, IdentifyCall, PageCall, Properties, ScreenCall, TrackCall,
+} from '@millrace/schemas'
 export type { OutcomeCallback } from './encode-event.ts'
 export { type CallResult, type CloseResult, Millrace } from './millrace.ts'
 export type { DroppedEvent, MillraceOptions } from './options.ts'
