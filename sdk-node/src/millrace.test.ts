@@ -139,6 +139,19 @@ describe('Millrace', () => {
     expect(client.stats()).toMatchObject({ accepted: 4, delivered: 3, quarantined: 1 })
   }, 20_000)
 
+  it('keeps the order of the calls if told, over a collector that is quick and slow in turns', async () => {
+    sink.answer = async (_, __, number) => {
+      if (number % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 5))
+      return false
+    }
+    const client = connect({ flushAt: 1, ordered: true })
+    for (let index = 0; index < 8; index += 1) client.track(order(index))
+    // Segment's name and option.
+    expect(await client.closeAndFlush({ timeout: 60_000 })).toEqual({ left: 0 })
+    expect(sink.ids).toEqual(Array.from({ length: 8 }, (_, index) => `m${index}`))
+    expect(sink.sockets).toBe(1)
+  })
+
   it('sends each event with its own content, whatever goes wrong on the way', async () => {
     sink.answer = ({ ids }, response, number) => {
       if (number % 5 === 0) response.writeHead(503).end()
