@@ -55,7 +55,8 @@ describe('a client with a queue directory', () => {
     const next = connect()
     next.track(order('new'))
     await next.flush()
-    expect(sink.ids.toSorted()).toEqual([...accepted, 'new'].toSorted())
+    // What the killed process had on the wire may still arrive behind it: the same ids, which a collector stores once.
+    expect([...new Set(sink.ids)].toSorted()).toEqual([...accepted, 'new'].toSorted())
     expect(next.stats()).toMatchObject({ accepted: 251, recovered: 250, delivered: 251, queuedEvents: 0 })
     await next.close()
     expect(segments()).toEqual([])
