@@ -20,7 +20,7 @@ class World {
   }
 
   lane(): ImportLane {
-    const log: Pick<LogWriter, 'partitions' | 'append' | 'readiness' | 'pendingBytes' | 'close'> = {
+    const log: Pick<LogWriter, 'partitions' | 'append' | 'readiness' | 'pendingBytes' | 'trim' | 'close'> = {
       partitions: 1,
       append: async (_, payload) => {
         this.appended.push(Buffer.from(payload).toString())
@@ -29,6 +29,7 @@ class World {
       },
       readiness: () => ({ ready: true, ...(this.spooling ? { storedIn: 'spool' } : {}) }),
       pendingBytes: () => 0,
+      trim: async () => true,
       close: async () => {},
     }
     const clock: Clock = {
