@@ -1,14 +1,17 @@
+import { segmentTemplates } from '@millrace/schemas'
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import type { Api } from './api.ts'
 import { formatCount, formatInstant } from './format.ts'
-import { firstDefinition, type Preview, readPreview } from './segment.ts'
+import { type Preview, readPreview } from './segment.ts'
 import { plainMessage, ProfileLink, Value } from './shown.tsx'
 
 export interface SegmentTrialProps {
   readonly api: Api
   readonly saved: () => void
 }
+
+const templates = segmentTemplates()
 
 /** A definition tried before it is saved: how many are in it, some of them, and why one profile is or is not. */
 export function SegmentTrial({ api, saved }: SegmentTrialProps): JSX.Element {
@@ -17,6 +20,11 @@ export function SegmentTrial({ api, saved }: SegmentTrialProps): JSX.Element {
   const profile = useRef<HTMLInputElement>(null)
   const [preview, setPreview] = useState<Preview | null>(null)
   const [said, setSaid] = useState({ text: '', isProblem: false })
+  const begin = (key: string): void => {
+    const template = templates.find((known) => known.key === key)
+    if (definition.current !== null) definition.current.value = JSON.stringify(template?.definition, null, 2)
+    if (name.current !== null) name.current.value = template?.name ?? ''
+  }
   const run = async (what: 'count' | 'save'): Promise<void> => {
     setSaid({ text: '', isProblem: false })
     try {
@@ -40,12 +48,17 @@ export function SegmentTrial({ api, saved }: SegmentTrialProps): JSX.Element {
         event.preventDefault()
         void run('count')
       }}>
-        <label for="definition">Definition, as the README describes it</label>
-        <textarea id="definition" ref={definition} rows={10} spellcheck={false} class="mono" defaultValue={JSON.stringify(firstDefinition, null, 2)} />
+        <div class="controls">
+          <label>Begin with <select onChange={(event) => begin(event.currentTarget.value)}>
+            {templates.map((template) => <option key={template.key} value={template.key}>{template.name}: {template.about}</option>)}
+          </select></label>
+        </div>
+        <label for="definition">Definition</label>
+        <textarea id="definition" ref={definition} rows={10} spellcheck={false} class="mono" defaultValue={JSON.stringify(templates[0]?.definition, null, 2)} />
         <div class="controls">
           <label class="grow">Why is this profile in it? <input ref={profile} type="text" autocomplete="off" placeholder="profile id, optional" /></label>
           <button type="submit" class="main">Count</button>
-          <label class="grow">Name <input ref={name} type="text" autocomplete="off" maxLength={200} /></label>
+          <label class="grow">Name <input ref={name} type="text" autocomplete="off" maxLength={200} defaultValue={templates[0]?.name} /></label>
           <button type="button" onClick={() => void run('save')}>Save</button>
         </div>
         <p role="status" class={said.isProblem ? 'problem' : 'done'}>{said.text}</p>

@@ -61,9 +61,3 @@ export function readPreview(body: unknown): Preview {
     },
   }
 }
-
-/** To begin with: who bought in the last 30 days. */
-export const firstDefinition = Object.freeze({
-  type: 'profile-metric', metric: 'Order Completed', measurement: 'count', operator: 'greater-than-or-equal', value: 1,
-  timeframe: { type: 'in-the-last', quantity: 30, unit: 'day' }, filters: [],
-})

@@ -78,6 +78,7 @@ function suite(browser: Browser): void {
 
   it('asks for the key once, keeps it in the tab alone, and forgets it at the end', async () => {
     await page.goto(`${demo.url}/console`)
+    await page.locator('#secret-key:focus').waitFor()
     await page.keyboard.type(demo.secretKey)
     await page.keyboard.press('Enter')
     await page.locator('.indicator.live').waitFor()
@@ -178,6 +179,31 @@ function suite(browser: Browser): void {
     expect(await page.evaluate("[...document.querySelectorAll('canvas')].every((canvas) => canvas.width > 300 && canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((part) => part > 0))")).toBe(true)
   })
 
+  it('tries a segment, says why somebody is in it, saves it, and lists its members', async () => {
+    await openConsole()
+    await view('Segments')
+    await page.getByLabel('Begin with').selectOption('top-spenders')
+    await page.getByLabel('Begin with').selectOption('bought-lately')
+    await page.getByRole('button', { name: 'Count' }).click()
+    // One of the demo's own story; the purchases of the file are of 2010.
+    const member = page.locator('.members a')
+    await member.first().waitFor()
+    await page.getByLabel('Why is this profile in it?').fill(await member.first().getAttribute('title') ?? '')
+    await page.getByRole('button', { name: 'Count' }).click()
+    await page.getByText('This profile is in it.').waitFor()
+    await row('greater-than-or-equal 1').getByText('yes').waitFor()
+    await page.getByLabel('Name').fill(evil)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('link', { name: evil }).click()
+    await page.getByText('members at').waitFor()
+    await member.first().click()
+    await page.getByRole('region', { name: 'Last orders' }).waitFor()
+    await view('Segments')
+    await page.getByRole('textbox', { name: 'Definition' }).fill('{')
+    await page.getByRole('button', { name: 'Count' }).click()
+    await page.getByText('The definition is no JSON').waitFor()
+  })
+
   it('shows the reconciliation', async () => {
     await openConsole()
     await view('Status')
@@ -193,7 +219,7 @@ function suite(browser: Browser): void {
     expect(await focused()).toBe('Skip to the content')
     await page.keyboard.press('Enter')
     expect(await focused()).toBe('Live events')
-    for (const name of ['Profiles', 'Reports', 'Status']) {
+    for (const name of ['Profiles', 'Segments', 'Reports', 'Status']) {
       await page.getByRole('link', { name: 'Skip to the content' }).focus()
       for (let steps = 0; steps < 8 && await focused() !== name; steps += 1) await page.keyboard.press('Tab')
       expect(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe('solid')
@@ -201,7 +227,7 @@ function suite(browser: Browser): void {
       await expect.poll(heading).toBe(name)
       expect(await page.locator('nav [aria-current=page]').innerText()).toBe(name)
       // Nothing that a screen reader meets without a name.
-      expect(await page.evaluate("[...document.querySelectorAll('button, a, input, select')].filter((part) => (part.labels?.length ?? 0) === 0 && part.textContent.trim() === '').length")).toBe(0)
+      expect(await page.evaluate("[...document.querySelectorAll('button, a, input, select, textarea')].filter((part) => (part.labels?.length ?? 0) === 0 && part.textContent.trim() === '').length")).toBe(0)
     }
   })
 
