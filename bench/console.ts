@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
 import { DemoProcess } from '../console/test/demo-process.ts'
-import { lookAtProduct, openShop } from '../console/test/shop-visit.ts'
+import { addToCart, openShop } from '../console/test/shop-visit.ts'
 import { startChromium } from '../scripts/engines/chromium.ts'
 
 const clicks = Number(process.argv[2] ?? 100)
@@ -44,8 +44,8 @@ async function measure(browser: Browser, demo: DemoProcess): Promise<void> {
   await live.goto(demo.consoleLink)
   await live.locator('.indicator.live').waitFor()
   await openShop(shop, demo.url)
-  await lookAtProduct(shop)
-  const link = live.getByRole('row').filter({ hasText: 'Product Viewed' }).getByRole('link')
+  await addToCart(shop)
+  const link = live.getByRole('row').filter({ hasText: 'Product Added' }).getByRole('link')
   const address = await link.getAttribute('href')
   const profile = await context.newPage()
   await profile.goto(demo.consoleLink)
@@ -58,7 +58,7 @@ async function measure(browser: Browser, demo: DemoProcess): Promise<void> {
   await shop.bringToFront()
   await shop.evaluate("window.arrivals = { times: [] }; addEventListener('click', () => window.arrivals.times.push(Date.now()), true)")
   for (let click = 0; click < clicks; click += 1) {
-    await lookAtProduct(shop)
+    await addToCart(shop)
     await sleep(500)
   }
   const clicked = await arrivals(shop)

@@ -88,6 +88,12 @@ describe('orders and revenue', () => {
     expect(found.map(({ period, orders }) => [period, orders])).toEqual([['2011-01-01', 1], ['2011-01-15', 1]])
   })
 
+  it('the newest where there are more than one answer holds, and says so', async () => {
+    const lines = Array.from({ length: 5_001 }, (_, index) => `${JSON.stringify([`period ${5_001 - index}`, 'GBP', 1, 1, '2'])}\n`).join('')
+    const { rows: found, complete } = await orderReport({ workspace: 1, by: 'day', metric: 'Order Completed' }, { query: async () => lines }, 0)
+    expect([found.length, found[0]?.period, found.at(-1)?.period, complete]).toEqual([5_000, 'period 2', 'period 5001', false])
+  })
+
   it('of another metric, and of a name that is no metric but would be a query', async () => {
     expect((await report({ metric: 'Order Refunded' })).totals).toEqual([{ currency: 'GBP', orders: 1, customers: 1, revenue: '1000' }])
     expect((await report({ metric: "' OR 1 = 1 --" })).totals).toEqual([])
