@@ -10,7 +10,7 @@ export type ConsoleFileName = (typeof consoleFileNames)[number]
 /** The page as one script and one style sheet, bundled from source in memory; takes about 200 ms. */
 export async function buildConsole(): Promise<ConsoleFiles> {
   // Loaded only where it is needed: an installed collector has the built files and no bundler.
-  const { build } = await import('esbuild')
+  const { build, stop } = await import('esbuild')
   const { outputFiles } = await build({
     entryPoints: { console: fileURLToPath(new URL('src/main.tsx', import.meta.url)) },
     outdir: 'console',
@@ -24,7 +24,7 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     logLevel: 'silent',
-  })
+  }).finally(stop)
   const text = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
   return new Map([
     ['index.html', await readFile(new URL('src/index.html', import.meta.url), 'utf8')],
