@@ -1,3 +1,4 @@
+import { cpSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 
 /** Programs that are forked by path lie beside the chunks that fork them, so `siblingProgram` finds them as in source. */
@@ -17,4 +18,6 @@ export default defineConfig({
   // The demo's sample comes along, with the file that names its licence.
   publicDir: '../examples/data',
   clean: true,
+  // So does its shop, whose files are sent as they are.
+  onSuccess: async () => cpSync('../examples/web-shop', 'dist/web-shop', { recursive: true, filter: (path) => !/tsconfig\.json$|node_modules/.test(path) }),
 })

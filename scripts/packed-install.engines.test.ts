@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 /**
@@ -76,7 +77,7 @@ test('a package holds what is built, its licence, and no source', () => {
 
 test('the types of the SDKs need no other package', () => {
   for (const name of ['node', 'browser']) {
-    expect(readFileSync(join(installed(name), 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ['"]@/)
+    expect(readFileSync(join(installed(name), 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ['"]@millrace\/schemas/)
   }
 })
 
@@ -94,6 +95,14 @@ test('the demo plays a file through every tier', () => {
   expect(code).toBe(0)
 })
 
-test('the sample of the demo comes along', () => {
-  expect(existsSync(join(installed('collector'), 'dist/online-retail-sample.csv.gz'))).toBe(true)
+test('the sample and the shop of the demo come along', () => {
+  for (const name of ['online-retail-sample.csv.gz', 'web-shop/list.html', 'web-shop/millrace.ts']) {
+    expect(existsSync(join(installed('collector'), 'dist', name)), name).toBe(true)
+  }
+})
+
+test('the browser SDK weighs at most 4.0 KB as it is packed', () => {
+  const size = (name: string): number => gzipSync(readFileSync(join(installed('browser'), 'dist', name)), { level: 9 }).length
+  expect(size('index.js')).toBeLessThanOrEqual(4_096)
+  expect(size('stub.global.js')).toBeLessThanOrEqual(500)
 })

@@ -4,7 +4,7 @@ import { createMillrace } from './create-millrace.ts'
 import { deviceContext } from './device-context.ts'
 import { ecommerce } from './ecommerce.ts'
 import { restoreKeptId } from './kept-id.ts'
-import type { Millrace } from './millrace.ts'
+import type { CallResult, Millrace } from './millrace.ts'
 import { AnalyticsBrowser } from './segment.ts'
 
 let browser: FakeBrowser
@@ -99,7 +99,7 @@ describe('AnalyticsBrowser', () => {
 describe('the script', () => {
   async function load(tab: ReturnType<FakeBrowser['open']>): Promise<void> {
     vi.stubGlobal('window', tab)
-    vi.stubGlobal('document', Object.assign(Object.create(null), { head: { append: () => undefined }, createElement: () => ({}), title: tab.title, referrer: tab.referrer }))
+    vi.stubGlobal('document', Object.assign(Object.create(null), { head: { append: () => undefined }, createElement: (): object => ({}), title: tab.title, referrer: tab.referrer }))
     vi.stubGlobal('location', tab.location)
     await import('./stub.ts')
   }
@@ -174,7 +174,7 @@ describe('types', () => {
     millrace.track('Product Viewed', { sku: 'a', price: '1' })
     // @ts-expect-error No such event.
     millrace.track('Product Vewed', { sku: 'a' })
-    expectTypeOf(millrace.track('Cart Viewed')).toEqualTypeOf<import('./millrace.ts').CallResult>()
+    expectTypeOf(millrace.track('Cart Viewed')).toEqualTypeOf<CallResult>()
     const loose = createMillrace(settings, browser.open())
     const viewed: Viewed = { sku: 'a' }
     loose.track('Anything', viewed)

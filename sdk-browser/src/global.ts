@@ -15,8 +15,8 @@ declare const window: { millrace?: Snippet }
 function replay(millrace: Millrace, [name, args, timestamp, page]: KeptCall): void {
   const method: unknown = Reflect.get(millrace, name)
   const withMoment = (options: unknown): object => {
-    const { context, ...others } = Object(options)
-    return { timestamp, ...others, context: { page, ...context } }
+    const given: { readonly context?: object } = Object(options)
+    return { timestamp, ...given, context: { page, ...given.context } }
   }
   if (typeof method !== 'function') return
   if (name === 'page' || name === 'screen') {

@@ -9,13 +9,14 @@ export type SegmentAnalytics = { readonly [Name in keyof Millrace]: (...args: re
 export const AnalyticsBrowser = Object.freeze({
   load(settings: MillraceOptions, options: Partial<MillraceOptions> = {}): SegmentAnalytics {
     const millrace = createMillrace({ ...settings, ...options })
-    const wrapped = Object.entries(millrace).map(([name, method]) => [name, (...args: readonly unknown[]) => {
+    const wrapped: readonly (readonly [string, unknown])[] = Object.entries(millrace).map(([name, method]) => [name, (...args: readonly unknown[]) => {
       const callback = args.findLast(isCallback)
       const result: unknown = Reflect.apply(method, millrace, args.filter((arg) => !isCallback(arg)))
       if (callback !== undefined) setTimeout(callback)
       return result
     }])
-    return Object.fromEntries(wrapped)
+    const analytics: SegmentAnalytics = Object.fromEntries(wrapped)
+    return analytics
   },
 })
 
