@@ -1,18 +1,14 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { buildSdk } from './build-sdk.ts'
 
 /** As the packages are built, into a directory of its own. */
 const directory = mkdtempSync(join(tmpdir(), 'millrace-weight-'))
 
-beforeAll(() => {
-  const tsup = join(import.meta.dirname, '../../node_modules/tsup/dist/cli-default.js')
-  const ran = spawnSync(process.execPath, [tsup, '--no-dts', '--out-dir', directory], { cwd: join(import.meta.dirname, '..'), encoding: 'utf8' })
-  if (ran.status !== 0) throw new Error(`the build ended with ${ran.status}:\n${ran.stdout}${ran.stderr}`)
-})
+beforeAll(() => buildSdk(directory))
 
 afterAll(() => rmSync(directory, { recursive: true }))
 
