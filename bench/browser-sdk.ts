@@ -1,0 +1,177 @@
+/**
+ * Browser SDKs side by side in a real Chromium: size, `track()` at a quarter of the processor, the longest task, and
+ * events lost on navigation. The others are installed from npm into a temporary directory. Usage: browser-sdk [NAME...]
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { Browser, Page } from 'playwright-core'
+import { startChromium } from '../scripts/engines/chromium.ts'
+import { buildSdk } from '../sdk-browser/test/build-sdk.ts'
+import { type Contender, contenders } from './browser-sdk/contenders.ts'
+import { EventSink } from './browser-sdk/event-sink.ts'
+import { IsolatedSite } from './browser-sdk/isolated-site.ts'
+
+const esbuild = 'esbuild@0.28.2'
+const eventsPerNavigation = 100
+const rounds = 40
+const callsPerRound = 25
+const settleMs = 3_000
+const returnMs = 10_000
+
+interface Row {
+  readonly name: string
+  readonly minifiedBytes: number
+  readonly gzipBytes: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly longestTaskMs: number
+  readonly arrivedBefore: number
+  readonly arrivedAfter: number
+  readonly twice: number
+}
+
+function run(command: string, words: readonly string[], cwd: string): void {
+  const ran = spawnSync(command, words, { cwd, encoding: 'utf8', timeout: 300_000 })
+  if (ran.status !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${ran.status}:\n${ran.stdout}${ran.stderr}`)
+}
+
+/** The contender's program with its SDK, minified, in one file. */
+function bundle(contender: Contender, { directory, sink }: { readonly directory: string; readonly sink: string }): string {
+  const name = contender.name.replaceAll(/\W/g, '-')
+  writeFileSync(join(directory, `${name}.js`), contender.program.replaceAll('SINK', sink).replaceAll('MILLRACE', join(directory, 'millrace')))
+  run(join(directory, 'node_modules/.bin/esbuild'), [
+    `${name}.js`, '--bundle', '--minify', '--format=esm', '--target=es2022', '--define:process.env.NODE_ENV="production"', `--outfile=out/${name}.js`, '--log-level=error',
+  ], directory)
+  return readFileSync(join(directory, 'out', `${name}.js`), 'utf8')
+}
+
+async function openPage(browser: Browser, address: string): Promise<Page> {
+  const page = await (await browser.newContext()).newPage()
+  await page.goto(address)
+  await page.waitForFunction('window.track !== undefined', undefined, { timeout: 30_000 })
+  if (await page.evaluate('crossOriginIsolated') !== true) throw new Error('the page is not cross-origin isolated')
+  return page
+}
+
+async function numbersOf(page: Page, script: string): Promise<readonly number[]> {
+  const value: unknown = await page.evaluate(script)
+  return Array.isArray(value) ? value.map(Number) : []
+}
+
+/** Milliseconds of each call, in tasks of their own, at a quarter of the processor; the first round warms up. */
+function timeCalls(page: Page): Promise<readonly number[]> {
+  return numbersOf(page, `(async () => {
+    const times = []
+    for (let round = 0; round <= ${rounds}; round++) {
+      for (let call = 0; call < ${callsPerRound}; call++) {
+        const properties = { product_id: 'p' + call, name: 'Lamp', price: 49.9, currency: 'EUR', round }
+        const before = performance.now()
+        window.track('Product Viewed', properties)
+        const after = performance.now()
+        if (round > 0) times.push(after - before)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return times
+  })()`)
+}
+
+/** The longest wait of a task that always wants its turn, while a call is made every 100 ms and everything is sent. */
+async function longestTask(page: Page): Promise<number> {
+  const gaps = await numbersOf(page, `new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    let last = performance.now()
+    const start = last
+    let longest = 0
+    let calls = 0
+    port1.onmessage = () => {
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      if (now - start > 6000) return resolve([longest])
+      if (calls < 40 && now - start > calls * 100) window.track('Product Viewed', { product_id: 'p' + calls++, price: 49.9 })
+      last = now
+      port2.postMessage(0)
+    }
+    port2.postMessage(0)
+  })`)
+  return gaps[0] ?? Number.NaN
+}
+
+/** A hundred events of a kilobyte, then away in the same tick, then back once. */
+async function loseEvents(browser: Browser, address: string, sink: EventSink): Promise<Pick<Row, 'arrivedBefore' | 'arrivedAfter' | 'twice'>> {
+  const page = await openPage(browser, address)
+  await page.waitForTimeout(settleMs)
+  sink.forget()
+  await page.evaluate(`(() => {
+    for (let number = 0; number < ${eventsPerNavigation}; number++) window.track('Left', { mark: 'evt-' + number + '-', text: 'x'.repeat(700) })
+    location.href = '/elsewhere'
+  })()`)
+  await page.waitForURL('**/elsewhere')
+  await page.waitForTimeout(settleMs)
+  const arrivedBefore = sink.counts.arrived
+  await page.goto(address)
+  await page.waitForTimeout(returnMs)
+  const { arrived, twice } = sink.counts
+  await page.context().close()
+  return { arrivedBefore, arrivedAfter: arrived, twice }
+}
+
+function quantile(values: readonly number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
+}
+
+async function measure(browser: Browser, { name, program, address, sink }: { readonly name: string; readonly program: string; readonly address: string; readonly sink: EventSink }): Promise<Row> {
+  const page = await openPage(browser, address)
+  await page.waitForTimeout(settleMs)
+  const session = await page.context().newCDPSession(page)
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+  const times = await timeCalls(page)
+  await page.waitForTimeout(settleMs)
+  const longestTaskMs = await longestTask(page)
+  await page.context().close()
+  return {
+    name, minifiedBytes: Buffer.byteLength(program), gzipBytes: gzipSync(program, { level: 9 }).length,
+    p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), longestTaskMs, ...await loseEvents(browser, address, sink),
+  }
+}
+
+function print(rows: readonly Row[]): void {
+  const heads = ['SDK', 'min B', 'gzip B', 'track p50 ms', 'p99 ms', 'longest task ms', 'arrived', 'after return', 'twice']
+  const cells = rows.map((row) => [
+    row.name, String(row.minifiedBytes), String(row.gzipBytes), row.p50Ms.toFixed(3), row.p99Ms.toFixed(3), row.longestTaskMs.toFixed(1),
+    String(row.arrivedBefore), String(row.arrivedAfter), String(row.twice),
+  ])
+  for (const line of [heads, heads.map(() => '---'), ...cells]) process.stdout.write(`| ${line.join(' | ')} |\n`)
+}
+
+const browser = await startChromium()
+if ('missing' in browser) throw new Error(browser.missing)
+const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+const sink = new EventSink()
+try {
+  const sinkUrl = await sink.listen()
+  const wanted = process.argv.slice(2)
+  const chosen = contenders.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  mkdirSync(join(directory, 'out'))
+  writeFileSync(join(directory, 'package.json'), '{ "private": true, "type": "module" }')
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', esbuild, ...chosen.flatMap(({ packages }) => packages)], directory)
+  buildSdk(join(directory, 'millrace'))
+  const programs = ['window.track = () => {}', ...chosen.map((contender) => bundle(contender, { directory, sink: sinkUrl }))]
+  const site = new IsolatedSite(programs)
+  const siteUrl = await site.listen()
+  const rows: Row[] = []
+  for (const [index, program] of programs.entries()) {
+    const name = chosen[index - 1]?.name ?? '(a page with none)'
+    rows.push(await measure(browser, { name, program, address: `${siteUrl}/sdk/${index}`, sink }))
+  }
+  await site.close()
+  process.stdout.write(`Chromium ${browser.version()}, ${eventsPerNavigation} events of 1 KB before navigation, processor slowed 4 times\n\n`)
+  print(rows)
+} finally {
+  await browser.close()
+  await sink.close()
+  rmSync(directory, { recursive: true, force: true })
+}
