@@ -3,7 +3,7 @@ import { defineConfig, type Options } from 'tsup'
 /** Names of members that never leave a build: shortened, since gzip cannot know that they could be. */
 const innerNames = [
   'isGranted', 'dropPending', 'persist', 'forget', 'waitMs', 'later', 'succeeded', 'failures', 'drain', 'wake', 'leave', 'plan', 'hold',
-  'identity', 'visit', 'queue', 'sender', 'times', 'retryAfter', 'fields', 'remove', 'read',
+  'identity', 'visit', 'queue', 'sender', 'times', 'recall', 'retain', 'enqueue', 'waiting', 'discard', 'depth', 'retryAfter', 'fields', 'remove', 'read',
 ]
 
 const common: Options = {

@@ -21,7 +21,7 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   const setIds = (anonymousId: string, userId: string): void => {
     identity.anonymousId = anonymousId
     identity.userId = userId
-    if (isGranted()) identity.save()
+    if (isGranted()) identity.retain()
   }
   const namedCall = (type: string, args: readonly unknown[]): CallResult => {
     const names = args.filter((arg) => typeof arg === 'string')
@@ -64,7 +64,7 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   }
   consent(options.consent ?? 'granted')
   if (frame === serverFrame) return millrace
-  const load = (): boolean => isGranted() && identity.load()
+  const load = (): boolean => isGranted() && identity.recall()
   const leave = (): void => {
     if (isGranted()) sender.leave()
   }

@@ -13,17 +13,17 @@ const ageMsMax = 518_400_000
 export interface EventQueue {
   readonly dropped: Partial<Record<DropReason, number>>
   /** Answers the number of events that are not persisted yet. */
-  add(json: string): number
+  enqueue(json: string): number
   /** All that waits or is under way, in all tabs. */
-  count(): number
+  depth(): number
   /** Moves fresh events to the shelves, and drops the oldest of what is too much. */
   persist(): void
   /** Of all that is persisted, oldest first; with `isOwn` only what this page added. */
-  keys(isOwn?: boolean): readonly string[]
+  waiting(isOwn?: boolean): readonly string[]
   read(key: string): string
   /** Takes it away, and counts why if it was given up; 0 if another tab was first, else 1. */
   remove(key: string, reason?: DropReason): number
-  drop(reason: DropReason, count: number): void
+  discard(reason: DropReason, count: number): void
 }
 
 /**
@@ -40,11 +40,11 @@ export function eventQueue(
   let sequence = 1_000_000
   const queue: EventQueue = {
     dropped,
-    add: (json) => {
+    enqueue: (json) => {
       if (fresh.push(json) > queueEventsMax) queue.persist()
       return fresh.length
     },
-    count: () => fresh.length + queue.keys().length,
+    depth: () => fresh.length + queue.waiting().length,
     persist: () => {
       const now = Date.now()
       tag ||= freshId(now).slice(23)
@@ -53,21 +53,21 @@ export function eventQueue(
         shelves.some((shelf) => keep(shelf, key, json))
       }
       let [characters, events] = [0, 0]
-      for (const key of [...queue.keys()].reverse()) {
+      for (const key of [...queue.waiting()].reverse()) {
         characters += queue.read(key).length
         if (parseInt(key.slice(prefix.length)) < now - ageMsMax) queue.remove(key, 'expired')
         else if (characters > queueCharactersMax || ++events > queueEventsMax) queue.remove(key, 'queue_full')
       }
     },
-    keys: (isOwn) => shelves.flatMap(Object.keys).filter((key) => key.startsWith(prefix) && (!isOwn || key.includes(tag))).sort(),
+    waiting: (isOwn) => shelves.flatMap(Object.keys).filter((key) => key.startsWith(prefix) && (!isOwn || key.includes(tag))).sort(),
     read: (key) => shelves.find((shelf) => shelf[key])?.[key] ?? '',
     remove: (key, reason) => {
       const count = queue.read(key) ? 1 : 0
       for (const shelf of shelves) delete shelf[key]
-      if (reason) queue.drop(reason, count)
+      if (reason) queue.discard(reason, count)
       return count
     },
-    drop: (reason, count) => {
+    discard: (reason, count) => {
       if (!count) return
       dropped[reason] = (dropped[reason] ?? 0) + count
       // On a stack of its own: what it throws is the page's.

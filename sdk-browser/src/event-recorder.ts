@@ -45,14 +45,14 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   let state: ConsentState = 'pending'
   let context: object = {}
   let accepted = 0
-  const add = (json: string): void => times.plan(queue.add(json) < flushAt ? flushInterval : 0)
+  const add = (json: string): void => times.plan(queue.enqueue(json) < flushAt ? flushInterval : 0)
   const recorder: EventRecorder = {
     ...parts,
     isGranted: () => !refusal && state === 'granted',
     plan: () => times.plan(flushInterval),
-    dropPending: () => queue.drop('consent', pending.splice(0).length),
+    dropPending: () => queue.discard('consent', pending.splice(0).length),
     stats: () => ({
-      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: recorder.isGranted() ? queue.count() : pending.length,
+      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: recorder.isGranted() ? queue.depth() : pending.length,
     }),
     setContext: (fields) => {
       context = { ...context, ...fields }
@@ -62,17 +62,17 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
       if (categories) recorder.setContext({ consent: categories })
       if (recorder.isGranted()) {
         const { userId } = identity
-        const isKept = identity.load()
+        const isKept = identity.recall()
         // A person named while consent was pending counts.
         identity.userId = userId || identity.userId
         identity.anonymousId ||= freshId()
-        if (!isKept || userId) identity.save()
+        if (!isKept || userId) identity.retain()
         for (const finish of pending.splice(0)) add(finish())
         recorder.plan()
       } else if (wanted === 'denied' || refusal === 'opted_out') {
         recorder.dropPending()
         queue.persist()
-        for (const key of queue.keys()) queue.remove(key, 'consent')
+        for (const key of queue.waiting()) queue.remove(key, 'consent')
         times.succeeded()
         identity.forget()
         visit.forget()
@@ -95,7 +95,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
         if (bytesOf(json) > eventBytesMax) return { ok: false, reason: 'too_large' }
         accepted++
         if (recorder.isGranted()) add(json)
-        else if (pending.push(() => finish(JSON.parse(json))) > queueEventsMax) queue.drop('queue_full', pending.splice(0, 1).length)
+        else if (pending.push(() => finish(JSON.parse(json))) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
         return { ok: true, messageId }
       } catch {
         // A circle, a BigInt, a getter that throws, a time that is none.

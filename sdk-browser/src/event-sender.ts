@@ -41,7 +41,7 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
   const take = (isOwn?: boolean): readonly string[] => {
     if (silences >= silencesMax) return []
     let bytes = 0
-    const waiting = queue.keys(isOwn).filter((key) => !underWay.has(key)).slice(0, batchEvents)
+    const waiting = queue.waiting(isOwn).filter((key) => !underWay.has(key)).slice(0, batchEvents)
     return [...underWay, ...waiting].filter((key) => (bytes += bytesOf(queue.read(key)) + 1) < eventsBytesMax && !underWay.has(key))
   }
   const send = async (keys: readonly string[]): Promise<void> => {

@@ -8,9 +8,9 @@ export interface Identity {
   anonymousId: string
   userId: string
   /** Takes over what is kept; false where nothing is. */
-  load(): boolean
+  recall(): boolean
   /** Keeps both ids as they are now. */
-  save(): void
+  retain(): void
   forget(): void
 }
 
@@ -38,7 +38,7 @@ export function keptIdentity(frame: Frame, shelf: Shelf, hasCookie: boolean): Id
   const identity: Identity = {
     anonymousId: '',
     userId: '',
-    load: () => {
+    recall: () => {
       try {
         const copy = shelf[name] ?? ''
         const cookie = readCookie()
@@ -53,7 +53,7 @@ export function keptIdentity(frame: Frame, shelf: Shelf, hasCookie: boolean): Id
         return false
       }
     },
-    save: () => {
+    retain: () => {
       const [id, user] = [identity.anonymousId, identity.userId].map(encodeURIComponent)
       // Cookies travel with every request of the site, so no personal data may stand in one.
       setCookie(`${id}:${user?.includes('%40') ? '' : user}`)
