@@ -69,15 +69,17 @@ function suite(browser: Browser): void {
   }
 
   /** Kilobyte events named by the scenario and numbered, and then the same tick's last act. */
-  function trackMany(page: Page, { name, count, first = 0, then = '' }: { name: string; count: number; first?: number; then?: string }): Promise<unknown> {
+  async function trackMany(page: Page, { name, count, first = 0, then = '' }: { name: string; count: number; first?: number; then?: string }): Promise<void> {
     sentBefore += count
-    return page.evaluate(`(() => {
+    const made = page.evaluate(`(() => {
       for (let number = ${first}; number < ${first + count}; number++) {
         const result = client.track(${JSON.stringify(name)}, { number, text: 'x'.repeat(600) })
         if (!result.ok) throw new Error(result.reason)
       }
       ${then}
     })()`)
+    // A page that is left may be gone before it can answer.
+    await (then.includes('location') ? made.catch(() => undefined) : made)
   }
 
   const leaveTo = (path: string): string => `location.href = ${JSON.stringify(path)}`
@@ -150,7 +152,7 @@ function suite(browser: Browser): void {
         trackMany(one, { name: 'Two tabs', count: 100, then: leaveTo('/elsewhere') }),
         trackMany(two, { name: 'Two tabs', count: 100, first: 100, then: leaveTo('/elsewhere') }),
       ])
-      await one.waitForURL('**/elsewhere')
+      await Promise.all([one, two].map((page) => page.waitForURL('**/elsewhere')))
       await two.close()
       await openShop({}, one)
       await expectAll(id, 'Two tabs')
@@ -245,9 +247,9 @@ function suite(browser: Browser): void {
       expect([proxy.ids.length, new Set(proxy.ids).size]).toEqual([120, 120])
     })
 
-    it('that the back/forward cache gives back goes on with the ids of now', async () => {
+    it('that goes back has the ids of now', async () => {
       const page = await openShop()
-      await page.evaluate(leaveTo('/elsewhere'))
+      await page.goto(`${siteUrl}/elsewhere`)
       await page.waitForURL('**/elsewhere')
       const other = await openShop()
       await other.evaluate(`client.reset()`)
@@ -261,7 +263,7 @@ function suite(browser: Browser): void {
     it('makes the calls of before it was there, with their page', async () => {
       site.scriptDelayMs = 500
       const page = await context.newPage()
-      await page.goto(address('/snippet'))
+      await page.goto(address('/snippet'), { waitUntil: 'domcontentloaded' })
       await page.evaluate(`(() => { history.pushState(null, '', '/later'); document.title = 'Later'; millrace.identify('snippet-user') })()`)
       await page.waitForFunction('millrace.createMillrace !== undefined')
       await page.evaluate('millrace.flush()')
