@@ -1,4 +1,4 @@
-import { eventRecorder, isBot } from './event-recorder.ts'
+import { type EventRecorder, eventRecorder, isBot } from './event-recorder.ts'
 import { type Frame, pageFieldsOf } from './frame.ts'
 import { freshId } from './fresh-id.ts'
 import type { CallOptions, CallResult, EventMap, Millrace, MillraceOptions, RefusalReason } from './millrace.ts'
@@ -64,25 +64,30 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   }
   consent(options.consent ?? 'granted')
   if (frame === serverFrame) return millrace
-  const load = (): boolean => isGranted() && identity.recall()
-  const leave = (): void => {
-    if (isGranted()) sender.leave()
-  }
-  const wake = (): void => {
-    sender.wake()
-    if (load()) recorder.plan()
-  }
-  frame.addEventListener('pagehide', leave)
-  frame.document.addEventListener('visibilitychange', () => frame.document.visibilityState === 'hidden' ? leave() : load())
-  // Another tab; another subdomain is noticed when this page is looked at again.
-  frame.addEventListener('storage', load)
-  frame.addEventListener('pageshow', wake)
-  frame.addEventListener('online', wake)
+  listen(frame, recorder)
   if (options.pageViews) {
     millrace.page()
     watchPages(frame, () => millrace.page())
   }
   return millrace
+}
+
+/** Hears when the page may end, and when what is kept may have changed. */
+function listen(frame: Frame, { identity, sender, plan, isGranted }: EventRecorder): void {
+  const recall = (): boolean => isGranted() && identity.recall()
+  const leave = (): void => {
+    if (isGranted()) sender.leave()
+  }
+  const wake = (): void => {
+    sender.wake()
+    if (recall()) plan()
+  }
+  frame.addEventListener('pagehide', leave)
+  frame.document.addEventListener('visibilitychange', () => frame.document.visibilityState === 'hidden' ? leave() : recall())
+  // Another tab; another subdomain is noticed when this page is looked at again.
+  frame.addEventListener('storage', recall)
+  frame.addEventListener('pageshow', wake)
+  frame.addEventListener('online', wake)
 }
 
 function refusalOf({ dropBots, respectPrivacySignals = true }: MillraceOptions, frame: Frame): RefusalReason | undefined {

@@ -1,5 +1,5 @@
 import { type EventQueue, queueEventsMax } from './event-queue.ts'
-import type { Frame, FrameAnswer } from './frame.ts'
+import type { Frame } from './frame.ts'
 import type { SendingTimes } from './sending-times.ts'
 
 export interface SenderSettings {
@@ -45,31 +45,22 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
     return [...underWay, ...waiting].filter((key) => (bytes += bytesOf(queue.read(key)) + 1) < eventsBytesMax && !underWay.has(key))
   }
   const send = async (keys: readonly string[]): Promise<void> => {
-    const { url, writeKey, context, credentials } = settings
+    const { url, credentials, writeKey, context } = settings
     const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context })
     keys.forEach((key) => underWay.add(key))
-    let status = 0
-    let retryAfter: string | null = null
-    let results: Awaited<ReturnType<FrameAnswer['json']>>['results']
-    try {
-      const answer = await frame.fetch(url, {
-        // A text goes as text/plain, and without a header of our own: the browser asks for no leave beforehand.
-        method: 'POST', credentials, signal: AbortSignal.timeout?.(answerMsMax),
-        body: `${head.slice(0, -1)},"batch":[${keys.map(queue.read).join()}]}`,
-        // Another script may have used the quota up: after a silence a plain request is the better one.
-        keepalive: !silences,
-      })
-      status = answer.status
-      retryAfter = answer.headers.get('retry-after')
-      results = (await answer.json()).results
-    } catch {
-      // No answer, or half of one.
-    }
+    const answer = await frame.fetch(url, {
+      // A text goes as text/plain, and without a header of our own: the browser asks for no leave beforehand.
+      method: 'POST', body: `${head.slice(0, -1)},"batch":[${keys.map(queue.read).join()}]}`, credentials, signal: AbortSignal.timeout?.(answerMsMax),
+      // Another script may have used the quota up: after a silence a plain request is the better one.
+      keepalive: !silences,
+    }).catch(() => undefined)
+    const results = (await answer?.json().catch(() => undefined))?.results
+    const status = answer?.status ?? 0
     keys.forEach((key) => underWay.delete(key))
     silences = status ? 0 : silences + 1
     const isRead = status === 200 && results?.length === keys.length
     // A 200 without a result for each event is some other program's, as the sign-in page of a café gives it.
-    if (!isRead && (status < 400 || status === 408 || status === 429 || status >= 500)) times.later(retryAfter)
+    if (!isRead && (status < 400 || status === 408 || status === 429 || status >= 500)) times.later(answer?.headers.get('retry-after'))
     else if (status === 413 && keys.length > 1) {
       batchEvents = Math.ceil(keys.length / 2)
       times.succeeded()
@@ -80,7 +71,7 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
         else queue.remove(key, status === 413 ? 'too_large' : 'rejected')
       }
       batchEvents *= 2
-      if (done.length < keys.length) times.later(retryAfter)
+      if (done.length < keys.length) times.later()
       else times.succeeded()
     }
   }
@@ -100,9 +91,7 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
     drain: () => draining ??= (frame.navigator.locks?.request(settings.writeKey, sendAll).catch(sendAll) ?? sendAll()).finally(() => {
       draining = undefined
     }),
-    wake: () => {
-      silences = Math.min(silences, silencesMax - 1)
-    },
+    wake: () => void (silences = Math.min(silences, silencesMax - 1)),
     // Only what this page queued: others may be sending the rest. Nobody may see the answer, so all of it stays in the queue.
     leave: () => {
       queue.persist()

@@ -28,7 +28,7 @@ export interface FrameAnswer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
   /** As a collector answers; what stands in its place may say anything, so nothing of it is relied on. */
-  json(): Promise<{ readonly results?: readonly ({ readonly result?: unknown } | undefined)[] }>
+  json(): Promise<{ readonly results?: readonly ({ readonly result?: unknown } | undefined)[] } | null>
 }
 
 interface FrameDocument {

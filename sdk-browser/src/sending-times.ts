@@ -12,7 +12,7 @@ export interface SendingTimes {
   /** How long nobody may start a request; 0 or less if one may. */
   waitMs(): number
   /** Full jitter over a doubling bound; at least as long as the collector asks for, in seconds or by a date. */
-  later(retryAfter: string | null): void
+  later(retryAfter?: string | null): void
   succeeded(): void
 }
 
