@@ -165,7 +165,10 @@ try {
   const rows: Row[] = []
   for (const [index, program] of programs.entries()) {
     const name = chosen[index - 1]?.name ?? '(a page with none)'
-    rows.push(await measure(browser, { name, program, address: `${siteUrl}/sdk/${index}`, sink }))
+    // One that does not start must not take the others' figures with it.
+    const row = await measure(browser, { name, program, address: `${siteUrl}/sdk/${index}`, sink }).catch((error: unknown) => String(error))
+    if (typeof row === 'string') process.stdout.write(`${name} could not be measured: ${row}\n`)
+    else rows.push(row)
   }
   await site.close()
   process.stdout.write(`Chromium ${browser.version()}, ${eventsPerNavigation} events of 1 KB before navigation, processor slowed 4 times\n\n`)
