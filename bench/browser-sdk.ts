@@ -3,7 +3,7 @@
  * events lost on navigation. The others are installed from npm into a temporary directory. Usage: browser-sdk [NAME...]
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -12,7 +12,7 @@ import { startChromium } from '../scripts/engines/chromium.ts'
 import { buildSdk } from '../sdk-browser/test/build-sdk.ts'
 import { type Contender, contenders } from './browser-sdk/contenders.ts'
 import { EventSink } from './browser-sdk/event-sink.ts'
-import { IsolatedSite } from './browser-sdk/isolated-site.ts'
+import { IsolatedSite, type Program } from './browser-sdk/isolated-site.ts'
 
 const esbuild = 'esbuild@0.28.2'
 const eventsPerNavigation = 100
@@ -38,14 +38,23 @@ function run(command: string, words: readonly string[], cwd: string): void {
   if (ran.status !== 0) throw new Error(`${command} ${words.join(' ')} ended with ${ran.status}:\n${ran.stdout}${ran.stderr}`)
 }
 
-/** The contender's program with its SDK, minified, in one file. */
-function bundle(contender: Contender, { directory, sink }: { readonly directory: string; readonly sink: string }): string {
-  const name = contender.name.replaceAll(/\W/g, '-')
-  writeFileSync(join(directory, `${name}.js`), contender.program.replaceAll('SINK', sink).replaceAll('MILLRACE', join(directory, 'millrace')))
+/** The contender's program with its SDK, minified; what it loads later, or never, is in files of its own. */
+function bundle(contender: Contender, { directory, sink }: { readonly directory: string; readonly sink: string }): Program {
+  const folder = join(directory, 'out', contender.name.replaceAll(/\W/g, '-'))
+  writeFileSync(join(directory, 'main.js'), contender.program.replaceAll('SINK', sink).replaceAll('MILLRACE', join(directory, 'millrace')))
   run(join(directory, 'node_modules/.bin/esbuild'), [
-    `${name}.js`, '--bundle', '--minify', '--format=esm', '--target=es2022', '--define:process.env.NODE_ENV="production"', `--outfile=out/${name}.js`, '--log-level=error',
+    'main.js', '--bundle', '--splitting', '--minify', '--format=esm', '--target=es2022', '--define:process.env.NODE_ENV="production"', `--outdir=${folder}`, '--log-level=error',
   ], directory)
-  return readFileSync(join(directory, 'out', `${name}.js`), 'utf8')
+  return new Map(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'utf8')]))
+}
+
+/** The text of what a page needs before the SDK runs: `main.js` and what it imports at once. */
+function firstLoad(program: Program): string {
+  const files = ['main.js']
+  for (const file of files) {
+    for (const [, found = ''] of (program.get(file) ?? '').matchAll(/(?:^|[;}])import(?:[^"'()]*from)?\s*["']\.\/([\w-]+\.js)["']/g)) if (!files.includes(found)) files.push(found)
+  }
+  return files.map((file) => program.get(file) ?? '').join('\n')
 }
 
 async function openPage(browser: Browser, address: string): Promise<Page> {
@@ -123,7 +132,8 @@ function quantile(values: readonly number[], part: number): number {
   return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
 }
 
-async function measure(browser: Browser, { name, program, address, sink }: { readonly name: string; readonly program: string; readonly address: string; readonly sink: EventSink }): Promise<Row> {
+async function measure(browser: Browser, { name, program, address, sink }: { readonly name: string; readonly program: Program; readonly address: string; readonly sink: EventSink }): Promise<Row> {
+  const text = firstLoad(program)
   const page = await openPage(browser, address)
   await page.waitForTimeout(settleMs)
   const session = await page.context().newCDPSession(page)
@@ -133,7 +143,7 @@ async function measure(browser: Browser, { name, program, address, sink }: { rea
   const longestTaskMs = await longestTask(page)
   await page.context().close()
   return {
-    name, minifiedBytes: Buffer.byteLength(program), gzipBytes: gzipSync(program, { level: 9 }).length,
+    name, minifiedBytes: Buffer.byteLength(text), gzipBytes: gzipSync(text, { level: 9 }).length,
     p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), longestTaskMs, ...await loseEvents(browser, address, sink),
   }
 }
@@ -159,7 +169,7 @@ try {
   writeFileSync(join(directory, 'package.json'), '{ "private": true, "type": "module" }')
   run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', esbuild, ...chosen.flatMap(({ packages }) => packages)], directory)
   buildSdk(join(directory, 'millrace'))
-  const programs = ['window.track = () => {}', ...chosen.map((contender) => bundle(contender, { directory, sink: sinkUrl }))]
+  const programs: readonly Program[] = [new Map([['main.js', 'window.track = () => {}']]), ...chosen.map((contender) => bundle(contender, { directory, sink: sinkUrl }))]
   const site = new IsolatedSite(programs)
   const siteUrl = await site.listen()
   const rows: Row[] = []

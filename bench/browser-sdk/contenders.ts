@@ -44,10 +44,10 @@ window.track = (name, properties) => analytics.track(name, properties)`,
   {
     name: '@rudderstack/analytics-js',
     packages: ['@rudderstack/analytics-js@3.34.1'],
-    program: `import { RudderAnalytics } from '@rudderstack/analytics-js'
+    program: `import { RudderAnalytics } from '@rudderstack/analytics-js/bundled'
 const analytics = new RudderAnalytics()
 const source = { id: 's', name: 'shop', writeKey: 'key', workspaceId: 'w', enabled: true, connections: [], destinations: [], dataplanes: {}, config: { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } } }
-analytics.load('key-0123456789abcdefghijklmn', 'SINK', { getSourceConfig: () => ({ source }), plugins: ['XhrQueue', 'StorageMigrator'], lockIntegrationsVersion: true })
+analytics.load('key-0123456789abcdefghijklmn', 'SINK', { getSourceConfig: () => ({ source }) })
 analytics.identify('u1')
 window.track = (name, properties) => analytics.track(name, properties)`,
   },
@@ -57,7 +57,7 @@ window.track = (name, properties) => analytics.track(name, properties)`,
     program: `import posthog from 'posthog-js'
 posthog.init('key', {
   api_host: 'SINK', autocapture: false, capture_pageview: false, capture_pageleave: false, disable_session_recording: true,
-  advanced_disable_flags: true, disable_external_dependency_loading: true, person_profiles: 'always',
+  advanced_disable_flags: true, disable_external_dependency_loading: true, person_profiles: 'always', opt_out_useragent_filter: true,
 })
 posthog.identify('u1')
 window.track = (name, properties) => posthog.capture(name, properties)`,
