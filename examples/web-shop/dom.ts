@@ -22,7 +22,7 @@ export function find(id: string): HTMLElement {
 /** What stands in the fields of a form, by name. */
 export function fieldsOf(form: HTMLElement): Readonly<Record<string, string>> {
   if (!(form instanceof HTMLFormElement)) return {}
-  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]))
+  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, typeof value === 'string' ? value.trim() : '']))
 }
 
 export function pounds(amount: number): string {

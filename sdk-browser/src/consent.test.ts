@@ -31,7 +31,8 @@ function watchStorage(): { readonly reads: number } {
     value: new Proxy(browser.stored, {
       get: (target, key) => {
         watched.reads++
-        return Reflect.get(target, key)
+        const text: unknown = Reflect.get(target, key)
+        return text
       },
       ownKeys: (target) => {
         watched.reads++

@@ -104,7 +104,10 @@ describe('the script', () => {
     await import('./stub.ts')
   }
 
-  const stubOf = (tab: object): Millrace & { load: (source: string, options: object) => void } => Reflect.get(tab, 'millrace')
+  function stubOf(tab: object): Millrace & { load: (source: string, options: object) => void } {
+    const stub: ReturnType<typeof stubOf> = Reflect.get(tab, 'millrace')
+    return stub
+  }
 
   it('makes the calls that the snippet kept, as of their time and page', async () => {
     const tab = browser.open('https://shop.example/landing?gclid=g1')

@@ -69,17 +69,17 @@ function suite(browser: Browser): void {
   }
 
   /** Kilobyte events named by the scenario and numbered, and then the same tick's last act. */
-  async function trackMany(page: Page, { name, count, first = 0, then = '' }: { name: string; count: number; first?: number; then?: string }): Promise<void> {
+  async function trackMany(page: Page, { name, count, first = 0, last = '' }: { name: string; count: number; first?: number; last?: string }): Promise<void> {
     sentBefore += count
     const made = page.evaluate(`(() => {
       for (let number = ${first}; number < ${first + count}; number++) {
         const result = client.track(${JSON.stringify(name)}, { number, text: 'x'.repeat(600) })
         if (!result.ok) throw new Error(result.reason)
       }
-      ${then}
+      ${last}
     })()`)
     // A page that is left may be gone before it can answer.
-    await (then.includes('location') ? made.catch(() => undefined) : made)
+    await (last.includes('location') ? made.catch(() => undefined) : made)
   }
 
   const leaveTo = (path: string): string => `location.href = ${JSON.stringify(path)}`
@@ -122,7 +122,7 @@ function suite(browser: Browser): void {
       const page = await openShop()
       const id = await anonymousIdOf(page)
       proxy.isDown = true
-      await trackMany(page, { name: 'Outage', count: 10, then: 'client.flush()' })
+      await trackMany(page, { name: 'Outage', count: 10, last: 'client.flush()' })
       await expect.poll(() => proxy.recorded.length, { timeout: 10_000 }).toBeGreaterThan(1)
       await page.reload()
       await page.waitForFunction('window.client !== undefined')
@@ -137,7 +137,7 @@ function suite(browser: Browser): void {
     it('all arrived, each once', async () => {
       const page = await openShop()
       const id = await anonymousIdOf(page)
-      await trackMany(page, { name: 'Left', count: 100, then: leaveTo('/elsewhere') })
+      await trackMany(page, { name: 'Left', count: 100, last: leaveTo('/elsewhere') })
       await page.waitForURL('**/elsewhere')
       await openShop({}, page)
       await expectAll(id, 'Left')
@@ -149,8 +149,8 @@ function suite(browser: Browser): void {
       const id = await anonymousIdOf(one)
       expect(await anonymousIdOf(two)).toBe(id)
       await Promise.all([
-        trackMany(one, { name: 'Two tabs', count: 100, then: leaveTo('/elsewhere') }),
-        trackMany(two, { name: 'Two tabs', count: 100, first: 100, then: leaveTo('/elsewhere') }),
+        trackMany(one, { name: 'Two tabs', count: 100, last: leaveTo('/elsewhere') }),
+        trackMany(two, { name: 'Two tabs', count: 100, first: 100, last: leaveTo('/elsewhere') }),
       ])
       await Promise.all([one, two].map((page) => page.waitForURL('**/elsewhere')))
       await two.close()
@@ -172,9 +172,9 @@ function suite(browser: Browser): void {
     it('the same with a reload in the middle', async () => {
       const page = await openShop()
       const id = await anonymousIdOf(page)
-      await trackMany(page, { name: 'Reload', count: 50, then: 'location.reload()' })
+      await trackMany(page, { name: 'Reload', count: 50, last: 'location.reload()' })
       await page.waitForFunction('window.client !== undefined && client.stats().accepted === 0')
-      await trackMany(page, { name: 'Reload', count: 50, first: 50, then: leaveTo('/elsewhere') })
+      await trackMany(page, { name: 'Reload', count: 50, first: 50, last: leaveTo('/elsewhere') })
       await page.waitForURL('**/elsewhere')
       await openShop({}, page)
       await expectAll(id, 'Reload')
@@ -189,7 +189,7 @@ function suite(browser: Browser): void {
           try { localStorage.setItem('host-' + number, 'x'.repeat(size)) } catch { size = Math.floor(size / 2) }
         }
       })()`)
-      await trackMany(page, { name: 'Full', count: 100, then: leaveTo('/elsewhere') })
+      await trackMany(page, { name: 'Full', count: 100, last: leaveTo('/elsewhere') })
       await page.waitForURL('**/elsewhere')
       await openShop({}, page)
       await expectAll(id, 'Full')
@@ -214,7 +214,7 @@ function suite(browser: Browser): void {
       Object.defineProperty(Document.prototype, 'cookie', { get() { throw new DOMException('denied', 'SecurityError') }, set() { throw new DOMException('denied', 'SecurityError') } })`)
       const page = await openShop()
       const id = await anonymousIdOf(page)
-      await trackMany(page, { name: 'Denied', count: 40, then: leaveTo('/elsewhere') })
+      await trackMany(page, { name: 'Denied', count: 40, last: leaveTo('/elsewhere') })
       await expectAll(id, 'Denied')
       expect([proxy.ids.length, new Set(proxy.ids).size]).toEqual([40, 40])
     })
@@ -223,7 +223,7 @@ function suite(browser: Browser): void {
   describe('a tab', () => {
     it('that hides and comes back sends each event once over the wire', async () => {
       const page = await openShop()
-      await trackMany(page, { name: 'Hidden', count: 5, then: `
+      await trackMany(page, { name: 'Hidden', count: 5, last: `
         Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true })
         document.dispatchEvent(new Event('visibilitychange'))` })
       await expect.poll(() => proxy.ids.length).toBe(5)

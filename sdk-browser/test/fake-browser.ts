@@ -24,8 +24,13 @@ export class FakeBrowser {
   forbidsStorage = false
   forbidsCookies = false
   hasLocks = true
+  /** How long every answer takes. */
+  answerMs = 0
+  /** Requests that were under way together. */
+  underWayMost = 0
   /** What stands in the place of a network; the default answers at once. */
   readonly localStorage: Shelf = shelfOf(this.stored, () => this)
+  #underWay = 0
   #lock: Promise<void> = Promise.resolve()
 
   open(url = 'https://shop.example/cart?step=1'): FakeTab {
@@ -47,13 +52,20 @@ export class FakeBrowser {
 
   async answer(url: string, request: FrameRequest): Promise<FrameAnswer> {
     this.sent.push({ url, request })
+    this.underWayMost = Math.max(this.underWayMost, ++this.#underWay)
+    if (this.answerMs > 0) await new Promise((resolve) => setTimeout(resolve, this.answerMs))
+    this.#underWay--
     const given = this.answers.length > 0 ? await this.answers.shift() : { status: 200 }
     if (given === null || given === undefined) throw new TypeError('Failed to fetch')
-    const body = given.body ?? (given.status === 200 ? { results: eventsOf(request.body).map(() => ({ result: 'ok' })) } : {})
+    const body: unknown = given.body ?? (given.status === 200 ? { results: eventsOf(request.body).map(() => ({ result: 'ok' })) } : {})
     return {
       status: given.status,
       headers: { get: (name) => (name === 'retry-after' ? given.retryAfter ?? null : null) },
-      json: async () => (typeof body === 'string' ? JSON.parse(body) : body),
+      // A text stands for a body as it came.
+      json: async () => {
+        const parsed: Awaited<ReturnType<FrameAnswer['json']>> = JSON.parse(typeof body === 'string' ? body : JSON.stringify(body))
+        return parsed
+      },
     }
   }
 }
