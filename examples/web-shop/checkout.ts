@@ -1,20 +1,17 @@
-import { fieldsOf, find, pounds } from './dom.ts'
+import { find, pounds, whenSubmitted } from './dom.ts'
 import { cartLines, emptyCart, totalOf } from './cart-lines.ts'
 import { showFrame } from './frame.ts'
 import { millrace, track } from './millrace.ts'
 
-const form = find('checkout')
 const lines = cartLines()
 track.checkoutStarted({ products: lines, value: totalOf(lines), currency: 'GBP' })
 
-form.addEventListener('submit', (event) => {
-  event.preventDefault()
+whenSubmitted(find('checkout'), ({ name = '', email = '', phone = '' }) => {
   const bought = cartLines()
   if (bought.length === 0) {
     find('done').textContent = 'Your cart is empty.'
     return
   }
-  const { name = '', email = '', phone = '' } = fieldsOf(form)
   const total = totalOf(bought)
   // A guest gives an e-mail address, no customer number: that is how this browser's visits become somebody's.
   millrace.identify({ name, email, ...phone !== '' && { phone } })

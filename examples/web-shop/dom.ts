@@ -20,9 +20,18 @@ export function find(id: string): HTMLElement {
 }
 
 /** What stands in the fields of a form, by name. */
-export function fieldsOf(form: HTMLElement): Readonly<Record<string, string>> {
+function fieldsOf(form: HTMLElement): Readonly<Record<string, string>> {
   if (!(form instanceof HTMLFormElement)) return {}
   return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, typeof value === 'string' ? value.trim() : '']))
+}
+
+/** Calls back with the fields of a form, whose button works from now on: nothing is ever sent as the address of a page. */
+export function whenSubmitted(form: HTMLElement, submitted: (fields: Readonly<Record<string, string>>) => void): void {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    submitted(fieldsOf(form))
+  })
+  form.querySelector('button')?.removeAttribute('disabled')
 }
 
 export function pounds(amount: number): string {

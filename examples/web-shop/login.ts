@@ -1,4 +1,4 @@
-import { fieldsOf, find } from './dom.ts'
+import { find, whenSubmitted } from './dom.ts'
 import { showFrame } from './frame.ts'
 import { millrace } from './millrace.ts'
 
@@ -12,9 +12,7 @@ function show(): void {
   showFrame()
 }
 
-form.addEventListener('submit', (event) => {
-  event.preventDefault()
-  const { customer = '', email = '' } = fieldsOf(form)
+whenSubmitted(form, ({ customer = '', email = '' }) => {
   // From here on this browser's visits and the customer are one person.
   millrace.identify(customer, { email })
   show()

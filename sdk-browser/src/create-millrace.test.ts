@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { judgeEvent, limits } from '@millrace/schemas'
+import { flushed } from '../test/flushed.ts'
 import { FakeBrowser, type FakeTab } from '../test/fake-browser.ts'
 import { createMillrace } from './create-millrace.ts'
 import type { Millrace, MillraceOptions } from './millrace.ts'
@@ -62,7 +63,7 @@ describe('calls', () => {
     await vi.advanceTimersByTimeAsync(0)
     expect(browser.events).toHaveLength(2)
     millrace.track('C')
-    await millrace.flush()
+    await flushed(millrace)
     expect(browser.events).toHaveLength(3)
   })
 

@@ -168,9 +168,11 @@ describe('the queue', () => {
     browser.answers.push({ status: 503, retryAfter: '300' })
     open().track('A')
     await vi.advanceTimersByTimeAsync(1_000)
-    tab.close()
     vi.setSystemTime(Date.now() + 6 * 86_400_000 + 1)
-    const later = open({}, browser.open())
+    // The same browser on a day when nothing of the old page runs any more.
+    const reopened = new FakeBrowser()
+    Object.assign(reopened.stored, browser.stored)
+    const later = open({}, reopened.open())
     await vi.runAllTimersAsync()
     expect(later.stats()).toMatchObject({ delivered: 0, dropped: { expired: 1 }, queued: 0 })
   })

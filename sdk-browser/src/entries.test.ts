@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
+import { flushed } from '../test/flushed.ts'
 import { FakeBrowser } from '../test/fake-browser.ts'
 import { createMillrace } from './create-millrace.ts'
 import { deviceContext } from './device-context.ts'
@@ -28,7 +29,7 @@ describe('ecommerce', () => {
     const shop = ecommerce(millrace)
     shop.productViewed({ product_id: 'p1', price: 4.95, currency: 'GBP' })
     shop.orderCompleted({ order_id: 'o1', currency: 'GBP', products: [{ product_id: 'p1', quantity: 2 }] })
-    await millrace.flush()
+    await flushed(millrace)
     expect(browser.events).toMatchObject([
       { event: 'Product Viewed', properties: { product_id: 'p1', price: 4.95 } },
       { event: 'Order Completed', properties: { order_id: 'o1', products: [{ quantity: 2 }] } },
@@ -63,7 +64,7 @@ describe('restoreKeptId', () => {
     millrace.track('A')
     expect(await restoreKeptId(millrace, { host: 'https://c.example', fetch: answering({ anonymousId: 'kept' }) })).toBe(true)
     millrace.consent('granted')
-    await millrace.flush()
+    await flushed(millrace)
     expect(browser.events).toMatchObject([{ event: 'A', anonymousId: 'kept' }])
     expect(browser.cookies[0]?.value).toBe('kept:')
   })
@@ -124,7 +125,7 @@ describe('the script', () => {
     tab.history.pushState(null, '', '/later')
     await import('./global.ts')
     track('B')
-    await stub.flush()
+    await flushed(stub)
     const then = { timestamp: '2026-01-01T00:00:00.000Z', context: { page: { path: '/landing', title: 'Cart' } } }
     expect(browser.events).toMatchObject([
       { type: 'identify', traits: { plan: 'gold' }, ...then },
@@ -147,7 +148,7 @@ describe('the script', () => {
     stub.reset()
     stub.consent('denied')
     await stub.ready()
-    await stub.flush()
+    await flushed(stub)
   })
 
   it('without a snippet brings the constructor alone', async () => {

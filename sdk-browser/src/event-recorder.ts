@@ -107,8 +107,8 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
 }
 
 /** An element of the page is never meant, and may hold half of the page. */
-function isNode(value: unknown): boolean {
-  return Reflect.get(Object(value), 'nodeType') > 0
+function isNode(value?: { readonly nodeType?: number } | null): boolean {
+  return typeof value?.nodeType === 'number'
 }
 
 function partsOf(options: MillraceOptions, frame: Frame): Parts {

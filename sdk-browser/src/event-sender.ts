@@ -16,6 +16,7 @@ const answerMsMax = 30_000
 /** After so many requests without any answer they are taken to be blocked. */
 const silencesMax = 3
 const leaveMs = 2_000
+const heardMs = 200
 
 export interface EventSender {
   /** The collector has them. */
@@ -34,8 +35,7 @@ export interface EventSender {
  */
 export function eventSender(frame: Frame, queue: EventQueue, { times, settings }: { readonly times: SendingTimes; readonly settings: SenderSettings }): EventSender {
   const underWay = new Set<string>()
-  let silences = 0
-  let batchEvents = queueEventsMax
+  let [silences, batchEvents] = [0, queueEventsMax]
   let draining: Promise<void> | undefined
   /** The oldest that fit, with what is under way, together; none while there is no point in sending. */
   const take = (isOwn?: boolean): readonly string[] => {
@@ -49,13 +49,12 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
     const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context })
     keys.forEach((key) => underWay.add(key))
     const answer = await frame.fetch(url, {
-      // A text goes as text/plain, and without a header of our own: the browser asks for no leave beforehand.
+      // Without a header of our own the browser asks for no leave beforehand.
       method: 'POST', body: `${head.slice(0, -1)},"batch":[${keys.map(queue.read).join()}]}`, credentials, signal: AbortSignal.timeout?.(answerMsMax),
       // Another script may have used the quota up: after a silence a plain request is the better one.
       keepalive: !silences,
     }).catch(() => undefined)
-    const results = (await answer?.json().catch(() => undefined))?.results
-    const status = answer?.status ?? 0
+    const [status, results] = [answer?.status ?? 0, (await answer?.json().catch(() => undefined))?.results]
     keys.forEach((key) => underWay.delete(key))
     silences = status ? 0 : silences + 1
     const isRead = status === 200 && results?.length === keys.length
@@ -84,6 +83,8 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
     // Without locks, holding everybody else back has to do: the ids make a second copy harmless.
     if (!frame.navigator.locks) times.hold(answerMsMax)
     await send(keys)
+    // Other tabs may hear of the lock before they hear of what was removed.
+    await new Promise((heard) => setTimeout(heard, heardMs))
     return sendAll()
   }
   const sender: EventSender = {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { flushed } from '../test/flushed.ts'
 import { FakeBrowser, type FakeTab } from '../test/fake-browser.ts'
 import { createMillrace } from './create-millrace.ts'
 
@@ -17,7 +18,7 @@ afterEach(() => {
 async function contextOn(tab: FakeTab): Promise<Readonly<Record<string, unknown>>> {
   const millrace = createMillrace({ writeKey: 'key', host: 'https://c.example' }, tab)
   millrace.track('A')
-  await millrace.flush()
+  await flushed(millrace)
   return Object.fromEntries(Object.entries(Object(browser.events.at(-1)?.['context'])))
 }
 
@@ -41,7 +42,7 @@ describe('a session', () => {
     const { sessionId } = await contextOn(browser.open())
     vi.setSystemTime(Date.now() + 20 * minute)
     millrace.track('B')
-    await millrace.flush()
+    await flushed(millrace)
     expect(browser.events.at(-1)).toMatchObject({ event: 'B', context: { sessionId } })
   })
 

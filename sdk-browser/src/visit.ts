@@ -42,7 +42,7 @@ export function keptVisit(frame: Frame, shelf: Shelf): Visit {
     seenAt = kept.seenAt ?? 0
     const { location, document } = frame
     const campaign = campaignOf(location.search)
-    kept.firstTouch ??= { ...campaign, url: location.href.slice(0, valueCharactersMax), referrer: document.referrer || undefined }
+    kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer || undefined }
     const text = JSON.stringify(campaign)
     const isNew = text !== '{}' && text !== JSON.stringify(kept.campaign)
     if (isNew) kept.campaign = campaign

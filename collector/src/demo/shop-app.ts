@@ -15,7 +15,7 @@ const pages: Readonly<Record<string, string>> = { '': 'list', '/product': 'produ
 
 /** Nothing from anywhere else, and no script but files of ours. */
 const securityHeaders = Object.freeze({
-  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'same-origin',
   'cache-control': 'no-store',
