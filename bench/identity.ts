@@ -75,7 +75,7 @@ async function measure(next: (number: number) => Evidence): Promise<Measured> {
   for (let batch = 0; batch < batches + warmUp; batch++) {
     const input = Array.from({ length: batchEvents }, () => next(number++))
     const start = performance.now()
-    const { changes, profileOf } = await resolveBatch(store, input, context)
+    const { changes, profileOf } = await resolveBatch(store, { evidence: input }, context)
     if (batch >= warmUp) {
       elapsedMs += performance.now() - start
       rows += changes.identifiers.length + changes.edges.length + changes.profiles.length
@@ -91,7 +91,7 @@ async function growStar(edges: number): Promise<number> {
   const store = new MemoryIdentity()
   const start = performance.now()
   for (let number = 0; number < edges; number++) {
-    const { changes } = await resolveBatch(store, [evidence([account(1), visitor(number)], number)], context)
+    const { changes } = await resolveBatch(store, { evidence: [evidence([account(1), visitor(number)], number)] }, context)
     store.apply(changes)
   }
   return performance.now() - start

@@ -6,4 +6,4 @@
 import { runSpine } from './spine/run-spine.ts'
 import { spineFlags } from './spine/spine-flags.ts'
 
-await runSpine(spineFlags())
+await runSpine(spineFlags().options)

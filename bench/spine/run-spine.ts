@@ -23,7 +23,7 @@ export interface SpineOptions {
   readonly data?: string
   readonly collectorFlags: readonly string[]
   /** What else happens meanwhile; answers what it did. */
-  readonly disturb?: () => Promise<readonly string[]>
+  readonly disturb?: (collector: CollectorProcess) => Promise<readonly string[]>
 }
 
 const eventsPerBatch = 50
@@ -57,7 +57,7 @@ async function measure(run: Run): Promise<void> {
   const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: run.connections })
   const memory = new ProcessSamples(collector)
   const begin = performance.now()
-  const killing = Promise.all([killAtRandom(collector, { kills: run.kills, seed: run.seed, pauseMs: [1_500, 4_000] }), run.disturb?.() ?? []])
+  const killing = Promise.all([killAtRandom(collector, { kills: run.kills, seed: run.seed, pauseMs: [1_500, 4_000] }), run.disturb?.(collector) ?? []])
   await sender.sendAll(counted(run, expected))
   const acknowledgedMs = performance.now() - begin
   const kills = (await killing).flat()

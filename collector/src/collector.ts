@@ -1,9 +1,14 @@
+import { uuidV7 } from '@millrace/schemas'
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import {
-  composeCache, composeEngine, composeLogReader, composeLogWriter, composeOlap, composeOltp, composeOltpReader, olapAddress, type OlapAddress,
+  composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, composeOltpReader, olapAddress,
+  type OlapAddress,
 } from './compose.ts'
 import type { Config } from './config.ts'
+import { controlLog } from './control-log.ts'
+import { identityView } from './identity/identity-view.ts'
+import { identitySettingsFor } from './identity-settings-for.ts'
 import { startControl } from './control-server.ts'
 import { startFront, type Front } from './front.ts'
 import { Channel, type Handler } from './platform/channel.ts'
@@ -13,10 +18,13 @@ import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
-import { LogHeads } from './log-heads.ts'
+import { LogAccess } from './log-access.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader } from './ports/oltp.ts'
+import { BatchSource } from './pump/batch-source.ts'
+import { ArchivedEvents } from './pump/decided-events.ts'
+import { parseSplit, splitProfile, type SplitReport, type SplitRequest } from './query/split-profile.ts'
 import { status, type Status } from './query/status.ts'
 
 interface StartContext {
@@ -26,6 +34,8 @@ interface StartContext {
 }
 
 const olapAnswerMs = 3_000
+/** Expanded archive objects kept for whoever reads the feed: a few for each partition, which it reads side by side. */
+const feedObjectBytesMax = 134_217_728
 
 export interface Collector {
   readonly url: string
@@ -79,20 +89,29 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const worker = works ? await startWorker(config, { address, logger, lifecycle }) : await administrator(config, lifecycle)
   const reader = await composeOltpReader(config)
   lifecycle.add(() => reader.close())
-  const heads = new LogHeads(() => composeLogReader(config, systemClock), systemClock)
-  lifecycle.add(() => heads.close())
+  const logAccess = new LogAccess(() => composeLogReader(config, systemClock), systemClock)
+  lifecycle.add(() => logAccess.close())
   const cache = await composeCache(config)
   lifecycle.add(() => cache.close())
   const readStatus = (): Promise<Status> => status({
-    reader, heads: () => heads.read(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
+    reader, heads: () => logAccess.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
+  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, {
+    reader, identity: identityView(identitySettingsFor(config)), writeControl: controlLog(log.writer, systemClock),
+    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms) => systemClock.sleep(ms),
+  })
+  const objects = await composeObjects(config)
+  lifecycle.add(() => objects.close())
+  const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
+    decided: new ArchivedEvents(source, reader),
+    split,
     ...(pages === undefined ? {} : { pages }),
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
-  const operations = operationsOf({ olap, reader, worker, front, readStatus })
+  const operations = operationsOf({ split, olap, reader, worker, front, readStatus })
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
@@ -217,6 +236,7 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
 }
 
 interface OperationDependencies {
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly olap: Olap
   readonly reader: OltpReader
   readonly worker: Pick<Channel, 'call'>
@@ -224,7 +244,7 @@ interface OperationDependencies {
   readonly readStatus: () => Promise<Status>
 }
 
-function operationsOf({ olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
+function operationsOf({ split, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
   const admin = async (method: string, params: unknown): Promise<unknown> => {
     const value = await worker.call('admin', { method, params })
     await front.refreshKeys()
@@ -245,6 +265,7 @@ function operationsOf({ olap, reader, worker, front, readStatus }: OperationDepe
         sql: textField(params, 'sql'), format: textField(params, 'format'), ...(workspace === undefined ? {} : { workspace }),
       })
     }],
+    ['split', async (params) => split(parseSplit(await workspaceId(reader, textField(params, 'workspace')), Reflect.get(Object(params), 'split')))],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
     ['createKeys', (params) => admin('createKeys', params)],
     ['revokeKey', (params) => admin('revokeKey', params)],

@@ -4,6 +4,7 @@ import { openMemoryCache } from './caches/memory/memory-cache.ts'
 import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
+import { openKafkaReader, openKafkaWriter } from './log/kafka/kafka-log.ts'
 import { ReopeningWriter } from './log/spool/reopening-writer.ts'
 import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
@@ -18,6 +19,8 @@ import { openFilesObjects } from './stores/objects/files/files-objects.ts'
 import { openS3Objects } from './stores/objects/s3/s3-objects.ts'
 import { openClickHouse } from './stores/olap/clickhouse/clickhouse-olap.ts'
 import { startEngine, type Engine } from './stores/olap/engine/start-engine.ts'
+import { openMysqlOltp } from './stores/oltp/mysql/mysql-oltp.ts'
+import { openMysqlReader } from './stores/oltp/mysql/mysql-reader.ts'
 import { SqliteOltp, sqlitePath } from './stores/oltp/sqlite/sqlite-oltp.ts'
 import { SqliteReader } from './stores/oltp/sqlite/sqlite-reader.ts'
 
@@ -32,6 +35,7 @@ export interface OlapAddress {
   readonly username: string
   readonly password: string
   readonly database: string
+  readonly tlsCaFile: string | null
 }
 
 /** The edge's way into the log, with the spool behind it where the log is a broker. */
@@ -44,7 +48,7 @@ export interface ComposedLog {
 export interface LogContext {
   readonly clock: Clock
   readonly logger: Logger
-  /** The furthest position that is already decided; only an embedded log can be behind it. */
+  /** The furthest position that is already decided; a log that is made has to sort after it. */
   readonly notBefore: LogPosition | null
 }
 
@@ -52,12 +56,11 @@ export interface LogContext {
 const brokerTimeoutMs = 10_000
 
 export async function composeOltp(config: Config): Promise<Oltp> {
-  refuseForeign(config.oltpUrl, 'sqlite:')
-  return new SqliteOltp(sqlitePath(config.data))
+  return config.oltpUrl.startsWith('mysql:') ? openMysqlOltp(config.oltpUrl) : new SqliteOltp(sqlitePath(config.data))
 }
 
 export async function composeOltpReader(config: Config): Promise<OltpReader> {
-  return new SqliteReader(sqlitePath(config.data))
+  return config.oltpUrl.startsWith('mysql:') ? openMysqlReader(config.oltpUrl) : new SqliteReader(sqlitePath(config.data))
 }
 
 export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
@@ -67,7 +70,7 @@ export async function composeLogWriter(config: Config, { clock, logger, notBefor
     return { writer, spooledBytes: () => 0 }
   }
   const directory = join(data, 'spool')
-  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, clock) })
+  const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, { clock, notBefore }) })
   const spool = await openLogWriter({ directory, partitions, notBefore: null, clock, retentionMs: 0 })
   const writer = await SpoolingWriter.open({
     broker, spool, reader: await openLogReader({ directory, clock }), clock, report: (message) => logger.warn(message),
@@ -101,16 +104,19 @@ export async function composeEngine(config: Config, clock: Clock, logger: Logger
 }
 
 export function olapAddress(config: Config, engine: Engine | null): OlapAddress {
-  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace' }
+  if (engine !== null) return { url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', tlsCaFile: null }
   // Without an engine and without a server nobody here asks; the discard port refuses whoever does.
   const url = new URL(config.olapUrl === 'embedded:' ? 'http://127.0.0.1:9/millrace' : config.olapUrl)
-  const { username, password, pathname } = url
+  const { username, password, pathname, searchParams } = url
+  const unknown = [...searchParams.keys()].find((name) => name !== 'tlsCaFile')
+  if (unknown !== undefined) throw new MillraceError('bad_config', `MILLRACE_OLAP_URL has no parameter ${unknown}; tlsCaFile is known`)
   url.username = ''
   url.password = ''
   url.pathname = ''
+  url.search = ''
   return {
     url: url.toString(), username: decodeURIComponent(username) || 'default', password: decodeURIComponent(password),
-    database: pathname.slice(1) || 'millrace',
+    database: pathname.slice(1) || 'millrace', tlsCaFile: searchParams.get('tlsCaFile'),
   }
 }
 
@@ -118,14 +124,16 @@ function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
 }
 
-function refuseForeign(url: string, embedded: string): void {
-  if (!url.startsWith(embedded)) throw new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
+async function openBrokerWriter({ logUrl, partitions }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
+  if (logUrl.startsWith('kafka:')) return openKafkaWriter(logUrl, { partitions, clock, notBefore })
+  throw noDriver(logUrl)
 }
 
-async function openBrokerWriter(config: Config, _clock: Clock): Promise<LogWriter> {
-  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+async function openBrokerReader({ logUrl, partitions }: Config, clock: Clock): Promise<LogReader> {
+  if (logUrl.startsWith('kafka:')) return openKafkaReader(logUrl, { partitions, clock })
+  throw noDriver(logUrl)
 }
 
-async function openBrokerReader(config: Config, _clock: Clock): Promise<LogReader> {
-  throw new MillraceError('bad_config', `there is no driver for ${config.logUrl.split(':')[0] ?? ''}`)
+function noDriver(url: string): MillraceError {
+  return new MillraceError('bad_config', `there is no driver for ${url.split(':')[0] ?? ''}`)
 }

@@ -62,13 +62,16 @@ async function checkLog(config: Config): Promise<string> {
   }
 }
 
+/** Other processes may be using the same database: nobody owns a partition of this number, and no status counts it. */
+const scratchPartition = -1
+
 /** A pump that was overtaken must not commit: else two would decide the same events. */
 async function checkOltp(config: Config): Promise<string> {
   const oltp = await composeOltp(config)
   try {
     await oltp.migrate()
-    const old = await oltp.claimPartition(0, 'pump')
-    const owner = await oltp.claimPartition(0, 'pump')
+    const old = await oltp.claimPartition(scratchPartition, 'pump')
+    const owner = await oltp.claimPartition(scratchPartition, 'pump')
     if (await commits(oltp, old.fence)) throw new MillraceError('internal', 'an overtaken owner could still commit: the database does not fence')
     if (!(await commits(oltp, owner.fence))) throw new MillraceError('internal', 'the owner of a partition cannot commit')
     return 'an overtaken owner is fenced off, the owner commits'

@@ -18,8 +18,12 @@ import { uuidV7 } from '@millrace/schemas'
 import type { Cache } from './ports/cache.ts'
 import type { LogWriter } from './ports/log.ts'
 import type { OltpReader } from './ports/oltp.ts'
+import { DecidedWatch } from './query/decided-watch.ts'
+import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
+import type { SplitReport, SplitRequest } from './query/split-profile.ts'
 import type { Status } from './query/status.ts'
+import { exportStatus } from './query/status-metrics.ts'
 
 export interface FrontDependencies {
   readonly config: Config
@@ -29,6 +33,8 @@ export interface FrontDependencies {
   readonly cache: Cache
   readonly clock: Clock
   readonly status: () => Promise<Status>
+  readonly decided: DecidedEvents
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
   /** Further pages beside the API. */
   readonly pages?: Hono
   /** The worker's metrics in Prometheus text, added to this process's own. */
@@ -49,6 +55,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   const stop = new AbortController()
   const identity = identitySettingsFor(config)
   const metrics = new EdgeMetrics(withWorker(dependencies.workerMetrics))
+  exportStatus(metrics.registry, dependencies)
   const report = (error: unknown): void => logger.error('edge', { error: messageOf(error) })
   const keyFile = new KeyFile(join(config.data, 'keys.json'))
   const source = async (): Promise<KeyList> => (await reader.keys()).map(({ revokedAt, createdAt: _, ...key }) => ({ ...key, revoked: revokedAt !== null }))
@@ -67,6 +74,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   })
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    decided: dependencies.decided, split: dependencies.split, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf: (key) => {
       const info = ring.find(key)
       return info?.kind === 'secret' ? info.workspace : undefined

@@ -6,12 +6,13 @@ import { doctorCommand } from './commands/doctor.ts'
 import { keysCommand } from './commands/keys.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { serveCommand } from './commands/serve.ts'
+import { splitCommand } from './commands/split.ts'
 import { sqlCommand } from './commands/sql.ts'
 import { statusCommand } from './commands/status.ts'
 import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
 
-const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, doctorCommand, rebuildCommand]
+const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, doctorCommand, rebuildCommand, splitCommand]
 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),

@@ -71,6 +71,9 @@ export class MemoryIdentity implements IdentityReader {
       this.profileRows.set(row.id, row)
       if (row.mergedInto !== null) add(this.#redirects, row.mergedInto, row.id)
     }
+    const gone = new Set([...changes.vetoes, ...changes.liftedVetoes].map(({ workspace, a, b }) => `${workspace}${a}${b}`))
+    const kept = this.vetoes.filter(({ workspace, a, b }) => !gone.has(`${workspace}${a}${b}`))
+    this.vetoes.splice(0, this.vetoes.length, ...kept, ...changes.vetoes)
     for (const row of changes.merges) this.merges.push(row)
     for (const row of changes.overrides) this.overrides.push(row)
   }

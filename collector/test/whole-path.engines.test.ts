@@ -1,15 +1,21 @@
-import { randomUUID } from 'node:crypto'
 import { it } from 'vitest'
+import { startMariadb } from '../../scripts/engines/mariadb.ts'
+import { startKafka } from '../../scripts/engines/kafka.ts'
 import { startMemcached } from '../../scripts/engines/memcached.ts'
+import { startMysql } from '../../scripts/engines/mysql.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
+import { ownPlace } from './own-place.ts'
 import { wholePath } from './whole-path.ts'
 
 type Start = () => Promise<StartedEngine | MissingEngine>
 
-/** Each engine swapped in alone, then as many at once as there are; ClickHouse stays the embedded one. */
+/** Each engine swapped in alone; all-real.engines.test.ts takes them together. */
 const swaps: Readonly<Record<string, { readonly flag: string; readonly start: Start }>> = {
+  'mysql': { flag: '--oltp-url', start: startMysql },
+  'mariadb': { flag: '--oltp-url', start: startMariadb },
+  'kafka': { flag: '--log-url', start: startKafka },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },
@@ -21,10 +27,5 @@ process.env['AWS_SECRET_ACCESS_KEY'] = versitygwAccount.secretAccessKey
 for (const [name, { flag, start }] of Object.entries(swaps)) {
   const engine = await start()
   if ('missing' in engine) it.skip(`the whole path with ${name}: ${engine.missing}`, () => {})
-  else wholePath(`${name} swapped in`, async () => ({ flags: [flag, ofItsOwn(engine.url)], cleanup: () => engine.stop() }))
-}
-
-/** A place of its own in an engine that others use too. */
-function ofItsOwn(url: string): string {
-  return url.startsWith('s3:') ? url.replace(/(s3:\/\/[^/?]+)/, `$1/${randomUUID()}`) : url
+  else wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
 }

@@ -108,6 +108,34 @@ export function wholePath(name: string, engines: () => Promise<WholePathEngines>
       expect(JSON.stringify(graph)).toContain('"v3"')
     })
 
+    it('parts two people by hand, in every tier, and takes it back', async () => {
+      await post('/v1/batch', JSON.stringify({ batch: [
+        track('s1', { userId: 'sam', anonymousId: 'kiosk' }),
+        track('s2', { userId: undefined, anonymousId: 'kiosk' }),
+      ] }))
+      await rest()
+      const { body: card } = await read('/v1/profiles?externalId=sam')
+      const id = profileId(card)
+      const split = (body: unknown): Promise<Response> => fetch(`${collector.url}/v1/profiles/${id}/split`, {
+        method: 'POST', body: JSON.stringify(body), headers: { authorization: `Bearer ${testKeys.secretKey}`, 'content-type': 'application/json' },
+      })
+      const pair = { a: { kind: 'externalId', value: 'sam' }, b: { kind: 'anonymousId', value: 'kiosk' } }
+      const parted = await split(pair)
+      expect(parted.status).toBe(200)
+      expect(await parted.json()).toMatchObject({ undone: false, moved: [expect.objectContaining({ kind: expect.any(String) })], profiles: [{}, {}] })
+      const { body: kiosk } = await read('/v1/profiles?anonymousId=kiosk')
+      expect(profileId(kiosk)).not.toBe(profileId((await read('/v1/profiles?externalId=sam')).body))
+      await rest()
+      expect(await sql("select uniqExact(profile_id) from events where message_id in ('s1','s2')")).toBe('2')
+      const { body: graph } = await read(`/v1/profiles/${id}/graph`)
+      expect(graph).toMatchObject({ rejected: [{ witness: { rule: 'veto' } }] })
+      expect((await split({ ...pair, undo: true })).status).toBe(200)
+      await rest()
+      expect(await sql("select uniqExact(profile_id) from events where message_id in ('s1','s2')")).toBe('1')
+      expect((await read('/v1/profiles?anonymousId=kiosk')).body).toEqual((await read('/v1/profiles?externalId=sam')).body)
+      for (const bad of [{}, { a: { kind: 'shoe', value: 'x' } }, { a: { kind: 'email', value: 'nobody@example.com' } }, { ...pair, c: 1 }]) expect((await split(bad)).status).toBe(400)
+    })
+
     it('stores a repeated batch once', async () => {
       const body = JSON.stringify({ batch: Array.from({ length: 50 }, (_, index) => track(`again-${index}`)) })
       for (let time = 0; time < 3; time += 1) expect((await post('/v1/batch', body)).status).toBe(200)

@@ -14,7 +14,7 @@ export interface Violation {
   readonly message: string
 }
 
-const folders = ['schemas', 'sdk-browser', 'sdk-node', 'collector', 'examples', 'scripts', 'bench', '.ci']
+const folders = ['schemas', 'sdk-browser', 'sdk-node', 'collector', 'examples', 'scripts', 'bench', 'docs', '.ci']
 const leftOut = new Set(['node_modules', 'dist', 'pnpm-lock.yaml'])
 const textEndings = /\.(?:[cm]?[jt]s|tsx|md|json|ya?ml|html|css|sql|sh)$/
 

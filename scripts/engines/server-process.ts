@@ -9,6 +9,8 @@ import type { StartedEngine } from './started-engine.ts'
 
 export interface ServerProgram {
   readonly program: string
+  /** Once, in the empty directory, before the first start. */
+  readonly prepare?: (directory: string) => void
   readonly args: (port: number, directory: string) => readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly url: (port: number) => string
@@ -44,6 +46,7 @@ export async function startServer(server: ServerProgram): Promise<StartedEngine>
     leave()
   }
   try {
+    server.prepare?.(directory)
     await run()
   } catch (error) {
     await stop()
@@ -76,7 +79,7 @@ async function startProcess(server: ServerProgram, port: number, directory: stri
 }
 
 /** Free a moment ago; the operating system gives the same one out again only after all others. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

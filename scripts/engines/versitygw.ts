@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
-const version = 'v1.8.0'
+/** The release that is built here and pinned in compose.yaml. */
+export const versitygwVersion = 'v1.8.0'
 
 /** The only account of a started gateway, for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
 export const versitygwAccount = Object.freeze({ accessKeyId: 'millrace-test', secretAccessKey: 'millrace-test-secret' })
@@ -28,19 +29,19 @@ export async function startVersitygw(): Promise<StartedEngine | MissingEngine> {
 
 function buildOnce(): string | MissingEngine {
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'millrace-engines')
-  const program = join(cache, `versitygw-${version}`, 'versitygw')
+  const program = join(cache, `versitygw-${versitygwVersion}`, 'versitygw')
   if (existsSync(program)) return program
   mkdirSync(cache, { recursive: true })
   const directory = mkdtempSync(join(cache, 'building-'))
-  const built = spawnSync('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${version}`], {
+  const built = spawnSync('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${versitygwVersion}`], {
     encoding: 'utf8', env: { ...process.env, GOBIN: directory, GOFLAGS: '' },
   })
   if (built.status === 0) {
     // Whole or not there: a build that was broken off is never taken for a program.
-    mkdirSync(join(cache, `versitygw-${version}`), { recursive: true })
+    mkdirSync(join(cache, `versitygw-${versitygwVersion}`), { recursive: true })
     renameSync(join(directory, 'versitygw'), program)
   }
   rmSync(directory, { recursive: true, force: true })
   if (existsSync(program)) return program
-  return { missing: `versitygw ${version} could not be built: ${(built.error?.message ?? built.stderr).trim().split('\n').at(-1) ?? ''}` }
+  return { missing: `versitygw ${versitygwVersion} could not be built: ${(built.error?.message ?? built.stderr).trim().split('\n').at(-1) ?? ''}` }
 }

@@ -8,7 +8,7 @@ export interface Arguments {
 }
 
 /** Flags that take no value; every other flag takes the next word, or what follows its `=`. */
-const switches = new Set(['json', 'exit', 'help', 'dry-run', 'webhook-allow-private', 'quiet'])
+const switches = new Set(['json', 'exit', 'help', 'dry-run', 'webhook-allow-private', 'quiet', 'undo'])
 
 /** Splits a command line. Fails with `bad_config` for a flag given twice or without its value. */
 export function parseArguments(words: readonly string[]): Arguments {

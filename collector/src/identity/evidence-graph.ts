@@ -1,7 +1,7 @@
 import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../ports/identity.ts'
 import { compareEdges } from './edge-order.ts'
 import {
-  earliest, edgeId, type Evidence, firstSeenOf, type GatheredEvidence, type SeenEdge, type SeenIdentifier,
+  earliest, edgeId, type Evidence, firstSeenOf, type GatheredEvidence, type SeenEdge, type SeenIdentifier, type VetoChange,
 } from './gather-evidence.ts'
 
 /** A row as it was and as it will be; the same object where nothing changed. */
@@ -34,8 +34,11 @@ export class EvidenceGraph {
   }
 
   /** Lays the batch's evidence over what is stored: one read of identifiers, one of edges. */
-  async absorb(reader: IdentityReader, { identifiers, edges }: GatheredEvidence): Promise<void> {
-    for (const row of await reader.identifiers(this.workspace, [...identifiers.keys()])) this.addIdentifier(row)
+  async absorb(reader: IdentityReader, { identifiers, edges, vetoes }: GatheredEvidence): Promise<void> {
+    const keys = new Set(identifiers.keys())
+    for (const { a, b } of vetoes.values()) keys.add(a).add(b)
+    for (const row of await reader.identifiers(this.workspace, [...keys])) this.addIdentifier(row)
+    for (const [id, veto] of vetoes) if (!this.#absorbVeto(veto)) vetoes.delete(id)
     for (const seen of identifiers.values()) this.#absorbIdentifier(seen)
     if (edges.size === 0) return
     const ends = [...edges.values()].filter(({ a, b }) => this.#isKnown(a) && this.#isKnown(b))
@@ -69,6 +72,15 @@ export class EvidenceGraph {
 
   addSeed(key: string, evidence: Evidence): void {
     if (!this.seeds.has(key)) this.seeds.set(key, evidence)
+  }
+
+  /** Both ends are solved again. False where one is not there: nobody can be parted before he is known, and no read looks for it. */
+  #absorbVeto({ workspace, a, b, at, messageId }: VetoChange): boolean {
+    if (!this.identifiers.has(a) || !this.identifiers.has(b)) return false
+    for (const key of [a, b]) {
+      this.addSeed(key, { workspace, identifiers: [], time: at, receivedAt: at, trust: 'secret', messageId, metric: 'split' })
+    }
+    return true
   }
 
   #isKnown(key: string): boolean {

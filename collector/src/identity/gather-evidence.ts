@@ -38,27 +38,44 @@ export interface SeenEdge extends Pick<EdgeRow, 'a' | 'b' | 'rank'> {
   readonly evidence: Evidence
 }
 
+/** A pair that from now on may not, or may again, share a profile. */
+export interface VetoChange {
+  readonly workspace: number
+  /** Identifier keys, the lesser one first. */
+  readonly a: string
+  readonly b: string
+  readonly lifted: boolean
+  /** When the operator decided it, epoch milliseconds. */
+  readonly at: number
+  readonly messageId: string
+}
+
 /** All evidence of one workspace in a batch, each identifier and edge once. */
 export interface GatheredEvidence {
   readonly workspace: number
   readonly identifiers: Map<string, SeenIdentifier>
   readonly edges: Map<string, SeenEdge>
+  /** The last one of each pair. */
+  readonly vetoes: Map<string, VetoChange>
 }
 
 const ranks = new Map(identifierKinds.map((kind, rank) => [kind, rank]))
 
 /** Folds the evidence of a batch by workspace. Folding twice what was folded once differs in the counts alone. */
-export function gatherEvidence(evidence: readonly Evidence[]): readonly GatheredEvidence[] {
+export function gatherEvidence(evidence: readonly Evidence[], vetoes: readonly VetoChange[] = []): readonly GatheredEvidence[] {
   const workspaces = new Map<number, GatheredEvidence>()
-  for (const one of evidence) {
-    let gathered = workspaces.get(one.workspace)
-    if (gathered === undefined) {
-      gathered = { workspace: one.workspace, identifiers: new Map(), edges: new Map() }
-      workspaces.set(one.workspace, gathered)
-    }
-    addEvidence(gathered, one)
-  }
+  for (const one of evidence) addEvidence(gatheredOf(workspaces, one.workspace), one)
+  for (const veto of vetoes) gatheredOf(workspaces, veto.workspace).vetoes.set(edgeId(veto.a, veto.b), veto)
   return [...workspaces.values()]
+}
+
+function gatheredOf(workspaces: Map<number, GatheredEvidence>, workspace: number): GatheredEvidence {
+  let gathered = workspaces.get(workspace)
+  if (gathered === undefined) {
+    gathered = { workspace, identifiers: new Map(), edges: new Map(), vetoes: new Map() }
+    workspaces.set(workspace, gathered)
+  }
+  return gathered
 }
 
 function addEvidence(gathered: GatheredEvidence, evidence: Evidence): void {

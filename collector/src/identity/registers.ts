@@ -46,6 +46,13 @@ export function applyTraits(registers: Registers, traits: JsonObject, statement:
 
 /** The properties of a profile: the latest register of each name over all its identifiers, unset ones left out. */
 export function mergedProperties(list: readonly Registers[]): Readonly<Record<string, JsonValue>> {
+  const merged = mergedRegisters(list)
+  const names = [...merged.keys()].filter((name) => merged.get(name)?.value !== null).toSorted()
+  return Object.fromEntries(names.map((name) => [name, merged.get(name)?.value ?? null]))
+}
+
+/** The latest register of each name, unset ones too. */
+export function mergedRegisters(list: readonly Registers[]): Registers {
   const merged = new Map<string, Register>()
   for (const registers of list) {
     for (const [name, register] of registers) {
@@ -53,8 +60,7 @@ export function mergedProperties(list: readonly Registers[]): Readonly<Record<st
       if (known === undefined || isLater(register, known)) merged.set(name, register)
     }
   }
-  const names = [...merged.keys()].filter((name) => merged.get(name)?.value !== null).toSorted()
-  return Object.fromEntries(names.map((name) => [name, merged.get(name)?.value ?? null]))
+  return merged
 }
 
 export function serialiseRegisters(registers: Registers): string {

@@ -4,7 +4,7 @@ import { MemoryIdentity } from '../../test/memory-identity.ts'
 import { propertySettings } from '../../test/property-settings.ts'
 import { solveInFull } from '../../test/solve-in-full.ts'
 import { identifierKinds, type IdentifierRow, type VetoRow } from '../ports/identity.ts'
-import type { Evidence } from './gather-evidence.ts'
+import type { Evidence, VetoChange } from './gather-evidence.ts'
 import type { Identifier } from './identifier.ts'
 import { identifierKey } from './identifier-key.ts'
 import { defaultIdentitySettings, type IdentitySettings } from './identity-settings.ts'
@@ -49,7 +49,7 @@ class Person {
   }
 
   async add(...evidence: readonly Evidence[]): Promise<Resolution> {
-    const resolution = await resolveBatch(this.store, evidence, { settings: this.settings, identityKey })
+    const resolution = await resolveBatch(this.store, { evidence }, { settings: this.settings, identityKey })
     this.store.apply(resolution.changes)
     return resolution
   }
@@ -83,6 +83,11 @@ function evidenceFrom(drawn: typeof events extends fc.Arbitrary<infer Drawn> ? D
 
 function vetoRows(drawn: readonly (readonly [string, string])[]): VetoRow[] {
   return drawn.filter(([x, y]) => x !== y).map(([x, y]) => ({ workspace, a: keyOf(x), b: keyOf(y), createdAt: 0 }))
+}
+
+function vetoChange(ends: readonly [string, string], { at, lifted }: { at: number; lifted: boolean }): VetoChange {
+  const [a = '', b = ''] = [...ends].sort()
+  return { workspace, a, b, lifted, at, messageId: `veto ${at}` }
 }
 
 function expectSound({ store, settings }: Person, evidence: readonly Evidence[]): void {
@@ -144,7 +149,7 @@ describe('resolveBatch equals solving everything', () => {
         for (let start = known.length, end = start + 1; start < evidence.length; start = end++) {
           while (end < evidence.length && drawn[end - known.length]?.cut === false) end++
           const reads = person.store.reads
-          const resolution = await resolveBatch(person.store, evidence.slice(start, end), { settings, identityKey })
+          const resolution = await resolveBatch(person.store, { evidence: evidence.slice(start, end) }, { settings, identityKey })
           expect(person.store.reads - reads).toBeLessThanOrEqual(5)
           expectHonest(resolution, person)
           expectHeirs(resolution, person)
@@ -154,6 +159,31 @@ describe('resolveBatch equals solving everything', () => {
       }), propertySettings(400))
     })
   }
+
+  test('after every veto and every lifting of one, and what is lifted leaves no trace', async () => {
+    const operations = fc.array(fc.oneof(
+      events.map((drawn) => ({ drawn })),
+      fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names), fc.boolean()).map(([x, y, lifted]) => ({ x, y, lifted })),
+    ), { minLength: 2, maxLength: 12 })
+    await fc.assert(fc.asyncProperty(operations, async (drawn) => {
+      const person = new Person(loose)
+      const evidence: Evidence[] = []
+      for (const [at, operation] of drawn.entries()) {
+        const batch = 'drawn' in operation ? evidenceFrom(operation.drawn).map((one) => ({ ...one, messageId: `${at}/${one.messageId}` })) : []
+        const vetoes = 'drawn' in operation || operation.x === operation.y ? []
+          : [vetoChange([keyOf(operation.x), keyOf(operation.y)], { at, lifted: operation.lifted })]
+        evidence.push(...batch)
+        const resolution = await resolveBatch(person.store, { evidence: batch, vetoes }, { settings: loose, identityKey })
+        expectHonest(resolution, person)
+        person.store.apply(resolution.changes)
+        expectSound(person, evidence)
+      }
+      const lift = person.store.vetoes.map(({ a, b }, at) => vetoChange([a, b], { at, lifted: true }))
+      person.store.apply((await resolveBatch(person.store, { evidence: [], vetoes: lift }, { settings: loose, identityKey })).changes)
+      expect(person.store.vetoes).toEqual([])
+      expectSound(person, evidence)
+    }), propertySettings(200))
+  })
 
   test('in any order', async () => {
     const pairs = fc.oneof(events, stars).map(evidenceFrom).chain((evidence) =>
@@ -174,8 +204,8 @@ describe('resolveBatch equals solving everything', () => {
       const person = new Person(tight)
       const evidence = evidenceFrom(drawn)
       await person.add(...evidence)
-      const { changes } = await resolveBatch(person.store, evidence, { settings: tight, identityKey })
-      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [] })
+      const { changes } = await resolveBatch(person.store, { evidence }, { settings: tight, identityKey })
+      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] })
     }), propertySettings())
   })
 })

@@ -1,6 +1,6 @@
 import type { EdgeRow, IdentifierRow, IdentityChanges, IdentityReader, VetoRow } from '../ports/identity.ts'
 import { EvidenceGraph, type Tracked } from './evidence-graph.ts'
-import { edgeId, type Evidence, type GatheredEvidence, gatherEvidence } from './gather-evidence.ts'
+import { edgeId, type Evidence, type GatheredEvidence, gatherEvidence, type VetoChange } from './gather-evidence.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 import { profileChanges, type SolvedProfile } from './profile-changes.ts'
 import { profileIdOf } from './profile-id.ts'
@@ -11,6 +11,12 @@ export interface ResolveContext {
   readonly settings: IdentitySettings
   /** Secret key of profile ids; never rotates. */
   readonly identityKey: Uint8Array
+}
+
+export interface ResolveInput {
+  readonly evidence: readonly Evidence[]
+  /** In the order they were decided in: of two of one pair the later one counts. */
+  readonly vetoes?: readonly VetoChange[]
 }
 
 export interface Resolution {
@@ -25,11 +31,11 @@ export interface Resolution {
  * the order of the evidence, nor on where it was cut into batches.
  */
 export async function resolveBatch(
-  reader: IdentityReader, evidence: readonly Evidence[], context: ResolveContext,
+  reader: IdentityReader, { evidence, vetoes = [] }: ResolveInput, context: ResolveContext,
 ): Promise<Resolution> {
-  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
+  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] }
   const graphs: EvidenceGraph[] = []
-  for (const gathered of gatherEvidence(evidence)) {
+  for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
     await resolveWorkspace(graph, { reader, gathered, changes }, context)
     graphs.push(graph)
@@ -55,9 +61,10 @@ async function resolveWorkspace(
   graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext,
 ): Promise<void> {
   await graph.absorb(reader, gathered)
+  for (const veto of gathered.vetoes.values()) changes[veto.lifted ? 'liftedVetoes' : 'vetoes'].push(vetoRow(veto))
   if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
   if (graph.seeds.size > 0) {
-    const region = await loadRegion(graph, reader)
+    const region = await loadRegion(graph, reader, gathered)
     const solution = solve(region, context.settings)
     for (const verdict of solution.verdicts) applyVerdict(graph, verdict)
     const solved = applyGroups(graph, solution, context.identityKey)
@@ -77,7 +84,7 @@ interface Region {
 }
 
 /** Everything connected to a seed over live edges, accepted and rejected: a rejected edge may find a place now. */
-async function loadRegion(graph: EvidenceGraph, reader: IdentityReader): Promise<Region> {
+async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered: GatheredEvidence): Promise<Region> {
   const labels = new Set<string>()
   const keys = new Set<string>()
   for (const key of graph.seeds.keys()) {
@@ -100,7 +107,18 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader): Promise
   }
   const liveEdges: EdgeRow[] = []
   for (const { now } of edges) if (now.state !== 'inert') liveEdges.push(now)
-  return { identifiers: [...keys].map((key) => graph.identifier(key).now), liveEdges, vetoes }
+  return { identifiers: [...keys].map((key) => graph.identifier(key).now), liveEdges, vetoes: vetoesNow(vetoes, gathered) }
+}
+
+/** The stored vetoes and those of the batch, without those that the batch lifts. */
+function vetoesNow(stored: readonly VetoRow[], { vetoes }: GatheredEvidence): readonly VetoRow[] {
+  if (vetoes.size === 0) return stored
+  const kept = stored.filter(({ a, b }) => !vetoes.has(edgeId(a, b)))
+  return [...kept, ...[...vetoes.values()].filter(({ lifted }) => !lifted).map(vetoRow)]
+}
+
+function vetoRow({ workspace, a, b, at }: VetoChange): VetoRow {
+  return { workspace, a, b, createdAt: at }
 }
 
 function applyVerdict(graph: EvidenceGraph, { edge, state, witness }: Verdict<EdgeRow>): void {

@@ -26,6 +26,8 @@ export interface AcceptContext extends MessageIdSource {
   /** The person's address, once proxies are subtracted. */
   readonly ip?: string
   readonly userAgent?: string
+  /** The events are history that an operator brings; only the import path says so. */
+  readonly imported?: boolean
 }
 
 /** One item of a request, ready for the log, in the order of the request. */
@@ -64,6 +66,7 @@ interface Verdict {
 }
 
 const replacedUtf8 = flag('replaced_utf8')
+const imported = flag('imported')
 
 /** A header may be 16 KiB long, an event 32. */
 const userAgentCharactersMax = 1024
@@ -80,7 +83,7 @@ export function acceptEvents(envelope: Envelope, context: AcceptContext): Accept
     },
     receivedAtText: instantText(context.receivedAt),
     clockOf: clockReader(envelope, context.sentAtHeader, context.receivedAt),
-    flags: envelope.replacedUtf8 ? replacedUtf8 : noFlags,
+    flags: (envelope.replacedUtf8 ? replacedUtf8 : noFlags) | (context.imported === true ? imported : noFlags),
     seen: new Set(),
     sharedReason: judgeShared(envelope),
   }

@@ -71,7 +71,7 @@ export interface EdgeEnds {
   readonly b: string
 }
 
-/** A pair that may never share a profile. */
+/** A pair that may never share a profile; `a` is the lesser key. */
 export interface VetoRow extends EdgeEnds {
   readonly workspace: number
   readonly createdAt: number
@@ -132,4 +132,7 @@ export interface IdentityChanges {
   readonly profiles: readonly ProfileRow[]
   readonly merges: readonly MergeRow[]
   readonly overrides: readonly IdentityOverride[]
+  readonly vetoes: readonly VetoRow[]
+  /** Pairs that may share a profile again. */
+  readonly liftedVetoes: readonly VetoRow[]
 }

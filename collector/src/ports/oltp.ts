@@ -137,6 +137,8 @@ export interface EventRef {
 export interface NewClaim extends EventRef {
   /** The identifier the event belongs to; null for a quarantined event. */
   readonly identifierKey: string | null
+  /** The id was made from an object of a source: it goes into the source register and is remembered for ever. */
+  readonly sourced: boolean
 }
 
 export interface RegisterRow {
@@ -168,7 +170,7 @@ export interface DecideChanges {
 /** Reads see the transaction's own snapshot; each is one round trip for the whole list. */
 export interface DecideTransaction extends IdentityReader {
   readonly partition: PartitionRow
-  /** For each reference, whether its message id was claimed within the duplicate window. */
+  /** For each reference, whether its message id was claimed within the duplicate window, or is in the source register. */
   claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. */
@@ -224,7 +226,7 @@ export interface Oltp {
   /** The member ends in order: its partitions are free at once. */
   leave(member: string): Promise<void>
 
-  /** Takes a partition over: the role's epoch rises by one. */
+  /** Takes a partition over: the role's epoch rises by one. A negative number is a scratch one that no reader counts. */
   claimPartition(partition: number, role: PartitionRole): Promise<Claimed>
   partition(partition: number): Promise<PartitionRow>
   /**
@@ -251,7 +253,7 @@ export interface Oltp {
   overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly IdentityOverride[]>
   /** All current overrides in key order, for a rebuild; `after` is the last key of the page before. */
   overrides(after: IdentityOverride | null, limit: number): Promise<readonly IdentityOverride[]>
-  /** Drops duplicate-window periods that ended before the instant, and the decisions of finished batches. */
+  /** Drops duplicate-window periods that ended before the instant, never the source register, and the decisions of finished batches. */
   prune(partition: number, windowStart: number): Promise<void>
 
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow>
@@ -274,9 +276,13 @@ export interface StatusReader {
   /** Sums over batches: all decided, those archived, those loaded. */
   totals(): Promise<readonly PartitionTotals[]>
   batch(partition: number, batch: number): Promise<BatchRow | null>
+  /** In order from `firstBatch` on. */
+  batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]>
   objectOf(partition: number, batch: number): Promise<ObjectRow | null>
   /** The load that closes the run the batch is in, if one was planned. */
   loadOf(partition: number, batch: number): Promise<LoadRow | null>
+  /** For each message id, whether the source register has it. */
+  registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]>
   /** Where a message id was decided. */
   claimOf(workspace: number, messageId: string): Promise<Claim | null>
   quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null>

@@ -1,4 +1,4 @@
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from './identity.ts'
+import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from './identity.ts'
 
 export interface TimelineRow {
   readonly workspace: number
@@ -32,6 +32,8 @@ export interface MetricTotal {
 /** What the read side asks about people. Each method is one round trip and costs what its answer holds, not what is stored. */
 export interface ProfileReader {
   identifier(workspace: number, key: string): Promise<IdentifierRow | null>
+  /** Those of the keys that are there, in any order. */
+  identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]>
   /** The row of the id itself, merged or not. */
   profile(workspace: number, id: string): Promise<ProfileRow | null>
   /** In key order; at most `limit`. */
@@ -43,5 +45,7 @@ export interface ProfileReader {
   timeline(query: TimelineQuery): Promise<readonly TimelineRow[]>
   /** Every edge with an end among the keys: accepted, rejected and inert. */
   edgesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly EdgeRow[]>
+  /** Vetoes that name one of the keys. */
+  vetoesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly VetoRow[]>
   mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]>
 }

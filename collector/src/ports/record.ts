@@ -6,7 +6,8 @@ import type { FlagCode, QuarantineReason } from '@millrace/schemas'
  * One line an event: `workspace,receivedAt,trust,reason,flags<TAB>json<LF>`. JSON text holds neither a raw
  * tab nor a raw newline, so lines are cut without parsing and the event's bytes reach the archive unchanged.
  *
- * - workspace: decimal number. receivedAt: epoch milliseconds. trust: `s` (secret key) or `p` (public key).
+ * - workspace: decimal number. receivedAt: epoch milliseconds. trust: `s` (secret key), `p` (public key), or `o`: an
+ *   operator's decision, which no client can send; then json is a {@link Control} and counts as no event.
  * - reason: empty, or why the event is quarantined; then json is a {@link QuarantinedEvent}.
  * - flags: `+`-separated flag codes, possibly none.
  */
@@ -18,6 +19,18 @@ export interface RecordLine {
   readonly flags: readonly FlagCode[]
   /** The event's canonical JSON, or a quarantined event's. */
   readonly json: string
+}
+
+/**
+ * What an operator decided about identity. It stands in the log and in the archive like an event, so that both can be
+ * read again to the same people. Ends are identifier keys, least first: no value of a person goes in.
+ */
+export interface Control {
+  readonly messageId: string
+  /** `veto`: the two may never share a profile, by whatever path; `unveto`: they may again. */
+  readonly control: 'veto' | 'unveto'
+  readonly a: string
+  readonly b: string
 }
 
 /** Evidence sent with a secret key ranks before what anyone can send with a public one. */
@@ -35,4 +48,10 @@ export interface QuarantinedEvent {
 export function encodeRecordLine(line: RecordLine): string {
   const trust = line.trust === 'secret' ? 's' : 'p'
   return `${line.workspace},${line.receivedAt},${trust},${line.reason ?? ''},${line.flags.join('+')}\t${line.json}\n`
+}
+
+/** `receivedAt`: epoch milliseconds. */
+export function encodeControlLine(control: Control, { workspace, receivedAt }: { readonly workspace: number; readonly receivedAt: number }): string {
+  const { messageId, control: what, a, b } = control
+  return `${workspace},${receivedAt},o,,\t${JSON.stringify({ messageId, control: what, a, b })}\n`
 }

@@ -9,7 +9,7 @@ import type { LoggedEvent } from './read-record.ts'
 export function archiveLine(event: LoggedEvent, decision: Decision): string {
   if (decision === 'duplicate') return ''
   const flags = event.flags.length > 0 ? `,"flags":${JSON.stringify(event.flags)}` : ''
-  const fate = 'dropped' in decision
+  const fate = decision === 'control' ? '"control":true' : 'dropped' in decision
     ? `"dropped":"${decision.dropped}"`
     : `"profileId":"${decision.profileId}","identifierKey":"${decision.identifierKey}"`
   return `{"pos":"${event.position}","i":${event.index},${fate},"receivedAt":${event.receivedAt},` +

@@ -22,10 +22,12 @@ export interface BatchSourceDependencies {
 export class BatchSource {
   readonly #dependencies: BatchSourceDependencies
   // Consecutive batches share an object: the last few stay expanded.
-  readonly #objects = new LRUCache<string, ReadonlyMap<number, Buffer>>({ max: 4 })
+  readonly #objects: LRUCache<string, ReadonlyMap<number, Buffer>>
 
-  constructor(dependencies: BatchSourceDependencies) {
+  /** `objectBytesMax`: bytes of expanded archive objects kept; one object is expanded whatever it takes. */
+  constructor(dependencies: BatchSourceDependencies, { objectBytesMax }: { readonly objectBytesMax: number } = { objectBytesMax: 33_554_432 }) {
     this.#dependencies = dependencies
+    this.#objects = new LRUCache({ maxSize: objectBytesMax, sizeCalculation: objectBytes })
   }
 
   async lines(row: BatchRow, buffer?: BatchBuffer): Promise<Buffer> {
@@ -77,4 +79,10 @@ export class BatchSource {
     }
     return records
   }
+}
+
+function objectBytes(batches: ReadonlyMap<number, Buffer>): number {
+  let bytes = 1
+  for (const lines of batches.values()) bytes += lines.length
+  return bytes
 }

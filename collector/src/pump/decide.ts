@@ -4,10 +4,11 @@ import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseR
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
-import type { Evidence } from '../identity/gather-evidence.ts'
+import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { resolveBatch } from '../identity/resolve-batch.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
+import type { Control } from '../ports/record.ts'
 import type {
   BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
@@ -47,7 +48,7 @@ interface Stored {
   readonly propertiesText: string
 }
 
-type Fate = Stored | 'duplicate' | { readonly dropped: QuarantineReason }
+type Fate = Stored | 'duplicate' | 'control' | { readonly dropped: QuarantineReason }
 
 /**
  * Decides one batch inside its transaction: duplicates, identity, profiles, timeline, and the batch row that freezes
@@ -60,17 +61,24 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
   const evidence: Evidence[] = []
   const claims: NewClaim[] = []
   const quarantine: QuarantineRow[] = []
+  const vetoes: VetoChange[] = []
   const fates = events.map((logged, index): Fate => {
+    if ('control' in logged.body) {
+      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, claims })
+      return 'control'
+    }
     if (duplicate[index] === true) return 'duplicate'
     const fate = readEvent(logged, context, evidence)
     const { workspace, messageId, receivedAt } = logged
-    claims.push({ workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey })
+    claims.push({
+      workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
+    })
     if ('dropped' in fate) quarantine.push({ workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
     else stored.push(fate)
     return fate
   })
-  const resolution = await resolveBatch(transaction, evidence, context)
-  const decisions = fates.map((fate): Decision => fate === 'duplicate' || 'dropped' in fate
+  const resolution = await resolveBatch(transaction, { evidence, vetoes }, context)
+  const decisions = fates.map((fate): Decision => typeof fate === 'string' || 'dropped' in fate
     ? fate
     : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
@@ -100,9 +108,17 @@ async function duplicates(transaction: DecideTransaction, events: readonly Logge
   })
 }
 
+/** An operator's decision; sent twice it counts once. */
+function takeControl(
+  { workspace, receivedAt, messageId }: LoggedEvent, { control, a, b }: Control, { vetoes, claims }: { vetoes: VetoChange[]; claims: NewClaim[] },
+): void {
+  claims.push({ workspace, messageId, receivedAt, identifierKey: null, sourced: false })
+  vetoes.push({ workspace, a, b, lifted: control === 'unveto', at: receivedAt, messageId })
+}
+
 /** Collects the event's evidence, or says why it cannot be stored. */
 function readEvent(logged: LoggedEvent, { settings }: DecideContext, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
-  if ('reason' in logged.body) return { dropped: logged.body.reason }
+  if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
   const { identifiers } = extractIdentifiers(event, settings)
   const strongest = identifiers[0]
@@ -177,7 +193,8 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
     const decision = decisions[index] ?? 'duplicate'
     const fate = fates[index] ?? 'duplicate'
     lines += archiveLine(logged, decision)
-    if (decision === 'duplicate' || 'dropped' in decision || fate === 'duplicate' || 'dropped' in fate) {
+    if (decision === 'control') return
+    if (decision === 'duplicate' || 'dropped' in decision || typeof fate === 'string' || 'dropped' in fate) {
       tally.drop(logged.receivedAt, decision === 'duplicate' ? 'duplicate' : 'quarantined')
       return
     }

@@ -1,15 +1,16 @@
 import { quarantineReasons, type QuarantineReason } from '@millrace/schemas'
 import { MillraceError } from '../platform/errors.ts'
 
-/** What became of one event: the profile and identifier it belongs to, or why it was dropped. */
+/** What became of one event: the profile and identifier it belongs to, or why it was dropped; of a control nothing. */
 export type Decision =
   | { readonly profileId: string; readonly identifierKey: string }
   | 'duplicate'
+  | 'control'
   | { readonly dropped: QuarantineReason }
 
 /**
  * Packs the decisions of a batch into text: the distinct (identifier, profile) pairs, then runs of
- * `<what>*<times>` where what is a pair's number in base 36, `.` (duplicate) or `!<reason>` (quarantined).
+ * `<what>*<times>` where what is a pair's number in base 36, `.` (duplicate), `~` (control) or `!<reason>` (quarantined).
  */
 export function packDecisions(decisions: readonly Decision[]): string {
   const numbers = new Map<string, number>()
@@ -32,6 +33,7 @@ export function packDecisions(decisions: readonly Decision[]): string {
 
 function codeOf(decision: Decision, numbers: Map<string, number>): string {
   if (decision === 'duplicate') return '.'
+  if (decision === 'control') return '~'
   if ('dropped' in decision) return `!${decision.dropped}`
   const pair = `${decision.identifierKey}/${decision.profileId}`
   let number = numbers.get(pair)
@@ -61,6 +63,7 @@ export function unpackDecisions(text: string): readonly Decision[] {
 
 function readCode(code: string, pairs: readonly Decision[]): Decision | undefined {
   if (code === '.') return 'duplicate'
+  if (code === '~') return 'control'
   if (!code.startsWith('!')) return pairs[Number.parseInt(code, 36)]
   const dropped = quarantineReasons.find((reason) => reason === code.slice(1))
   return dropped === undefined ? undefined : { dropped }

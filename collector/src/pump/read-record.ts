@@ -1,6 +1,6 @@
 import { eventTypes, quarantineReasons, type CanonicalEvent, type FlagCode, flagCodes, type QuarantineReason } from '@millrace/schemas'
 import type { LogRecord } from '../ports/log.ts'
-import type { Trust } from '../ports/record.ts'
+import type { Control, Trust } from '../ports/record.ts'
 import { messageOf } from '../platform/errors.ts'
 
 /** One event of a batch, as the log has it. */
@@ -16,7 +16,7 @@ export interface LoggedEvent {
   /** The event's JSON as the edge wrote it; for a quarantined event the JSON of what is kept of it. */
   readonly json: string
   /** What the JSON says, or why there is nothing to process. */
-  readonly body: { readonly event: CanonicalEvent } | { readonly reason: QuarantineReason }
+  readonly body: { readonly event: CanonicalEvent } | { readonly reason: QuarantineReason } | { readonly control: Control }
 }
 
 const noFlags: readonly FlagCode[] = []
@@ -43,12 +43,13 @@ function readLine(line: string, record: LogRecord, index: number): LoggedEvent {
     index,
     workspace: Number(workspace),
     receivedAt: Number(receivedAt),
-    trust: trust === 's' ? 'secret' : 'public',
+    trust: trust === 'p' ? 'public' : 'secret',
     flags: flags === '' ? noFlags : flagCodes.filter((code) => flags.split('+').includes(code)),
   } as const
   try {
     if (tab < 0 || !Number.isInteger(base.workspace) || !Number.isInteger(base.receivedAt)) throw new Error('no event header')
     const parsed: unknown = JSON.parse(json)
+    if (trust === 'o') return { ...base, messageId: messageIdOf(parsed), json, body: { control: controlOf(parsed) } }
     if (reason !== '') return { ...base, messageId: messageIdOf(parsed), json, body: { reason: reasonOf(reason) } }
     if (!isCanonicalEvent(parsed)) throw new Error('not a canonical event')
     return { ...base, messageId: parsed.messageId, json, body: { event: parsed } }
@@ -67,6 +68,16 @@ function poisoned(base: Omit<LoggedEvent, 'messageId' | 'json' | 'body'>, line: 
 function messageIdOf(parsed: unknown): string {
   if (typeof parsed === 'object' && parsed !== null && 'messageId' in parsed && typeof parsed.messageId === 'string') return parsed.messageId
   throw new Error('a quarantined event without messageId')
+}
+
+function controlOf(parsed: unknown): Control {
+  if (typeof parsed === 'object' && parsed !== null && 'messageId' in parsed && 'control' in parsed && 'a' in parsed && 'b' in parsed) {
+    const { messageId, control, a, b } = parsed
+    if (typeof messageId === 'string' && typeof a === 'string' && typeof b === 'string' && (control === 'veto' || control === 'unveto')) {
+      return { messageId, control, a, b }
+    }
+  }
+  throw new Error('not a control')
 }
 
 function reasonOf(text: string): QuarantineReason {

@@ -1,9 +1,19 @@
 import type { IdentifierKind } from '../ports/identity.ts'
 
+export interface PropertyStatement {
+  readonly value: unknown
+  /** Of the event that said it, ISO 8601. */
+  readonly time: string
+  readonly receivedAt: string
+  readonly messageId: string
+}
+
 /** What the read side needs of identity, which lies above it and passes this down. */
 export interface IdentityView {
   /** The key of an identifier in any spelling that an event could carry; null if the text can be none of the kind. */
-  keyOf(identifier: { readonly workspace: number; readonly kind: IdentifierKind; readonly text: string }): string | null
+  keyOf(identifier: { readonly workspace: number; readonly kind: IdentifierKind; readonly text: string; readonly namespace?: string }): string | null
   /** The properties that the stored registers of a profile's identifiers make together. */
   propertiesOf(registers: readonly string[]): Readonly<Record<string, unknown>>
+  /** The same with the event that said each, unset ones too. */
+  statementsOf(registers: readonly string[]): Readonly<Record<string, PropertyStatement>>
 }

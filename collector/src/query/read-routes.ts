@@ -2,11 +2,15 @@ import { Hono, type Context } from 'hono'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
 import type { OltpReader } from '../ports/oltp.ts'
+import type { DecidedWatch } from './decided-watch.ts'
+import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
 import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
+import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
 import { receipt } from './receipt.ts'
+import { parseSplit, type SplitReport, type SplitRequest } from './split-profile.ts'
 import type { Status } from './status.ts'
 import { timelinePage, type TimelineRequest } from './timeline-page.ts'
 
@@ -15,9 +19,18 @@ export interface ReadDependencies {
   readonly cache: Cache
   readonly identity: IdentityView
   readonly status: () => Promise<Status>
+  readonly decided: DecidedEvents
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
+  readonly watch: DecidedWatch
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** Nobody waits any longer. */
+  readonly stopping: AbortSignal
   /** The workspace of a secret key; undefined for any other text. */
   readonly workspaceOf: (secretKey: string) => number | undefined
 }
+
+const jsonHeaders = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
 
 type Variables = { Variables: { workspace: number } }
 
@@ -26,7 +39,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -52,14 +65,43 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
     return json(context, JSON.stringify(await profileGraph(profile, reader)))
   })
+  app.post('/profiles/:id/split', async (context) => {
+    const workspace = context.get('workspace')
+    const request = parseSplit(workspace, await context.req.json().catch(() => null))
+    await requireOwner(request, context.req.param('id'), dependencies)
+    return json(context, JSON.stringify(await dependencies.split(request)))
+  })
+  app.get('/profiles/:id/export', async (context) => {
+    const found = await profileById(context.get('workspace'), context.req.param('id'), reader)
+    const pieces = profileExport(found, { reader, identity, now: dependencies.now() })
+    return context.body(ReadableStream.from(encoded(pieces)), 200, {
+      ...jsonHeaders, 'content-disposition': `attachment; filename="profile-${found.profile.id}.json"`,
+    })
+  })
   app.get('/receipts/:messageId', async (context) =>
     json(context, JSON.stringify(await receipt(context.get('workspace'), context.req.param('messageId'), reader))))
+  app.get('/events', async (context) => {
+    const signal = AbortSignal.any([dependencies.stopping, context.req.raw.signal])
+    return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
+  })
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
 }
 
+/** Who names a profile wants it split, not another one. */
+async function requireOwner({ workspace, a }: SplitRequest, id: string, { reader, identity }: ReadDependencies): Promise<void> {
+  const { profile } = await profileById(workspace, id, reader)
+  const key = identity.keyOf({ workspace, kind: a.kind, text: a.value, ...(a.namespace === undefined ? {} : { namespace: a.namespace }) })
+  const owner = key === null ? null : await reader.identifier(workspace, key)
+  if (owner?.profileId !== profile.id) throw new MillraceError('bad_request', `a: this profile has no ${a.kind} ${JSON.stringify(a.value)}`)
+}
+
 function json(context: Context, body: string): Response {
-  return context.body(body, 200, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  return context.body(body, 200, jsonHeaders)
+}
+
+async function* encoded(pieces: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield Buffer.from(piece)
 }
 
 function wantedIdentifier(context: Context): readonly [IdentifierParameter, string] {
@@ -78,15 +120,35 @@ function timelineRequest(context: Context): TimelineRequest {
   const isCursor = given !== undefined && !/^\d/.test(given)
   const cursor = context.req.query('cursor') ?? (isCursor ? given : undefined)
   const before = isCursor ? undefined : instant(context, 'before')
-  const limit = Number(context.req.query('limit') ?? 50)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) throw new MillraceError('bad_request', 'limit must be a whole number from 1 to 1000')
   return {
-    limit,
+    limit: wholeNumber(context, 'limit', { fallback: 50, least: 1, most: 1_000 }),
     ...(metric === undefined ? {} : { metric }),
     ...(cursor === undefined ? {} : { cursor }),
     ...(after === undefined ? {} : { after }),
     ...(before === undefined ? {} : { before }),
   }
+}
+
+function feedRequest(context: Context, workspace: number): FeedRequest {
+  const after = context.req.query('after')
+  const dropped = context.req.query('dropped') ?? 'false'
+  if (dropped !== 'true' && dropped !== 'false') throw new MillraceError('bad_request', 'dropped must be true or false')
+  return {
+    workspace,
+    ...(after === undefined ? {} : { after }),
+    limit: wholeNumber(context, 'limit', { fallback: 100, least: 1, most: 1_000 }),
+    dropped: dropped === 'true',
+    waitMs: wholeNumber(context, 'waitMs', { fallback: 0, least: 0, most: 30_000 }),
+  }
+}
+
+function wholeNumber(
+  context: Context, name: string, { fallback, least, most }: { readonly fallback: number; readonly least: number; readonly most: number },
+): number {
+  const text = context.req.query(name) ?? String(fallback)
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (number >= least && number <= most) return number
+  throw new MillraceError('bad_request', `${name} must be a whole number from ${least} to ${most}`)
 }
 
 /** An instant as ISO 8601 or epoch milliseconds. */

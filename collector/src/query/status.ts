@@ -44,7 +44,8 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const stored = sum(decided.map((counts) => counts.stored))
   const archived = sum(totals.map((total) => total.archived))
   const loadedByCursor = sum(totals.map((total) => total.loaded))
-  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0)
+  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
+    rows.every((row) => isSettled(row, logHeads))
   const loaded = (await olapRows()) ?? loadedByCursor
   const dropped = {
     duplicate: sum(decided.map((counts) => counts.duplicate)),
@@ -66,8 +67,16 @@ function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], 
   }
 }
 
+/** Also what counts as no event is through: a batch of repeats, an operator's decision. */
+function isSettled({ partition, position, batch, archivedBatch, loadedBatch }: PartitionRow, heads: readonly LogHead[]): boolean {
+  const end = heads.find((head) => head.partition === partition)?.position ?? null
+  return archivedBatch === batch && loadedBatch === batch && (end === null || (position !== null && position >= end))
+}
+
 function undecided(row: PartitionRow, head: LogHead | undefined): number {
-  if (head?.position == null || head.sequence === undefined) return 0
+  if (head?.position == null) return 0
+  // A broker counts no events of a partition: that some are still to come is all that can be said.
+  if (head.sequence === undefined) return row.position !== null && row.position >= head.position ? 0 : 1
   if (row.position === null || row.sequence === null) return head.sequence
   // Another incarnation of the log counts from zero again, so nothing of it is decided yet.
   const sameIncarnation = row.position.split(':')[0] === head.position.split(':')[0]

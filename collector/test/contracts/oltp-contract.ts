@@ -13,7 +13,7 @@ export interface OltpUnderTest {
   cleanup(): Promise<void>
 }
 
-const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [] }
+const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] }
 const day = 86_400_000
 
 function uuid(number: number): string {
@@ -93,7 +93,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     })
 
     it('leaves nothing of a transaction that rejects', async () => {
-      const claim = { workspace: 1, messageId: 'm', receivedAt: t0, identifierKey: null }
+      const claim = { workspace: 1, messageId: 'm', receivedAt: t0, identifierKey: null, sourced: false }
       await expect(under.oltp.decide(fence, async (transaction) => {
         await transaction.apply(changes(batchRow(1), { claims: [claim] }))
         throw new Error('after the writes')
@@ -114,6 +114,12 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await second.close()
     })
 
+    it('counts no partition of a negative number', async () => {
+      await under.oltp.claimPartition(-1, 'pump')
+      expect((await under.reader.partitions()).map(({ partition }) => partition)).toEqual([0])
+      expect((await under.reader.totals()).map(({ partition }) => partition)).toEqual([0])
+    })
+
     it('fences the two roles apart', async () => {
       const load = await under.oltp.claimPartition(0, 'load')
       await decide(batchRow(1))
@@ -124,7 +130,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     it('knows claimed message ids exactly, whatever their form, over weeks and workspaces', async () => {
       const ids = ['0197a7a0-0000-7000-8000-000000000001', 'Order-1', 'order-1', 'order-1 ', 'ä', '💥']
       await decide(batchRow(1), {
-        claims: ids.map((messageId, index) => ({ workspace: 1, messageId, receivedAt: t0 + index * 8 * day, identifierKey: uuid(index) })),
+        claims: ids.map((messageId, index) => ({ workspace: 1, messageId, receivedAt: t0 + index * 8 * day, identifierKey: uuid(index), sourced: false })),
       })
       await under.oltp.decide(fence, async (transaction) => {
         const refs = [...ids, 'ORDER-1', '0197A7A0-0000-7000-8000-000000000001'].map((messageId) => ({ workspace: 1, messageId, receivedAt: t0 }))
@@ -135,13 +141,26 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     })
 
     it('forgets message ids only once their week has left the window', async () => {
-      const claim = (messageId: string, receivedAt: number) => ({ workspace: 1, messageId, receivedAt, identifierKey: null })
+      const claim = (messageId: string, receivedAt: number) => ({ workspace: 1, messageId, receivedAt, identifierKey: null, sourced: false })
       await decide(batchRow(1), { claims: [claim('old', t0), claim('new', t0 + 30 * day)] })
       await under.oltp.prune(0, t0 + 1 * day)
       expect(await under.reader.claimOf(1, 'old')).not.toBeNull()
       await under.oltp.prune(0, t0 + 20 * day)
       expect(await under.reader.claimOf(1, 'old')).toBeNull()
       expect(await under.reader.claimOf(1, 'new')).not.toBeNull()
+    })
+
+    it('keeps the source register for ever, apart from the weeks, and shows it as claimed', async () => {
+      const claim = (messageId: string, sourced: boolean) => ({ workspace: 1, messageId, receivedAt: t0, identifierKey: uuid(7), sourced })
+      await decide(batchRow(1), { claims: [claim('made', true), claim('live', false)] })
+      await under.oltp.prune(0, t0 + 400 * day)
+      expect(await under.reader.registered(1, ['made', 'live', 'neither'])).toEqual([true, false, false])
+      expect(await under.reader.registered(2, ['made'])).toEqual([false])
+      expect(await under.reader.claimOf(1, 'made')).toEqual({ partition: 0, batch: 1, identifierKey: uuid(7) })
+      await under.oltp.decide(fence, async (transaction) => {
+        const refs = ['made', 'live'].map((messageId) => ({ workspace: 1, messageId, receivedAt: t0 + 400 * day }))
+        expect(await transaction.claimed(refs)).toEqual([true, false])
+      })
     })
 
     it('gives back identity rows as they were written', async () => {
@@ -161,7 +180,22 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       })
       expect(await under.reader.identifiersOf(1, uuid(100), 10)).toEqual(members.slice(0, 2))
       expect(await under.reader.identifier(2, uuid(3))).toEqual(members[2])
+      expect((await under.reader.identifiers(1, [uuid(2), uuid(9), uuid(1)])).toSorted((one, other) => (one.key < other.key ? -1 : 1))).toEqual(members.slice(0, 2))
       expect(await under.reader.edgesOf(1, [uuid(2)], 10)).toEqual([edge])
+    })
+
+    it('keeps a veto until it is lifted, whichever comes again', async () => {
+      const veto = { workspace: 1, a: uuid(1), b: uuid(2), createdAt: t0 }
+      const members = [identifier(1), identifier(2, { component: uuid(1) })]
+      const vetoes = async (): Promise<unknown> => under.oltp.decide(fence, async (transaction) => (await transaction.components(1, [uuid(1)])).vetoes)
+      await decide(batchRow(1), { identity: { ...noIdentity, identifiers: members, vetoes: [veto] } })
+      await decide(batchRow(2), { identity: { ...noIdentity, vetoes: [{ ...veto, createdAt: t0 + 1 }] } })
+      expect(await vetoes()).toEqual([veto])
+      expect(await under.reader.vetoesOf(1, [uuid(2), uuid(3)], 10)).toEqual([veto])
+      expect(await under.reader.vetoesOf(2, [uuid(1)], 10)).toEqual([])
+      await decide(batchRow(3), { identity: { ...noIdentity, liftedVetoes: [veto] } })
+      expect(await vetoes()).toEqual([])
+      await decide(batchRow(4), { identity: { ...noIdentity, liftedVetoes: [veto] } })
     })
 
     it('raises a touched profile once a batch, and finds redirects by their survivor', async () => {
@@ -271,6 +305,13 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
       expect(await under.reader.loadOf(0, 1)).toMatchObject({ load: 2, loadedAt: t0 + 1 })
       expect(await under.oltp.loads(0, 2, 5)).toHaveLength(1)
+    })
+
+    it('gives a reader the batches in order from any on', async () => {
+      for (const batch of [1, 2, 3]) await decide(batchRow(batch))
+      expect(await under.reader.batches(0, 2, 10)).toEqual([batchRow(2), batchRow(3)])
+      expect(await under.reader.batches(0, 1, 1)).toEqual([batchRow(1)])
+      expect(await under.reader.batches(0, 4, 10)).toEqual([])
     })
 
     it('sums what is decided, archived and loaded without walking the batches', async () => {

@@ -31,7 +31,7 @@ async function run(): Promise<Running> {
 
 olapContract('ClickHouse, embedded', async () => {
   const { engine, stop } = await run()
-  const olap = openClickHouse({ url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', queryTimeoutMs: 20_000 })
+  const olap = openClickHouse({ url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', tlsCaFile: null, queryTimeoutMs: 20_000 })
   return {
     olap,
     cleanup: async () => {
@@ -121,7 +121,7 @@ describe('the embedded engine behind the official client', () => {
 
   it('answers again with its data after a kill, at the same address, and a repeated load stays one', async () => {
     const { engine } = running
-    const olap = openClickHouse({ url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', queryTimeoutMs: 20_000 })
+    const olap = openClickHouse({ url: engine.url, username: 'millrace', password: engine.password, database: 'millrace', tlsCaFile: null, queryTimeoutMs: 20_000 })
     await olap.prepare()
     await olap.createGeneration(1)
     await olap.useGeneration(1)

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickHouseLogLevel, createClient, SettingsMap } from '@clickhouse/client'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Olap, OlapInsert, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
+import { lastingFault, requireVersion } from './clickhouse-failure.ts'
 import { eventColumns, eventsView, eventTable, identityDictionary, overrideTable } from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
@@ -11,6 +13,8 @@ export interface ClickHouseOptions {
   readonly username: string
   readonly password: string
   readonly database: string
+  /** The authority that signed the server's certificate; null where the system's are asked. */
+  readonly tlsCaFile: string | null
   /** A query that takes longer is cancelled, milliseconds. */
   readonly queryTimeoutMs: number
 }
@@ -43,12 +47,14 @@ class ClickHouseOlap implements Olap {
       url: options.url, username: options.username, password: options.password,
       request_timeout: options.queryTimeoutMs + 10_000, max_open_connections: 8, keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
       log: { level: ClickHouseLogLevel.OFF },
+      ...(options.tlsCaFile === null ? {} : { tls: { ca_cert: authority(options.tlsCaFile) } }),
     }
     this.#client = createClient(settings)
     this.#reader = createClient({ ...settings, database: options.database })
   }
 
   async prepare(): Promise<void> {
+    requireVersion((await this.#read('SELECT version()')).trim())
     await this.#command(`CREATE DATABASE IF NOT EXISTS ${this.#database} ENGINE = Atomic`)
     await this.#command(overrideTable(this.#database))
     await this.#command(identityDictionary(this.#database, await this.#credentials()))
@@ -214,7 +220,8 @@ class ClickHouseOlap implements Olap {
       try {
         return await work()
       } catch (error) {
-        if (error instanceof ClickHouseError) throw error
+        const fault = lastingFault(error)
+        if (fault !== null || error instanceof ClickHouseError) throw fault ?? error
         if (Reflect.get(Object(error), 'code') !== 'ECONNREFUSED') resends += 1
         if (resends > resendsMax || performance.now() > deadline) {
           throw new MillraceError('unavailable', `ClickHouse cannot be reached: ${messageOf(error)}`, { retryable: true, cause: error })
@@ -222,6 +229,14 @@ class ClickHouseOlap implements Olap {
         await sleep(100)
       }
     }
+  }
+}
+
+function authority(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new MillraceError('bad_config', `tlsCaFile in MILLRACE_OLAP_URL cannot be read: ${messageOf(error)}`, { cause: error })
   }
 }
 

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { Channel } from '../../../platform/channel.ts'
 import { MillraceError } from '../../../platform/errors.ts'
-import { EngineSessions } from './engine-sessions.ts'
+import { optionalPackage } from '../../../platform/optional-package.ts'
+import type * as Sessions from './engine-sessions.ts'
 import { createGateway } from './gateway.ts'
 
 /**
@@ -22,10 +23,11 @@ export interface EngineStart {
 const orphanMs = 1_000
 
 let stopping = false
-let sessions: EngineSessions | null = null
+let sessions: Sessions.EngineSessions | null = null
 let server: Server | null = null
 
 async function start({ directory, memoryBytesMax, password, port }: EngineStart): Promise<number> {
+  const { EngineSessions } = await loadSessions()
   const opened = await EngineSessions.open({ directory, memoryBytesMax })
   sessions = opened
   server = createGateway({ password, run: (request) => opened.run(request) })
@@ -34,6 +36,16 @@ async function start({ directory, memoryBytesMax, password, port }: EngineStart)
   const address = server.address()
   if (address === null || typeof address === 'string') throw new MillraceError('internal', 'the gateway has no port')
   return address.port
+}
+
+/** The engine's half gigabyte is left out where only ClickHouse servers are used, as in the slim container image. */
+async function loadSessions(): Promise<typeof Sessions> {
+  try {
+    return await optionalPackage('embedded ClickHouse', 'chdb', () => import('./engine-sessions.ts'))
+  } catch (error) {
+    if (!(error instanceof MillraceError && error.code === 'package_missing')) throw error
+    throw new MillraceError('package_missing', `${error.message}, or name a ClickHouse server with --olap-url`, { cause: error })
+  }
 }
 
 function isStart(value: unknown): value is EngineStart {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RawInsertFormat, Session } from 'chdb'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import { EngineError } from './engine-error.ts'
 import type { EngineRequest, InsertData } from './engine-request.ts'
 
 export interface EngineAnswer {
@@ -13,16 +14,6 @@ export interface EngineAnswer {
 export interface EngineOptions {
   readonly directory: string
   readonly memoryBytesMax: number
-}
-
-/** A statement that the engine refused: its code and message as ClickHouse gives them. */
-export class EngineError extends Error {
-  readonly code: number
-
-  constructor(code: number, message: string) {
-    super(message)
-    this.code = code
-  }
 }
 
 /** Requests at work at once; an engine on two cores gains nothing by more. */

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { uuidV7 } from '@millrace/schemas'
 import { engineBodyBytesMax, type EngineRequest, readEngineRequest } from './engine-request.ts'
-import { type EngineAnswer, EngineError } from './engine-sessions.ts'
+import { EngineError } from './engine-error.ts'
+import type { EngineAnswer } from './engine-sessions.ts'
 
 export interface GatewayOptions {
   /** Who may ask; any user name goes with it. */

@@ -34,6 +34,12 @@ function applyIdentity(connection: Connection, identity: IdentityChanges, batch:
     merge.workspace, batch.partition, batch.batch, line, uuidBytes(merge.fromProfile), uuidBytes(merge.toProfile),
     merge.identifierKeys.join(','), merge.cause.messageId, merge.cause.metric, merge.at)
   }
+  for (const { workspace, a, b, createdAt } of identity.vetoes) {
+    connection.run('INSERT INTO identity_veto (workspace, a, b, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING', workspace, uuidBytes(a), uuidBytes(b), createdAt)
+  }
+  for (const { workspace, a, b } of identity.liftedVetoes) {
+    connection.run('DELETE FROM identity_veto WHERE workspace = ? AND a = ? AND b = ?', workspace, uuidBytes(a), uuidBytes(b))
+  }
   for (const row of identity.overrides) {
     const values = [row.workspace, uuidBytes(row.identifierKey), uuidBytes(row.profileId), row.version] as const
     connection.run(`INSERT INTO identity_override (workspace, identifier_key, profile_id, version) VALUES (?, ?, ?, ?)

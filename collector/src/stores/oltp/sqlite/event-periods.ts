@@ -1,13 +1,15 @@
 import type { Claim, EventRef, NewClaim } from '../../../ports/oltp.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Connection } from './connection.ts'
+import { eventPeriodMs } from '../event-period.ts'
 import { bytesOf, numberOf } from '../row.ts'
 
-const weekMs = 7 * 86_400_000
+/** Ids made from the objects of a source: the window without an end. */
+const register = 'source_register'
 
 /**
  * The duplicate window: one table a week of receivedAt, so that forgetting is dropping a table. A look-up asks every
- * live week, a claim goes into its own.
+ * live week and the source register, a claim goes into its own week or, for history, into the register.
  */
 export class EventPeriods {
   readonly #connection: Connection
@@ -18,19 +20,19 @@ export class EventPeriods {
   }
 
   claimed(refs: readonly EventRef[]): boolean[] {
-    const statements = this.#live().map((period) =>
-      this.#connection.statement(`SELECT 1 FROM event_key_${period} WHERE workspace = ? AND message_key = ?`))
-    return refs.map((ref) => {
-      const key = messageKey(ref.messageId)
-      return statements.some((statement) => statement.get(ref.workspace, key) !== undefined)
-    })
+    return this.#known(this.#tables(), refs)
+  }
+
+  registered(workspace: number, messageIds: readonly string[]): boolean[] {
+    return this.#known([register], messageIds.map((messageId) => ({ workspace, messageId })))
   }
 
   find(workspace: number, messageId: string): Claim | null {
     const key = messageKey(messageId)
-    for (const period of this.#read()) {
+    this.#periods = null
+    for (const table of this.#tables()) {
       const row = this.#connection.get(
-        `SELECT partition, batch, identifier_key FROM event_key_${period} WHERE workspace = ? AND message_key = ?`, workspace, key)
+        `SELECT partition, batch, identifier_key FROM ${table} WHERE workspace = ? AND message_key = ?`, workspace, key)
       if (row !== undefined) {
         const identifierKey = row.identifier_key === null ? null : uuidText(bytesOf(row, 'identifier_key'))
         return { partition: numberOf(row, 'partition'), batch: numberOf(row, 'batch'), identifierKey }
@@ -41,12 +43,12 @@ export class EventPeriods {
 
   claim(claims: readonly NewClaim[], partition: number, batch: number): void {
     const rows = claims
-      .map((claim) => ({ claim, key: messageKey(claim.messageId), period: Math.floor(claim.receivedAt / weekMs) }))
+      .map((claim) => ({ claim, key: messageKey(claim.messageId), period: claim.sourced ? -1 : Math.floor(claim.receivedAt / eventPeriodMs) }))
       .toSorted((a, b) => a.period - b.period || a.claim.workspace - b.claim.workspace || Buffer.compare(a.key, b.key))
     for (const { claim, key, period } of rows) {
-      this.#ensure(period)
+      if (!claim.sourced) this.#ensure(period)
       this.#connection.run(
-        `INSERT INTO event_key_${period} (workspace, message_key, partition, batch, identifier_key) VALUES (?, ?, ?, ?, ?)`,
+        `INSERT INTO ${claim.sourced ? register : `event_key_${period}`} (workspace, message_key, partition, batch, identifier_key) VALUES (?, ?, ?, ?, ?)`,
         claim.workspace, key, partition, batch, claim.identifierKey === null ? null : uuidBytes(claim.identifierKey))
     }
   }
@@ -54,7 +56,7 @@ export class EventPeriods {
   /** Drops the weeks that ended before the instant. */
   prune(windowStart: number): void {
     for (const period of this.#live()) {
-      if ((period + 1) * weekMs > windowStart) continue
+      if ((period + 1) * eventPeriodMs > windowStart) continue
       this.#connection.exec(`DROP TABLE IF EXISTS event_key_${period}`)
       this.#connection.run('DELETE FROM event_period WHERE period = ?', period)
       this.#periods = null
@@ -73,6 +75,18 @@ export class EventPeriods {
       identifier_key BLOB, PRIMARY KEY (workspace, message_key)) STRICT, WITHOUT ROWID`)
     this.#connection.run('INSERT OR IGNORE INTO event_period (period) VALUES (?)', period)
     this.#periods = null
+  }
+
+  #known(tables: readonly string[], refs: readonly Pick<EventRef, 'workspace' | 'messageId'>[]): boolean[] {
+    const statements = tables.map((table) => this.#connection.statement(`SELECT 1 FROM ${table} WHERE workspace = ? AND message_key = ?`))
+    return refs.map((ref) => {
+      const key = messageKey(ref.messageId)
+      return statements.some((statement) => statement.get(ref.workspace, key) !== undefined)
+    })
+  }
+
+  #tables(): readonly string[] {
+    return [...this.#live().map((period) => `event_key_${period}`), register]
   }
 
   #live(): readonly number[] {

@@ -103,4 +103,10 @@ CREATE TABLE IF NOT EXISTS quarantine (
   `
 CREATE TABLE IF NOT EXISTS member (member TEXT NOT NULL PRIMARY KEY, roles TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS source_register (
+  workspace INTEGER NOT NULL, message_key BLOB NOT NULL, partition INTEGER NOT NULL, batch INTEGER NOT NULL,
+  identifier_key BLOB, PRIMARY KEY (workspace, message_key)
+) STRICT, WITHOUT ROWID;
+`,
 ]

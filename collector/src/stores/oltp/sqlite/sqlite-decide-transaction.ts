@@ -34,11 +34,7 @@ export class SqliteDecideTransaction implements DecideTransaction {
   }
 
   async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
-    const statement = this.#connection.statement('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?')
-    return keys.flatMap((key) => {
-      const row = statement.get(workspace, uuidBytes(key))
-      return row === undefined ? [] : [identifierRow(row)]
-    })
+    return identifiersOf(this.#connection, workspace, keys)
   }
 
   async edges(workspace: number, ends: readonly EdgeEnds[]): Promise<readonly EdgeRow[]> {
@@ -86,4 +82,12 @@ export class SqliteDecideTransaction implements DecideTransaction {
   async apply(changes: DecideChanges): Promise<void> {
     applyChanges(this.#connection, this.#periods, changes)
   }
+}
+
+export function identifiersOf(connection: Connection, workspace: number, keys: readonly string[]): readonly IdentifierRow[] {
+  const statement = connection.statement('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?')
+  return keys.flatMap((key) => {
+    const row = statement.get(workspace, uuidBytes(key))
+    return row === undefined ? [] : [identifierRow(row)]
+  })
 }

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { oltpContract } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { SqliteOltp } from './sqlite-oltp.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 
-oltpContract('SQLite', async () => {
+async function open(): Promise<OltpUnderTest> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-oltp-'))
   const path = join(directory, 'millrace.db')
   const oltp = new SqliteOltp(path)
@@ -20,4 +21,7 @@ oltpContract('SQLite', async () => {
       rmSync(directory, { recursive: true })
     },
   }
-})
+}
+
+oltpContract('SQLite', open)
+oltpConcurrencyContract('SQLite', open, 40)

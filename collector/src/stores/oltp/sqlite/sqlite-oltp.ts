@@ -6,6 +6,7 @@ import type {
   BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { IdentityOverride } from '../../../ports/identity.ts'
+import { epochOf, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
@@ -95,9 +96,7 @@ export class SqliteOltp implements Oltp {
   }
 
   async batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
-    return this.#connection
-      .all('SELECT * FROM batch WHERE partition = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit)
-      .map(batchRow)
+    return batchesOf(this.#connection, { partition, firstBatch, limit })
   }
 
   planObject(fence: Fence, row: ObjectRow): Promise<void> {
@@ -210,9 +209,7 @@ export class SqliteOltp implements Oltp {
 
   #fenced(fence: Fence): PartitionRow {
     const row = this.#partition(fence.partition)
-    if (epochOf(row, fence.role) !== fence.epoch) {
-      throw new MillraceError('epoch_lost', `partition ${fence.partition} has a newer ${fence.role} owner (epoch ${epochOf(row, fence.role)}, mine ${fence.epoch})`)
-    }
+    requireEpoch(row, fence)
     return row
   }
 
@@ -245,12 +242,14 @@ export class SqliteOltp implements Oltp {
   }
 }
 
-function epochOf(row: PartitionRow, role: PartitionRole): number {
-  return role === 'pump' ? row.pumpEpoch : row.loadEpoch
-}
-
 export function objectOf(connection: Connection, partition: number, batch: number): ObjectRow | null {
   const row = connection.get(`SELECT * FROM archive_object WHERE partition = ? AND last_batch >= ? AND first_batch <= ?
     ORDER BY last_batch LIMIT 1`, partition, batch, batch)
   return row === undefined ? null : objectRow(row)
+}
+
+export function batchesOf(
+  connection: Connection, { partition, firstBatch, limit }: { readonly partition: number; readonly firstBatch: number; readonly limit: number },
+): readonly BatchRow[] {
+  return connection.all('SELECT * FROM batch WHERE partition = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit).map(batchRow)
 }

@@ -1,5 +1,5 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow } from '../../../ports/identity.ts'
+import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type {
   BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
@@ -8,9 +8,10 @@ import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
-import { edgeRow, identifierRow, mergeRow, profileRow } from '../identity-rows.ts'
+import { identifiersOf } from './sqlite-decide-transaction.ts'
+import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
-import { objectOf } from './sqlite-oltp.ts'
+import { batchesOf, objectOf } from './sqlite-oltp.ts'
 import { readTimeline } from './timeline.ts'
 
 /** Reads beside the writer, in any process; SQLite's WAL gives each statement a consistent snapshot. */
@@ -39,7 +40,7 @@ export class SqliteReader implements OltpReader {
   }
 
   async partitions(): Promise<readonly PartitionRow[]> {
-    return this.#connection.all('SELECT * FROM partition ORDER BY partition').map(partitionRow)
+    return this.#connection.all('SELECT * FROM partition WHERE partition >= 0 ORDER BY partition').map(partitionRow)
   }
 
   async totals(): Promise<readonly PartitionTotals[]> {
@@ -50,7 +51,7 @@ export class SqliteReader implements OltpReader {
         ifnull(decided.total_duplicate, 0) AS duplicate, ifnull(decided.total_quarantined, 0) AS quarantined,
         ifnull(archived.total_stored, 0) AS archived, ifnull(loaded.total_stored, 0) AS loaded
       FROM partition ${at('decided')}batch ${at('archived')}archived_batch ${at('loaded')}loaded_batch
-      ORDER BY partition.partition`).map((row) => ({
+      WHERE partition.partition >= 0 ORDER BY partition.partition`).map((row) => ({
       partition: numberOf(row, 'partition'),
       decided: {
         accepted: numberOf(row, 'accepted'), stored: numberOf(row, 'stored'),
@@ -66,6 +67,10 @@ export class SqliteReader implements OltpReader {
     return row === undefined ? null : batchRow(row)
   }
 
+  async batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
+    return batchesOf(this.#connection, { partition, firstBatch, limit })
+  }
+
   async objectOf(partition: number, batch: number): Promise<ObjectRow | null> {
     return objectOf(this.#connection, partition, batch)
   }
@@ -74,6 +79,10 @@ export class SqliteReader implements OltpReader {
     const row = this.#connection.get(`SELECT * FROM load WHERE partition = ? AND last_batch >= ? AND first_batch <= ? AND closes_run = 1
       ORDER BY last_batch LIMIT 1`, partition, batch, batch)
     return row === undefined ? null : loadRow(row)
+  }
+
+  async registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]> {
+    return this.#periods.registered(workspace, messageIds)
   }
 
   async claimOf(workspace: number, messageId: string): Promise<Claim | null> {
@@ -88,6 +97,10 @@ export class SqliteReader implements OltpReader {
   async identifier(workspace: number, key: string): Promise<IdentifierRow | null> {
     const row = this.#connection.get('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?', workspace, uuidBytes(key))
     return row === undefined ? null : identifierRow(row)
+  }
+
+  async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
+    return identifiersOf(this.#connection, workspace, keys)
   }
 
   async profile(workspace: number, id: string): Promise<ProfileRow | null> {
@@ -142,6 +155,15 @@ export class SqliteReader implements OltpReader {
       }
     }
     return [...edges.values()]
+  }
+
+  async vetoesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly VetoRow[]> {
+    const statement = this.#connection.statement('SELECT * FROM identity_veto WHERE workspace = ? AND (a = ? OR b = ?) LIMIT ?')
+    const found = new Map<string, VetoRow>()
+    for (const key of identifierKeys.map(uuidBytes)) {
+      for (const veto of statement.all(workspace, key, key, limit).map(vetoRow)) if (found.size < limit) found.set(`${veto.a}/${veto.b}`, veto)
+    }
+    return [...found.values()]
   }
 
   async mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]> {

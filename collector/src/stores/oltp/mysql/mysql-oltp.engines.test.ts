@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, it } from 'vitest'
+import { startMariadb } from '../../../../../scripts/engines/mariadb.ts'
+import { startMysql } from '../../../../../scripts/engines/mysql.ts'
+import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
+import { openMysqlOltp } from './mysql-oltp.ts'
+import { openMysqlReader } from './mysql-reader.ts'
+
+for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] as const) {
+  const engine = await start()
+  if ('missing' in engine) {
+    it.skip(`OLTP contract: ${name}: ${engine.missing}`, () => {})
+    continue
+  }
+  afterAll(() => engine.stop())
+  const open = async (): Promise<OltpUnderTest> => {
+    // A database of its own, which the driver makes.
+    const url = new URL(engine.url)
+    url.pathname = `/m_${randomUUID().replaceAll('-', '')}`
+    const oltp = await openMysqlOltp(url.toString())
+    const reader = await openMysqlReader(url.toString())
+    return {
+      oltp, reader,
+      second: () => openMysqlOltp(url.toString()),
+      cleanup: async () => {
+        await reader.close()
+        await oltp.close()
+      },
+    }
+  }
+  oltpContract(name, open)
+  oltpConcurrencyContract(name, open, 60)
+}

@@ -1,0 +1,61 @@
+/**
+ * Numbered migrations, forward only; each statement may be repeated, since a schema change commits by itself. Hashes are
+ * BINARY, texts that are compared are VARBINARY: no collation folds what identity holds apart, and trailing blanks count.
+ */
+const key = 'BINARY(16) NOT NULL'
+const text = 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
+const options = 'ENGINE = InnoDB ROW_FORMAT = DYNAMIC'
+
+export const migrations: readonly (readonly string[])[] = [[
+  `CREATE TABLE IF NOT EXISTS setting (name VARBINARY(100) PRIMARY KEY, value ${text} NOT NULL) ${options}`,
+  `CREATE TABLE IF NOT EXISTS workspace (workspace INT PRIMARY KEY AUTO_INCREMENT, name VARBINARY(400) NOT NULL UNIQUE, created_at BIGINT NOT NULL) ${options}`,
+  `CREATE TABLE IF NOT EXISTS api_key (id VARBINARY(100) PRIMARY KEY, workspace INT NOT NULL, kind VARBINARY(20) NOT NULL,
+    hash VARBINARY(64) NOT NULL UNIQUE, created_at BIGINT NOT NULL, revoked_at BIGINT) ${options}`,
+  `CREATE TABLE IF NOT EXISTS member (member VARBINARY(100) PRIMARY KEY, roles VARBINARY(100) NOT NULL, seen_at BIGINT NOT NULL) ${options}`,
+  `CREATE TABLE IF NOT EXISTS \`partition\` (\`partition\` INT PRIMARY KEY, pump_epoch BIGINT NOT NULL, load_epoch BIGINT NOT NULL,
+    position VARBINARY(400), sequence BIGINT, batch BIGINT NOT NULL, archived_batch BIGINT NOT NULL, loaded_batch BIGINT NOT NULL, \`load\` BIGINT NOT NULL) ${options}`,
+  `CREATE TABLE IF NOT EXISTS batch (\`partition\` INT NOT NULL, batch BIGINT NOT NULL, epoch BIGINT NOT NULL,
+    after_position VARBINARY(400), first_position VARBINARY(400) NOT NULL, last_position VARBINARY(400) NOT NULL, records INT NOT NULL,
+    accepted INT NOT NULL, \`stored\` INT NOT NULL, duplicate INT NOT NULL, quarantined INT NOT NULL,
+    decisions ${text}, first_received_at BIGINT NOT NULL, last_received_at BIGINT NOT NULL,
+    minutes ${text} NOT NULL, months ${text} NOT NULL, line_bytes BIGINT NOT NULL, digest VARBINARY(64) NOT NULL,
+    schema_version INT NOT NULL, decided_at BIGINT NOT NULL,
+    total_accepted BIGINT NOT NULL, total_stored BIGINT NOT NULL, total_duplicate BIGINT NOT NULL, total_quarantined BIGINT NOT NULL,
+    PRIMARY KEY (\`partition\`, batch)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS archive_object (\`partition\` INT NOT NULL, first_batch BIGINT NOT NULL, last_batch BIGINT NOT NULL, name VARBINARY(400) NOT NULL,
+    digest VARBINARY(64) NOT NULL, events BIGINT NOT NULL, planned_at BIGINT NOT NULL, archived_at BIGINT, PRIMARY KEY (\`partition\`, last_batch)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS \`load\` (\`partition\` INT NOT NULL, \`load\` BIGINT NOT NULL, first_batch BIGINT NOT NULL, last_batch BIGINT NOT NULL,
+    first_month INT, last_month INT, closes_run TINYINT NOT NULL, digest VARBINARY(64) NOT NULL,
+    schema_version INT NOT NULL, planned_at BIGINT NOT NULL, \`rows\` BIGINT, loaded_at BIGINT,
+    PRIMARY KEY (\`partition\`, \`load\`), KEY load_by_batch (\`partition\`, last_batch)) ${options}`,
+  // One table for the duplicate window and, with a period that never ends, the source register: an id is taken once in both.
+  `CREATE TABLE IF NOT EXISTS event_key (workspace INT NOT NULL, message_key BINARY(17) NOT NULL, period_end BIGINT NOT NULL, \`partition\` INT NOT NULL,
+    batch BIGINT NOT NULL, identifier_key BINARY(16), PRIMARY KEY (workspace, message_key), KEY event_key_by_period (period_end)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS timeline (workspace INT NOT NULL, identifier_key ${key}, metric VARBINARY(800) NOT NULL, time BIGINT NOT NULL,
+    message_id VARBINARY(400) NOT NULL, properties ${text} NOT NULL, PRIMARY KEY (workspace, identifier_key, metric, time, message_id)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identifier_metric (workspace INT NOT NULL, identifier_key ${key}, metric VARBINARY(800) NOT NULL,
+    count BIGINT NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, PRIMARY KEY (workspace, identifier_key, metric)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identifier_register (workspace INT NOT NULL, identifier_key ${key}, registers ${text} NOT NULL,
+    PRIMARY KEY (workspace, identifier_key)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identifier (workspace INT NOT NULL, identifier_key ${key}, kind VARBINARY(40) NOT NULL, namespace VARBINARY(400) NOT NULL,
+    value VARBINARY(1280) NOT NULL, profile_id ${key}, component ${key}, first_received_at BIGINT NOT NULL, first_seen BIGINT NOT NULL,
+    version BIGINT NOT NULL, fan_out TINYINT NOT NULL, neighbours ${text} NOT NULL, degree_cutoffs ${text} NOT NULL,
+    PRIMARY KEY (workspace, identifier_key), KEY identifier_by_profile (workspace, profile_id), KEY identifier_by_component (workspace, component)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identity_edge (workspace INT NOT NULL, a ${key}, b ${key}, \`rank\` INT NOT NULL,
+    first_seen_secret BIGINT, first_seen_public BIGINT, last_seen BIGINT NOT NULL, count BIGINT NOT NULL,
+    cause_message_id VARBINARY(400) NOT NULL, cause_metric VARBINARY(800) NOT NULL, state VARBINARY(20) NOT NULL, witness ${text},
+    PRIMARY KEY (workspace, a, b), KEY identity_edge_by_b (workspace, b)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identity_veto (workspace INT NOT NULL, a ${key}, b ${key}, created_at BIGINT NOT NULL, PRIMARY KEY (workspace, a, b)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS profile (workspace INT NOT NULL, profile_id ${key}, version BIGINT NOT NULL, created_at BIGINT NOT NULL, merged_into BINARY(16),
+    PRIMARY KEY (workspace, profile_id), KEY profile_by_survivor (workspace, merged_into)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS merge_log (workspace INT NOT NULL, \`partition\` INT NOT NULL, batch BIGINT NOT NULL, line INT NOT NULL,
+    from_profile ${key}, to_profile ${key}, identifier_keys ${text} NOT NULL, cause_message_id VARBINARY(400) NOT NULL,
+    cause_metric VARBINARY(800) NOT NULL, at BIGINT NOT NULL,
+    PRIMARY KEY (workspace, \`partition\`, batch, line), KEY merge_log_by_from (workspace, from_profile), KEY merge_log_by_to (workspace, to_profile)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identity_override (workspace INT NOT NULL, identifier_key ${key}, profile_id ${key}, version BIGINT NOT NULL,
+    PRIMARY KEY (workspace, identifier_key)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS identity_override_change (\`partition\` INT NOT NULL, batch BIGINT NOT NULL, workspace INT NOT NULL, identifier_key ${key},
+    profile_id ${key}, version BIGINT NOT NULL, PRIMARY KEY (\`partition\`, batch, workspace, identifier_key)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS quarantine (workspace INT NOT NULL, message_key BINARY(17) NOT NULL, message_id VARBINARY(400) NOT NULL,
+    reason VARBINARY(100) NOT NULL, received_at BIGINT NOT NULL, event ${text} NOT NULL, PRIMARY KEY (workspace, message_key)) ${options}`,
+]]
