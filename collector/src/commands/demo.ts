@@ -49,7 +49,10 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
   let url = ''
   const shop = shopApp({
     writeKey: () => keys.writeKey,
-    profileOf: async (anonymousId) => Reflect.get(Object(await read(url, `/v1/profiles?anonymousId=${encodeURIComponent(anonymousId)}`, keys.secretKey)), 'profile'),
+    profileOf: async (anonymousId) => {
+      const profile: unknown = Reflect.get(Object(await read(url, `/v1/profiles?anonymousId=${encodeURIComponent(anonymousId)}`, keys.secretKey)), 'profile')
+      return profile
+    },
   })
   const collector = await createCollector(config, shop)
   try {
