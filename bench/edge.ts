@@ -98,6 +98,7 @@ async function startEdge(file: SyncedFile): Promise<string> {
     },
     readiness: () => ({ ready: true }),
     pendingBytes: () => 0,
+    trim: async () => true,
     close: () => Promise.resolve(),
   }
   const metrics = new EdgeMetrics()

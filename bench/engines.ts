@@ -1,15 +1,17 @@
 /**
  * The whole path on real engines, all at once: a retail file over HTTP until every tier has every event, with the engines
- * started here and removed after. `--log kafka|file`, `--oltp mysql|mariadb|sqlite` choose; S3 and Redis are
+ * started here and removed after. `--log kafka|pulsar|pulsar-native|file`, `--oltp mysql|mariadb|sqlite` choose; S3 and Redis are
  * always there, ClickHouse is the embedded engine unless `--olap URL` names a server. `--engine-kills` kills each engine with SIGKILL in the middle
  * of the run and starts it again, one after another; the other arguments are those of `pnpm bench spine`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CollectorProcess } from '../collector/test/collector-process.ts'
+import { startNativePulsar } from '../collector/test/native-pulsar.ts'
 import { ownPlace } from '../collector/test/own-place.ts'
 import { startKafka } from '../scripts/engines/kafka.ts'
 import { startMariadb } from '../scripts/engines/mariadb.ts'
 import { startMysql } from '../scripts/engines/mysql.ts'
+import { startPulsar } from '../scripts/engines/pulsar.ts'
 import { startRedis } from '../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../scripts/engines/versitygw.ts'
@@ -26,7 +28,8 @@ const downMs = 3_000
 const recoverMs = 5_000
 
 const logs: Readonly<Record<string, Choice | null>> = {
-  kafka: { flag: '--log-url', start: startKafka }, file: null,
+  'kafka': { flag: '--log-url', start: startKafka }, 'pulsar': { flag: '--log-url', start: startPulsar },
+  'pulsar-native': { flag: '--log-url', start: startNativePulsar }, 'file': null,
 }
 const databases: Readonly<Record<string, Choice | null>> = {
   mysql: { flag: '--oltp-url', start: startMysql }, mariadb: { flag: '--oltp-url', start: startMariadb }, sqlite: null,

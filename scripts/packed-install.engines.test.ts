@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -75,9 +75,77 @@ test('a package holds what is built, its licence, and no source', () => {
   expect(packageJson(join(installed('collector'), 'package.json'))).toMatchObject({ bin: { millrace: './dist/main.js' }, engines: { node: '>=22.13' } })
 })
 
+/** A program that sends an event of each entry to a server of its own and prints what came. */
+const nodeProgram = (load: (entry: string) => string): string => `
+  ${['', '/ecommerce', '/hono', '/express'].map(load).join('\n')}
+  const server = require('node:http').createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => { body += chunk }).on('end', () => {
+      const { batch } = JSON.parse(body)
+      console.log(batch.map(({ event, anonymousId }) => event + ' of ' + anonymousId).join(', '))
+      response.end(JSON.stringify({ success: true, results: batch.map(({ messageId }) => ({ messageId, result: 'ok' })) }))
+    })
+  }).listen(0, '127.0.0.1', async () => {
+    const client = new root.Millrace({ writeKey: 'wk', host: 'http://127.0.0.1:' + server.address().port, queueDir: 'queue' })
+    client.track({ anonymousId: 'a', event: 'one' })
+    new ecommerce.Ecommerce(client).cartViewed({ anonymousId: 'b', properties: {} })
+    const header = (name) => name === 'cookie' ? 'millrace=c' : undefined
+    await hono.millraceContext(client)({ req: { url: 'http://shop.example/', header }, env: {} }, async () => { client.track({ event: 'three' }) })
+    express.millraceContext(client)({ protocol: 'http', originalUrl: '/', get: header }, {}, () => { client.track({ event: 'four' }) })
+    console.log((await client.close()).left, 'left')
+    server.close()
+  })
+`
+const nameOf = (entry: string): string => entry.slice(1) || 'root'
+
+test.each([['this', ''], ['the oldest', '22.13.0']])('the Node SDK runs as ES module and as CommonJS, on %s Node', (_, version) => {
+  if (version !== '' && process.platform === 'linux') {
+    succeed('npm', ['install', '--no-audit', '--no-fund', '--no-save', `node-${process.platform}-${process.arch}@${version}`, '--prefix', join(directory, 'old')], directory)
+  }
+  const node = version === '' ? process.execPath : join(directory, `old/node_modules/node-${process.platform}-${process.arch}/bin/node`)
+  writeFileSync(join(project, 'main.cjs'), nodeProgram((entry) => `const ${nameOf(entry)} = require('@millrace/node${entry}')`))
+  writeFileSync(join(project, 'main.mjs'), `import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)\n${
+    nodeProgram((entry) => `const ${nameOf(entry)} = await import('@millrace/node${entry}')`)}`)
+  for (const file of ['main.cjs', 'main.mjs']) {
+    expect(run(node, ['--no-warnings', file], project)).toEqual({ code: 0, output: 'one of a, Cart Viewed of b, three of c, four of c\n0 left\n' })
+  }
+})
+
+test('the Node SDK compiles for its users, both ways, and refuses what its types forbid', () => {
+  const program = (text: string): string => `
+    import { Millrace, type CallResult } from '@millrace/node'
+    import { Ecommerce, type EcommerceEvents } from '@millrace/node/ecommerce'
+    import { millraceContext as hono } from '@millrace/node/hono'
+    import { millraceContext as express } from '@millrace/node/express'
+    interface Events extends EcommerceEvents { 'Newsletter Joined': { list: string } }
+    const client = new Millrace<Events>({ writeKey: 'wk', host: 'https://events.example.com' })
+    export const used: unknown[] = [hono(client), express(client), new Ecommerce(client).orderCompleted({ userId: 'u', properties: { order_id: 'o' } })]
+    export const result: CallResult = ${text}
+  `
+  const good = program("client.track({ userId: 'u', event: 'Newsletter Joined', properties: { list: 'weekly' } })")
+  const bad = program("client.track({ userId: 'u', event: 'Newsletter Joined', properties: { lst: 'weekly' } })")
+  const compile = (name: string, text: string): Ran => {
+    writeFileSync(join(project, name), text)
+    // No types of Node either: the package's own must do without.
+    const compilerOptions = { noEmit: true, strict: true, module: 'nodenext', target: 'es2023', types: [] }
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [name] }))
+    return run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], project)
+  }
+  for (const name of ['good.mts', 'good.cts']) expect(compile(name, good)).toEqual({ code: 0, output: '' })
+  for (const name of ['bad.mts', 'bad.cts']) expect(compile(name, bad).output).toContain('lst')
+})
+
+test('the Node SDK brings nothing with it and is small', () => {
+  expect(packageJson(join(installed('node'), 'package.json'))).not.toHaveProperty('dependencies')
+  const files = readdirSync(join(installed('node'), 'dist')).map((name) => statSync(join(installed('node'), 'dist', name)).size)
+  expect(files.reduce((sum, size) => sum + size, 0)).toBeLessThan(160_000)
+})
+
 test('the types of the SDKs need no other package', () => {
   for (const name of ['node', 'browser']) {
-    expect(readFileSync(join(installed(name), 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ['"]@millrace\/schemas/)
+    const files = readdirSync(join(installed(name), 'dist')).filter((file) => /\.d\.c?ts$/.test(file))
+    expect(files).toContain('index.d.ts')
+    for (const file of files) expect(readFileSync(join(installed(name), 'dist', file), 'utf8'), file).not.toMatch(/(?:from|import) ['"]@(?!millrace\/browser['"])/)
   }
 })
 

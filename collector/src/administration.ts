@@ -3,7 +3,7 @@ import { hashKey } from './edge/key-ring.ts'
 import type { Handler } from './platform/channel.ts'
 import type { Clock } from './platform/clock.ts'
 import { MillraceError } from './platform/errors.ts'
-import type { Oltp } from './ports/oltp.ts'
+import type { Oltp, SegmentDraft } from './ports/oltp.ts'
 
 export interface CreatedKeys {
   readonly workspace: string
@@ -42,6 +42,7 @@ export async function putKey(
 export function administration(oltp: Oltp, clock: Clock): ReadonlyMap<string, Handler> {
   return new Map<string, Handler>([
     ['createKeys', (params) => createKeys(oltp, { workspace: textField(params, 'workspace') }, clock)],
+    ['putSegment', (params) => oltp.putSegment(asDraft(params))],
     // A key may be named by its id or shown whole: whoever wants it gone often holds nothing but the key.
     ['revokeKey', async (params) => {
       const id = textField(params, 'id')
@@ -50,6 +51,16 @@ export function administration(oltp: Oltp, clock: Clock): ReadonlyMap<string, Ha
       return false
     }],
   ])
+}
+
+/** Checked where the request was read, in this program. */
+function asDraft(params: unknown): SegmentDraft {
+  const number = (name: string): number => Number(Reflect.get(Object(params), name))
+  const id: unknown = Reflect.get(Object(params), 'id')
+  return {
+    workspace: number('workspace'), createdAt: number('createdAt'), id: typeof id === 'string' ? id : null,
+    newId: textField(params, 'newId'), name: textField(params, 'name'), definition: textField(params, 'definition'),
+  }
 }
 
 export function textField(params: unknown, name: string): string {

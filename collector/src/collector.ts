@@ -1,6 +1,8 @@
 import { uuidV7 } from '@millrace/schemas'
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
+import { automationOperations } from './automation-operations.ts'
+import { automationAdministration } from './automation/automation-administration.ts'
 import {
   composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, composeOltpReader, olapAddress,
   type OlapAddress,
@@ -16,14 +18,18 @@ import { systemClock } from './platform/clock.ts'
 import { lockData } from './platform/data-lock.ts'
 import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
+import { ImportLane } from './import/import-lane.ts'
+import { importOperations } from './import/import-operations.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogAccess } from './log-access.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
-import type { Oltp, OltpReader } from './ports/oltp.ts'
+import type { Oltp, OltpReader, SegmentRow } from './ports/oltp.ts'
 import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
+import { eraseProfile, parseLater, type EraseReport, type EraseRequest } from './query/erase-profile.ts'
+import { parseNamed } from './query/named-identifier.ts'
 import { parseSplit, splitProfile, type SplitReport, type SplitRequest } from './query/split-profile.ts'
 import { status, type Status } from './query/status.ts'
 
@@ -96,22 +102,36 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const readStatus = (): Promise<Status> => status({
     reader, heads: () => logAccess.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
-  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, {
+  const deciding = {
     reader, identity: identityView(identitySettingsFor(config)), writeControl: controlLog(log.writer, systemClock),
-    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms) => systemClock.sleep(ms),
+    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms: number) => systemClock.sleep(ms),
+  }
+  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, deciding)
+  const erase = (request: EraseRequest): Promise<EraseReport> => eraseProfile(request, {
+    ...deciding, cache, carryOut: (workspace, id) => worker.call('carryOutErasure', { workspace, id }), trimLog: () => log.writer.trim(),
   })
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
+  const changeAutomation = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
   const front = await startFront({
-    config, logger, reader, log: log.writer, cache, status: readStatus, clock: systemClock,
+    config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
-    split,
+    split, erase,
+    putSegment: async (draft) => asSegment(await worker.call('admin', { method: 'putSegment', params: draft })),
     ...(pages === undefined ? {} : { pages }),
+    changeAutomation,
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
-  const operations = operationsOf({ split, olap, reader, worker, front, readStatus })
+  const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
+  const operations = new Map([
+    ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
+    ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
+    ...automationOperations({
+      reader: reader.automations, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
+    }),
+  ])
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
@@ -173,6 +193,7 @@ function refusingLog(partitions: number): LogWriter {
     append: () => Promise.reject(new MillraceError('unavailable', 'this process takes no events: --roles leaves the edge out')),
     readiness: () => ({ ready: true }),
     pendingBytes: () => 0,
+    trim: () => Promise.resolve(true),
     close: async () => {},
   }
 }
@@ -181,7 +202,9 @@ function refusingLog(partitions: number): LogWriter {
 async function administrator(config: Config, lifecycle: Lifecycle): Promise<Pick<Channel, 'call'>> {
   const oltp = await composeOltp(config)
   lifecycle.add(() => oltp.close())
-  const handlers = administration(oltp, systemClock)
+  const handlers = new Map([...administration(oltp, systemClock), ...automationAdministration({
+    store: oltp.automations, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => {},
+  })])
   return {
     call: async (method, params) => {
       if (method === 'metrics') return ''
@@ -235,8 +258,19 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
   }
 }
 
+/** The other end is this program. */
+function asSegment(value: unknown): SegmentRow {
+  if (isSegment(value)) return value
+  throw new MillraceError('internal', 'the worker answered no segment')
+}
+
+function isSegment(value: unknown): value is SegmentRow {
+  return typeof value === 'object' && value !== null && 'id' in value && 'version' in value && 'definition' in value
+}
+
 interface OperationDependencies {
   readonly split: (request: SplitRequest) => Promise<SplitReport>
+  readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly olap: Olap
   readonly reader: OltpReader
   readonly worker: Pick<Channel, 'call'>
@@ -244,7 +278,7 @@ interface OperationDependencies {
   readonly readStatus: () => Promise<Status>
 }
 
-function operationsOf({ split, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
+function operationsOf({ split, erase, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
   const admin = async (method: string, params: unknown): Promise<unknown> => {
     const value = await worker.call('admin', { method, params })
     await front.refreshKeys()
@@ -266,11 +300,19 @@ function operationsOf({ split, olap, reader, worker, front, readStatus }: Operat
       })
     }],
     ['split', async (params) => split(parseSplit(await workspaceId(reader, textField(params, 'workspace')), Reflect.get(Object(params), 'split')))],
+    ['erase', async (params) => erase(asErase(await workspaceId(reader, textField(params, 'workspace')), params))],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
     ['createKeys', (params) => admin('createKeys', params)],
     ['revokeKey', (params) => admin('revokeKey', params)],
     ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
   ])
+}
+
+/** What the command asks: a person by profile id or by an identifier. */
+function asErase(workspace: number, params: unknown): EraseRequest {
+  const profileId: unknown = Reflect.get(Object(params), 'profileId')
+  const person = typeof profileId === 'string' ? { profileId } : parseNamed(Reflect.get(Object(params), 'identifier'), 'identifier')
+  return { workspace, person, later: parseLater(textField(params, 'later')) }
 }
 
 async function workspaceId(reader: OltpReader, name: string): Promise<number> {

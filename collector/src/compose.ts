@@ -5,6 +5,8 @@ import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
 import { openKafkaReader, openKafkaWriter } from './log/kafka/kafka-log.ts'
+import { checkPulsarLog } from './log/pulsar/check-pulsar-log.ts'
+import { openPulsarReader, openPulsarWriter } from './log/pulsar/pulsar-log.ts'
 import { ReopeningWriter } from './log/spool/reopening-writer.ts'
 import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
@@ -64,11 +66,8 @@ export async function composeOltpReader(config: Config): Promise<OltpReader> {
 }
 
 export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
-  const { data, partitions, logRetentionMs: retentionMs, spoolBytesMax } = config
-  if (isEmbeddedLog(config)) {
-    const writer = await openLogWriter({ directory: join(data, 'log'), partitions, notBefore, clock, retentionMs })
-    return { writer, spooledBytes: () => 0 }
-  }
+  const { data, partitions, spoolBytesMax } = config
+  if (isEmbeddedLog(config)) return { writer: await composeBareLogWriter(config, { clock, notBefore }), spooledBytes: () => 0 }
   const directory = join(data, 'spool')
   const broker = await ReopeningWriter.start({ partitions, clock, open: () => openBrokerWriter(config, { clock, notBefore }) })
   const spool = await openLogWriter({ directory, partitions, notBefore: null, clock, retentionMs: 0 })
@@ -78,9 +77,21 @@ export async function composeLogWriter(config: Config, { clock, logger, notBefor
   return { writer, spooledBytes: () => writer.spooledBytes }
 }
 
+/** The log without a spool before it, for those who have to know whether it is there. */
+export async function composeBareLogWriter(config: Config, { clock, notBefore }: Omit<LogContext, 'logger'>): Promise<LogWriter> {
+  const { data, partitions, logRetentionMs: retentionMs } = config
+  if (isEmbeddedLog(config)) return openLogWriter({ directory: join(data, 'log'), partitions, notBefore, clock, retentionMs })
+  return openBrokerWriter(config, { clock, notBefore })
+}
+
 export function composeLogReader(config: Config, clock: Clock): Promise<LogReader> {
   if (isEmbeddedLog(config)) return openLogReader({ directory: join(config.data, 'log'), clock })
   return openBrokerReader(config, clock)
+}
+
+/** Tries a log on a broker without leaving a record in it, and says what was found; null where the driver has no such check. */
+export async function checkBrokerLog({ logUrl, logToken: token, partitions }: Config, clock: Clock): Promise<string | null> {
+  return logUrl.startsWith('pulsar') ? checkPulsarLog(logUrl, { token, partitions, clock }) : null
 }
 
 export async function composeObjects({ data, objectsUrl }: Config): Promise<Objects> {
@@ -124,13 +135,15 @@ function isEmbeddedLog({ logUrl }: Config): boolean {
   return logUrl.startsWith('file:')
 }
 
-async function openBrokerWriter({ logUrl, partitions }: Config, { clock, notBefore }: Pick<LogContext, 'clock' | 'notBefore'>): Promise<LogWriter> {
+async function openBrokerWriter({ logUrl, logToken: token, partitions, data }: Config, { clock, notBefore }: Omit<LogContext, 'logger'>): Promise<LogWriter> {
   if (logUrl.startsWith('kafka:')) return openKafkaWriter(logUrl, { partitions, clock, notBefore })
+  if (logUrl.startsWith('pulsar')) return openPulsarWriter(logUrl, { token, partitions, clock, notBefore, directory: join(data, 'log') })
   throw noDriver(logUrl)
 }
 
-async function openBrokerReader({ logUrl, partitions }: Config, clock: Clock): Promise<LogReader> {
+async function openBrokerReader({ logUrl, logToken: token, partitions }: Config, clock: Clock): Promise<LogReader> {
   if (logUrl.startsWith('kafka:')) return openKafkaReader(logUrl, { partitions, clock })
+  if (logUrl.startsWith('pulsar')) return openPulsarReader(logUrl, { token, partitions, clock })
   throw noDriver(logUrl)
 }
 

@@ -22,6 +22,11 @@ const secret = (flag: string, about: string): Setting<string | null> => ({
   parse: (value) => (/^[\w-]{16,128}$/.test(value) ? value : undefined),
 })
 
+const credential = (flag: string, about: string): Setting<string | null> => ({
+  ...named(flag), fallback: null, about, form: 'a token without spaces',
+  parse: (value) => (/^\S{1,16384}$/.test(value) ? value : undefined),
+})
+
 const whole = (flag: string, fallback: number, [least, most, about]: readonly [number, number, string]): Setting<number> => ({
   ...named(flag), fallback, about, form: `${least} to ${most}`,
   parse: (value) => {
@@ -75,6 +80,7 @@ const settings = {
   port: whole('port', 8080, [0, 65_535, 'port to listen on; 0 picks a free one and prints it']),
   roles,
   logUrl: url('log-url', 'file:', [['file:', 'pulsar://', 'pulsar+ssl://', 'pulsar+ws://', 'pulsar+wss://', 'kafka://'], 'the durable log']),
+  logToken: credential('log-token', 'token that a Pulsar broker asks for'),
   oltpUrl: url('oltp-url', 'sqlite:', [['sqlite:', 'mysql://'], 'profiles and timelines']),
   olapUrl: url('olap-url', 'embedded:', [['embedded:', 'http://', 'https://'], 'ClickHouse']),
   objectsUrl: url('objects-url', 'file:', [['file:', 's3://'], 'the archive']),
@@ -123,7 +129,7 @@ export function parseConfig(sources: ConfigSources): Config {
   const broker = !pick(settings.logUrl).startsWith('file:')
   const config = Object.freeze({
     data: pick(settings.data), host: pick(settings.host), port: pick(settings.port), roles: pick(settings.roles),
-    logUrl: pick(settings.logUrl), oltpUrl: pick(settings.oltpUrl), olapUrl: pick(settings.olapUrl),
+    logUrl: pick(settings.logUrl), logToken: pick(settings.logToken), oltpUrl: pick(settings.oltpUrl), olapUrl: pick(settings.olapUrl),
     objectsUrl: pick(settings.objectsUrl), cacheUrl: pick(settings.cacheUrl), partitions: pick(broker ? { ...settings.partitions, fallback: brokerPartitions } : settings.partitions),
     writeKey: pick(settings.writeKey), secretKey: pick(settings.secretKey), region: pick(settings.region),
     ingestPath: pick(settings.ingestPath), idCookieOrigins: pick(settings.idCookieOrigins), trustedProxies: pick(settings.trustedProxies),
@@ -160,8 +166,8 @@ function pickSetting<T>(setting: Setting<T>, { flags, env }: ConfigSources, file
   if (found?.[1] === undefined) return setting.fallback
   const value = setting.parse(found[1])
   if (value === undefined) {
-    // A URL may hold a password.
-    const shown = setting.form.startsWith('16 to 128') || found[1].includes('@') ? '(hidden)' : JSON.stringify(found[1])
+    // Keys and tokens; a URL may hold a password.
+    const shown = setting.fallback === null || /@|token=/i.test(found[1]) ? '(hidden)' : JSON.stringify(found[1])
     throw new MillraceError('bad_config', `${found[0]} is ${shown}; it must be ${setting.form} (${setting.about})`)
   }
   return value
@@ -206,7 +212,7 @@ function kebab(key: string): string {
 /** The table of `millrace serve --help`. */
 export function configTable(): string {
   const rows = Object.values(settings).map((setting) => [
-    `--${setting.flag}`, setting.env, setting.fallback === null ? '(made)' : String(setting.fallback) || '(none)', setting.form, setting.about,
+    `--${setting.flag}`, setting.env, setting.fallback === null ? (setting.flag.endsWith('-key') ? '(made)' : '(none)') : String(setting.fallback) || '(none)', setting.form, setting.about,
   ])
   const header = ['flag', 'variable', 'default', 'bounds', 'what']
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { controlFile } from './control-server.ts'
 import { textField } from './administration.ts'
-import { MillraceError } from './platform/errors.ts'
+import { type ErrorCode, errorCodes, MillraceError } from './platform/errors.ts'
+
+/** Codes that a command hands on; anything else that cannot succeed later is a bad request to whoever asked. */
+const shownCodes: ReadonlySet<ErrorCode> = new Set(['bad_query', 'not_found'])
 
 export interface ControlClient {
   call(method: string, params: unknown): Promise<unknown>
@@ -21,7 +24,8 @@ export async function connectControl(dataDirectory: string): Promise<ControlClie
     const body: unknown = await response.json()
     if (response.ok) return Reflect.get(Object(body), 'value')
     const code = Reflect.get(Object(body), 'code')
-    throw new MillraceError(code === 'bad_query' || code === 'not_found' ? code : 'bad_request', textField(body, 'message'))
+    const retryable = Reflect.get(Object(body), 'retryable') === true
+    throw new MillraceError(errorCodes.find((known) => known === code && (retryable || shownCodes.has(known))) ?? 'bad_request', textField(body, 'message'), { retryable })
   }
   try {
     await call('ping', {})

@@ -13,7 +13,8 @@ export function controlFile(dataDirectory: string): string {
   return join(dataDirectory, 'control.json')
 }
 
-const bodyBytesMax = 1_048_576
+/** A block of an import is the largest: 200 events of 32 KiB and what their quotes take. */
+const bodyBytesMax = 16_777_216
 
 /**
  * The operator's door: commands on the same machine reach the running collector through a loopback port whose
@@ -26,6 +27,7 @@ export async function startControl(dataDirectory: string, handlers: ReadonlyMap<
       (value) => send(response, 200, { value }),
       (error: unknown) => send(response, error instanceof MillraceError && error.code === 'unauthorized' ? 401 : 400, {
         code: error instanceof MillraceError ? error.code : 'internal', message: messageOf(error),
+        retryable: error instanceof MillraceError && error.retryable,
       }),
     )
   })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { Registry } from 'prom-client'
+import { type AutomationRouteDependencies, automationRoutes } from './automation/automation-routes.ts'
 import type { Config } from './config.ts'
 import { createEdgeApp, edgeDefaults } from './edge/edge-app.ts'
 import { EdgeMetrics } from './edge/edge-metrics.ts'
@@ -17,10 +18,12 @@ import type { Logger } from './platform/logger.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { Cache } from './ports/cache.ts'
 import type { LogWriter } from './ports/log.ts'
-import type { OltpReader } from './ports/oltp.ts'
+import type { Olap } from './ports/olap.ts'
+import type { OltpReader, SegmentDraft, SegmentRow } from './ports/oltp.ts'
 import { DecidedWatch } from './query/decided-watch.ts'
 import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
+import type { EraseReport, EraseRequest } from './query/erase-profile.ts'
 import type { SplitReport, SplitRequest } from './query/split-profile.ts'
 import type { Status } from './query/status.ts'
 import { exportStatus } from './query/status-metrics.ts'
@@ -31,12 +34,17 @@ export interface FrontDependencies {
   readonly reader: OltpReader
   readonly log: LogWriter
   readonly cache: Cache
+  readonly olap: Olap
+  readonly putSegment: (draft: SegmentDraft) => Promise<SegmentRow>
   readonly clock: Clock
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
+  readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly split: (request: SplitRequest) => Promise<SplitReport>
   /** Further pages beside the API. */
   readonly pages?: Hono
+  /** Changes an automation where the OLTP is written. */
+  readonly changeAutomation: AutomationRouteDependencies['change']
   /** The worker's metrics in Prometheus text, added to this process's own. */
   readonly workerMetrics: () => Promise<string>
 }
@@ -72,14 +80,16 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     newMessageId: () => uuidV7(clock.now()),
     random: Math.random,
   })
+  const workspaceOf = (key: string): number | undefined => {
+    const info = ring.find(key)
+    return info?.kind === 'secret' ? info.workspace : undefined
+  }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
-    reader, cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
-    decided: dependencies.decided, split: dependencies.split, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
-    workspaceOf: (key) => {
-      const info = ring.find(key)
-      return info?.kind === 'secret' ? info.workspace : undefined
-    },
+    reader, olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()), cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
+    workspaceOf,
   }))
+  if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader: reader.automations, clock, change: dependencies.changeAutomation, workspaceOf }))
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch((error: unknown) => {
     stop.abort()

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { parseArguments, takeFlags } from './commands/arguments.ts'
 import type { Command, Terminal } from './commands/command.ts'
+import { automationsCommand } from './commands/automations.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { eraseCommand } from './commands/erase.ts'
+import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/keys.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -12,7 +15,7 @@ import { statusCommand } from './commands/status.ts'
 import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
 
-const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, doctorCommand, rebuildCommand, splitCommand]
+const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, importCommand, automationsCommand, doctorCommand, rebuildCommand, splitCommand, eraseCommand]
 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),

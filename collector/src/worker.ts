@@ -1,8 +1,12 @@
 import { uuidV7 } from '@millrace/schemas'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { administration } from './administration.ts'
+import { automationAdministration } from './automation/automation-administration.ts'
+import { AutomationMetrics } from './automation/automation-metrics.ts'
+import { AutomationService } from './automation/automation-service.ts'
 import { composeLogReader, composeObjects, composeOlap, composeOltp, type OlapAddress } from './compose.ts'
 import type { Config } from './config.ts'
+import { identityView } from './identity/identity-view.ts'
 import { identitySettingsFor } from './identity-settings-for.ts'
 import { Channel, type Handler } from './platform/channel.ts'
 import { systemClock } from './platform/clock.ts'
@@ -26,6 +30,7 @@ export interface WorkerStart {
 interface WorkerContext extends WorkerStart {
   readonly logger: Logger
   readonly metrics: PumpMetrics
+  readonly automationMetrics: AutomationMetrics
 }
 
 interface Running {
@@ -45,7 +50,7 @@ let running: Running | null = null
 /** Resolves when it runs, or when it has to wait for an engine; a fault that waiting cannot mend fails it. */
 async function start(params: WorkerStart): Promise<void> {
   const logger = createLogger(params.config.logLevel, (line) => process.stderr.write(line), () => Date.now())
-  const context = { ...params, logger, metrics: new PumpMetrics(registry, (message) => logger.warn(message)) }
+  const context = { ...params, logger, metrics: new PumpMetrics(registry, (message) => logger.warn(message)), automationMetrics: new AutomationMetrics(registry) }
   if (!(await tryStart(context))) void keepTrying(context)
 }
 
@@ -74,7 +79,7 @@ async function tryStart(context: WorkerContext): Promise<boolean> {
   }
 }
 
-async function run({ config, olap: address, logger, metrics }: WorkerContext, lifecycle: Lifecycle): Promise<Running> {
+async function run({ config, olap: address, logger, metrics, automationMetrics }: WorkerContext, lifecycle: Lifecycle): Promise<Running> {
   const oltp = await composeOltp(config)
   lifecycle.add(() => oltp.close())
   await oltp.migrate()
@@ -85,19 +90,24 @@ async function run({ config, olap: address, logger, metrics }: WorkerContext, li
   const log = await composeLogReader(config, systemClock)
   lifecycle.add(() => log.close())
   const identityKey = Buffer.from((await oltp.setting('identity_key')) ?? '', 'hex')
+  const settings = identitySettingsFor(config)
+  const shared = !config.logUrl.startsWith('file:') && !config.oltpUrl.startsWith('sqlite:')
+  const member = { member: uuidV7(systemClock.now()), roles: partitionRoles.filter((role) => config.roles.includes(role)) }
+  const automation = new AutomationService({
+    store: oltp.automations, log, logger, metrics: automationMetrics, clock: systemClock, identity: identityView(settings), random: Math.random, owner: member.member,
+  }, { ...config, shared })
   const service = new WorkerService({
-    oltp, log, objects, olap, logger, metrics, clock: systemClock,
-    context: { settings: identitySettingsFor(config), identityKey, clock: systemClock },
-  }, {
-    ...config, bufferBytesMax: 16_777_216, shared: !config.logUrl.startsWith('file:') && !config.oltpUrl.startsWith('sqlite:'),
-    member: { member: uuidV7(systemClock.now()), roles: partitionRoles.filter((role) => config.roles.includes(role)) },
-  })
+    oltp, log, objects, olap, logger, metrics, automation, clock: systemClock, context: { settings, identityKey, clock: systemClock },
+  }, { ...config, bufferBytesMax: 16_777_216, shared, member })
   lifecycle.add(() => service.stop())
   await service.start((error) => {
     logger.error('the worker ends and will be started again', { error: String(error) })
     process.exit(1)
   })
-  return { service, handlers: administration(oltp, systemClock), close: () => lifecycle.close() }
+  const handlers = new Map([...administration(oltp, systemClock), ...automationAdministration({
+    store: oltp.automations, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => automation.wake(),
+  })])
+  return { service, handlers, close: () => lifecycle.close() }
 }
 
 function live(): Running {
@@ -114,6 +124,7 @@ async function stop(): Promise<void> {
 const channel = new Channel(process, new Map<string, Handler>([
   ['start', (params) => start(asStart(params))],
   ['rebuildOlap', async () => live().service.rebuildOlap()],
+  ['carryOutErasure', async (params) => live().service.carryOutErasure(asErasure(params))],
   ['metrics', () => registry.metrics()],
   ['admin', async (params) => {
     const { method, params: inner } = asCall(params)
@@ -131,6 +142,13 @@ function asStart(params: unknown): WorkerStart {
 /** Both ends are this program; the shape was checked where the configuration was parsed. */
 function isStart(value: unknown): value is WorkerStart {
   return typeof value === 'object' && value !== null && 'config' in value && 'olap' in value
+}
+
+function asErasure(value: unknown): { workspace: number; id: string } {
+  if (typeof value === 'object' && value !== null && 'workspace' in value && 'id' in value && typeof value.workspace === 'number' && typeof value.id === 'string') {
+    return { workspace: value.workspace, id: value.id }
+  }
+  throw new MillraceError('internal', 'not an erasure')
 }
 
 function asCall(value: unknown): { method: string; params: unknown } {

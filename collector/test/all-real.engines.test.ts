@@ -1,6 +1,7 @@
 import { afterAll, it } from 'vitest'
 import { startKafka } from '../../scripts/engines/kafka.ts'
 import { startMysql } from '../../scripts/engines/mysql.ts'
+import { startPulsar } from '../../scripts/engines/pulsar.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
@@ -22,7 +23,7 @@ const shared = [
   { flag: '--objects-url', engine: await startVersitygw() },
   { flag: '--cache-url', engine: await startRedis() },
 ]
-const logs: Readonly<Record<string, StartedEngine | MissingEngine>> = { Kafka: await startKafka() }
+const logs: Readonly<Record<string, StartedEngine | MissingEngine>> = { 'Kafka': await startKafka(), 'Pulsar by WebSocket': await startPulsar() }
 
 for (const [name, log] of Object.entries(logs)) {
   const engines = [{ flag: '--log-url', engine: log }, ...shared]

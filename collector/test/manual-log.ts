@@ -37,6 +37,10 @@ export class ManualLog implements LogWriter {
     return this.state
   }
 
+  async trim(): Promise<boolean> {
+    return true
+  }
+
   pendingBytes(): number {
     return this.pending
   }

@@ -3,10 +3,13 @@ import { startMariadb } from '../../scripts/engines/mariadb.ts'
 import { startKafka } from '../../scripts/engines/kafka.ts'
 import { startMemcached } from '../../scripts/engines/memcached.ts'
 import { startMysql } from '../../scripts/engines/mysql.ts'
+import { startPulsar } from '../../scripts/engines/pulsar.ts'
 import { startRedis } from '../../scripts/engines/redis.ts'
 import type { MissingEngine, StartedEngine } from '../../scripts/engines/started-engine.ts'
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
 import { ownPlace } from './own-place.ts'
+import { startNativePulsar } from './native-pulsar.ts'
+import { wholePathSegments } from './whole-path-segments.ts'
 import { wholePath } from './whole-path.ts'
 
 type Start = () => Promise<StartedEngine | MissingEngine>
@@ -16,6 +19,8 @@ const swaps: Readonly<Record<string, { readonly flag: string; readonly start: St
   'mysql': { flag: '--oltp-url', start: startMysql },
   'mariadb': { flag: '--oltp-url', start: startMariadb },
   'kafka': { flag: '--log-url', start: startKafka },
+  'pulsar by WebSocket': { flag: '--log-url', start: startPulsar },
+  'pulsar by the native client': { flag: '--log-url', start: startNativePulsar },
   's3': { flag: '--objects-url', start: startVersitygw },
   'redis': { flag: '--cache-url', start: startRedis },
   'memcached': { flag: '--cache-url', start: startMemcached },
@@ -27,5 +32,8 @@ process.env['AWS_SECRET_ACCESS_KEY'] = versitygwAccount.secretAccessKey
 for (const [name, { flag, start }] of Object.entries(swaps)) {
   const engine = await start()
   if ('missing' in engine) it.skip(`the whole path with ${name}: ${engine.missing}`, () => {})
-  else wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
+  else {
+    wholePathSegments(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
+    wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
+  }
 }

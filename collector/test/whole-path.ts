@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectControl } from '../src/control-client.ts'
 import { CollectorProcess, testKeys } from './collector-process.ts'
+import { traces } from './find-traces.ts'
 import { readJson, readStatus, untilAtRest } from './read-side.ts'
 
 export interface WholePathEngines {
@@ -134,6 +135,40 @@ export function wholePath(name: string, engines: () => Promise<WholePathEngines>
       expect(await sql("select uniqExact(profile_id) from events where message_id in ('s1','s2')")).toBe('1')
       expect((await read('/v1/profiles?anonymousId=kiosk')).body).toEqual((await read('/v1/profiles?externalId=sam')).body)
       for (const bad of [{}, { a: { kind: 'shoe', value: 'x' } }, { a: { kind: 'email', value: 'nobody@example.com' } }, { ...pair, c: 1 }]) expect((await split(bad)).status).toBe(400)
+    })
+
+    it('forgets a person in every tier, and those who come after are new', async () => {
+      const marker = `zelda-${Date.now().toString(36)}@example.com`
+      await post('/v1/batch', JSON.stringify({ batch: [
+        { type: 'identify', messageId: 'z1', userId: 'zelda', anonymousId: 'zelda-browser', traits: { email: marker, city: `city of ${marker}` } },
+        track('z2', { userId: undefined, anonymousId: 'zelda-browser', properties: { note: marker } }),
+        track('z3', { userId: 'bystander' }),
+        { type: 'track', event: 'Broken', userId: 'zelda', messageId: 'z4', properties: { [marker]: 'x'.repeat(40_000) } },
+      ] }))
+      await rest()
+      expect(await sql(`select count() from events where properties like '%${marker}%'`)).toBe('2')
+      const { body: before } = await read('/v1/profiles?externalId=zelda')
+      const id = profileId(before)
+      const erased = await fetch(`${collector.url}/v1/profiles/${id}?later=anew`, { method: 'DELETE', headers: { authorization: `Bearer ${testKeys.secretKey}` } })
+      expect(await erased.json()).toMatchObject({ tiers: { identifiers: 3, profiles: 1, archive: { events: 2 }, olap: { rows: 2 } }, logIsClear: true })
+      for (const query of ['externalId=zelda', `email=${marker}`, 'anonymousId=zelda-browser']) expect((await read(`/v1/profiles?${query}`)).status).toBe(404)
+      expect((await read(`/v1/profiles/${id}`)).status).toBe(404)
+      expect(await sql(`select count() from events where properties like '%${marker}%'`)).toBe('0')
+      expect(await sql("select count() from events where message_id = 'z3'")).toBe('1')
+      await rest()
+      expect(await traces(data, marker)).toEqual([])
+      // The same message id is still the same event; another one begins somebody new.
+      await post('/v1/batch', JSON.stringify({ batch: [track('z2', { userId: undefined, anonymousId: 'zelda-browser' }), track('z5', { userId: 'zelda' })] }))
+      await rest()
+      expect((await read('/v1/profiles?externalId=zelda')).body).toMatchObject({ profile: { properties: {}, metrics: { 'Product Viewed': { count: 1 } } } })
+      const refused = await fetch(`${collector.url}/v1/profiles/${profileId((await read('/v1/profiles?externalId=zelda')).body)}?later=refuse`, { method: 'DELETE', headers: { authorization: `Bearer ${testKeys.secretKey}` } })
+      expect(refused.status).toBe(200)
+      await post('/v1/track', JSON.stringify(track('z6', { userId: 'zelda', properties: { email: marker } })))
+      await rest()
+      expect((await read('/v1/receipts/z6')).body).toMatchObject({ state: 'dropped', reason: 'suppressed' })
+      expect((await read('/v1/profiles?externalId=zelda')).status).toBe(404)
+      await rest()
+      expect((await readStatus(collector.url, testKeys.secretKey)).totals.dropped).toMatchObject({ erased: 3 })
     })
 
     it('stores a repeated batch once', async () => {

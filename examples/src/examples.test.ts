@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,12 +18,29 @@ afterAll(async () => {
   rmSync(data, { recursive: true })
 })
 
+function environment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env, MILLRACE_URL: collector.url, MILLRACE_WRITE_KEY: testKeys.writeKey, MILLRACE_SECRET_KEY: testKeys.secretKey,
+    MILLRACE_QUEUE: join(data, 'queue'), PORT: '0',
+  }
+}
+
 /** What an example prints, run as its reader runs it; fails if it fails. */
 async function run(name: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(new URL(name, import.meta.url))], {
-    env: { ...process.env, MILLRACE_URL: collector.url, MILLRACE_WRITE_KEY: testKeys.writeKey, MILLRACE_SECRET_KEY: testKeys.secretKey },
-  })
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(new URL(name, import.meta.url))], { env: environment() })
   return stdout
+}
+
+/** Starts an example that serves, sends it one order as a visitor's browser does, and stops it. Answers its exit code. */
+async function order(name: string, cookie: string): Promise<number | null> {
+  const shop = spawn(process.execPath, [fileURLToPath(new URL(name, import.meta.url))], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] })
+  const [printed]: readonly unknown[] = await once(shop.stdout, 'data')
+  const url = /http\S+/.exec(String(printed))?.[0] ?? ''
+  const { status } = await fetch(`${url}/orders`, { method: 'POST', headers: { cookie, connection: 'close' } })
+  expect(status).toBe(201)
+  shop.kill('SIGTERM')
+  await once(shop, 'exit')
+  return shop.exitCode
 }
 
 /** The read side's answer; undefined while there is none. */
@@ -48,4 +66,17 @@ it('checkout-merge ends with one profile of three ids', async () => {
       metrics: { 'Product Viewed': { count: 1 }, 'Checkout Started': { count: 1 }, 'Order Completed': { count: 1 } },
     },
   })
+})
+
+it.each([['express-shop.ts', 'customer-3'], ['hono-shop.ts', 'customer-4']])('%s tells who ordered, and from which browser', async (name, customer) => {
+  expect(await order(name, `millrace=browser-of-${customer}`)).toBe(0)
+  await expect.poll(() => read(`/v1/profiles?anonymousId=browser-of-${customer}`), { timeout: 20_000 }).toMatchObject({
+    profile: { identifiers: { externalId: [customer] }, metrics: { 'Order Completed': { count: 1 } } },
+  })
+})
+
+it('typed-events, import-history and durable-queue deliver everything', async () => {
+  expect(await Promise.all(['typed-events.ts', 'import-history.ts', 'durable-queue.ts'].map(run))).toEqual([
+    'left: 0\n', 'left: 0, delivered: 5000\n', 'left: 1\nrecovered: 1, delivered: 1\n',
+  ])
 })

@@ -21,6 +21,8 @@ export const limits = Object.freeze({
   messageIdCharactersMax: 100,
   /** A longer value is kept in the event but never identifies anyone. */
   identifierBytesMax: 320,
+  /** Name and JSON text of a profile property; a greater one stays in its event and is no property of the profile. */
+  propertyBytesMax: 4_096,
   /** What is kept of an event that can never succeed; above: cut, and said so. */
   quarantinedRawBytesMax: 256 * 1024,
   /** An event further ahead of the collector's clock is clamped to the time of receipt: `clamped_future`. */

@@ -1,14 +1,18 @@
 const pool = new Uint8Array(16 * 256)
+/** A pool that lay longer may have been copied meanwhile: a process that was frozen and woken twice would repeat its ids. */
+const poolMsMax = 1_000
 let used = pool.length
+let filledAt = 0
 
 /**
  * A UUIDv7 (RFC 9562): 48 bits of time, then bits from the platform's secure source, which is asked for 256 ids at a
  * time and not before the first.
  */
 export function uuidV7(nowMs: number): string {
-  if (used >= pool.length) {
+  if (used >= pool.length || Math.abs(nowMs - filledAt) > poolMsMax) {
     crypto.getRandomValues(pool)
     used = 0
+    filledAt = nowMs
   }
   const at = used
   used += 16

@@ -15,6 +15,9 @@ export type ImportGraph = ReadonlyMap<string, readonly Import[]>
 const packages = new Map([
   ['@millrace/schemas', 'schemas/src/index.ts'],
   ['@millrace/node', 'sdk-node/src/index.ts'],
+  ['@millrace/node/hono', 'sdk-node/src/hono.ts'],
+  ['@millrace/node/express', 'sdk-node/src/express.ts'],
+  ['@millrace/node/ecommerce', 'sdk-node/src/ecommerce.ts'],
   ['@millrace/browser', 'sdk-browser/src/index.ts'],
   ['@millrace/collector', 'collector/src/index.ts'],
   ['@millrace/browser/ecommerce', 'sdk-browser/src/ecommerce.ts'],

@@ -2,7 +2,7 @@ import { importGraph } from './import-graph.ts'
 import type { SourceFile, Violation } from './source-files.ts'
 
 /** From the network down to the clock; an import may only go down this list. */
-const layers = ['edge', 'ingest', 'log', 'pump', 'identity', 'stores', 'caches', 'query', 'ports', 'platform']
+const layers = ['edge', 'ingest', 'log', 'pump', 'automation', 'identity', 'stores', 'caches', 'query', 'ports', 'platform']
 
 /** The one file that chooses drivers. */
 const chooser = 'collector/src/compose.ts'

@@ -9,7 +9,7 @@ import type { MissingEngine, StartedEngine } from './started-engine.ts'
 const version = '4.4.0'
 
 /** The only account of a started broker, on its port for passwords. */
-const kafkaAccount = Object.freeze({ username: 'millrace', password: 'millrace-test-secret' })
+export const kafkaAccount = Object.freeze({ username: 'millrace', password: 'millrace-test-secret' })
 
 export interface StartedKafka extends StartedEngine {
   /** `host:port` that asks for the account's password, by SCRAM-SHA-512 or PLAIN. */

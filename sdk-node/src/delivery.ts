@@ -1,66 +1,77 @@
-import type { EventResult } from '@millrace/schemas'
-import type { EncodedEvent } from './encode-event.ts'
-import type { EventQueue } from './event-queue.ts'
-import { backoffMs, isRetryable, retryAfterMs } from './retry-policy.ts'
-import type { Transport, TransportAnswer } from './transport.ts'
-
-/** Why an accepted event was given up. */
-export type DropReason = 'expired' | 'rejected' | 'unauthorized' | 'too_large'
-
-/** What finally became of an accepted event. */
-export type Outcome =
-  | { readonly kind: 'delivered' }
-  | { readonly kind: 'duplicate' }
-  | { readonly kind: 'quarantined'; readonly reason: string }
-  | { readonly kind: 'dropped'; readonly reason: DropReason; readonly status?: number }
+import type { Clock } from './clock.ts'
+import type { CollectorHealth } from './collector-health.ts'
+import type { QueuedEvent } from './encode-event.ts'
+import { BodyBuilder, type EventMemory } from './event-memory.ts'
+import type { EventBounds, EventQueue } from './event-queue.ts'
+import type { Outcome } from './outcomes.ts'
+import { readAnswer } from './read-answer.ts'
+import { isRetryable, retryAfterMs } from './retry-policy.ts'
+import type { Transport, TransportAnswer, TransportFailure } from './transport.ts'
 
 export interface DeliveryBounds {
-  readonly batchEventsMax: number
   /** Of a body before compression. */
   readonly batchBytesMax: number
   /** An incomplete batch goes when its oldest event waited so long. */
   readonly batchDelayMs: number
-  readonly connections: number
   /** An event older than this is given up. */
   readonly ageMsMax: number
 }
 
 export interface DeliveryDependencies {
   readonly queue: EventQueue
+  readonly memory: EventMemory
+  readonly health: CollectorHealth
   readonly transport: Pick<Transport, 'post'>
   /** JSON of what is said once for all events of a body. */
   readonly contextJson: string
-  readonly now: () => number
-  readonly random: () => number
-  readonly finished: (event: EncodedEvent, outcome: Outcome) => void
+  readonly clock: Clock
+  /** Events with their last word, in the order of the batch. */
+  readonly finished: (settled: readonly SettledEvent[]) => void
+  /** Events left the queue for a request: there is more room. */
+  readonly taken: () => void
+}
+
+export interface SettledEvent {
+  readonly event: QueuedEvent
+  readonly outcome: Outcome
 }
 
 /**
- * Sends the queue in batches, several at a time while the collector is well. After a failure the whole client waits,
- * longer with each further one, and then tries with a single request: an outage costs a handful of requests, and no
- * event. Events go back to the front of the queue with their ids, so sending one twice stores it once.
+ * Sends the queue in batches, several at a time while the collector is well. After a failure the whole client waits and
+ * then tries with a single request (see {@link CollectorHealth}). Events that were not delivered go back to the queue
+ * with their ids, so sending one twice stores it once.
  */
 export class Delivery {
   readonly #dependencies: DeliveryDependencies
   readonly #bounds: DeliveryBounds
-  #inFlight = 0
+  readonly #bodies = new BodyBuilder()
+  #requests = 0
+  readonly #inFlight = new Set<readonly QueuedEvent[]>()
   #inFlightEvents = 0
-  #failures = 0
-  #pausedUntil = 0
-  #timer: NodeJS.Timeout | null = null
+  #wake: { readonly at: number; readonly cancel: () => void } | null = null
+  readonly #asideTimers = new Set<() => void>()
   #hurried = false
   #stopped = false
-  /** Smaller after a 413, for a while. */
-  #batchEvents: number
+  #failedRequests = 0
+  #lastFailure: string | null = null
 
   constructor(dependencies: DeliveryDependencies, bounds: DeliveryBounds) {
     this.#dependencies = dependencies
     this.#bounds = bounds
-    this.#batchEvents = bounds.batchEventsMax
   }
 
   get inFlightEvents(): number {
     return this.#inFlightEvents
+  }
+
+  /** Requests that brought no whole answer of a collector, or one that says to come again. */
+  get failedRequests(): number {
+    return this.#failedRequests
+  }
+
+  /** What went wrong last, for people. */
+  get lastFailure(): string | null {
+    return this.#lastFailure
   }
 
   /** While hurried, nothing waits for a batch to fill. */
@@ -69,131 +80,134 @@ export class Delivery {
     this.poke()
   }
 
+  /** Sends nothing more; what was under way is back in the queue. */
   stop(): void {
     this.#stopped = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#wake?.cancel()
+    for (const cancel of this.#asideTimers) cancel()
+    for (const events of this.#inFlight) this.#dependencies.queue.putBack(events)
+    this.#inFlight.clear()
+    this.#inFlightEvents = 0
   }
 
   /** Sends what can be sent now, and comes back by itself when there is more to do. */
   poke(): void {
-    const { queue, now } = this.#dependencies
-    while (!this.#stopped && queue.length > 0 && this.#inFlight < (this.#failures > 0 ? 1 : this.#bounds.connections)) {
-      const wait = this.#waitMs(now())
-      if (wait > 0) {
-        this.#wake(wait)
-        return
-      }
-      this.#sendNext()
+    const { queue, clock, health } = this.#dependencies
+    while (!this.#stopped && queue.length > 0 && this.#requests < health.requestsMax) {
+      const ticks = clock.ticks()
+      const wait = Math.max(health.pausedMs(ticks), this.#fillMs(ticks))
+      if (wait > 0) return this.#wakeAt(ticks + wait, wait)
+      this.#sendNext(ticks)
     }
   }
 
-  #waitMs(now: number): number {
-    const { queue } = this.#dependencies
-    if (this.#pausedUntil > now) return this.#pausedUntil - now
-    if (this.#hurried || queue.length >= this.#batchEvents || queue.bytes >= this.#bounds.batchBytesMax) return 0
-    return (queue.oldest?.acceptedAt ?? 0) + this.#bounds.batchDelayMs - now
+  /** How long the next batch may wait for more events. */
+  #fillMs(ticks: number): number {
+    const { queue, health } = this.#dependencies
+    if (this.#hurried || queue.length >= health.batchEvents || queue.bytes >= this.#bounds.batchBytesMax) return 0
+    return (queue.oldest?.acceptedTicks ?? 0) + this.#bounds.batchDelayMs - ticks
   }
 
-  #wake(wait: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#timer = null
-      this.poke()
-    }, Math.ceil(wait)).unref()
-  }
-
-  #sendNext(): void {
-    const { queue, now } = this.#dependencies
-    const taken = queue.take({ eventsMax: this.#batchEvents, bytesMax: this.#bounds.batchBytesMax })
-    const events = taken.filter((event) => !this.#expire(event, now()))
-    if (events.length === 0) return
-    this.#inFlight += 1
-    this.#inFlightEvents += events.length
-    void this.#send(events).finally(() => {
-      this.#inFlight -= 1
+  /** Every call comes by here, so a timer that is early enough stays. */
+  #wakeAt(at: number, wait: number): void {
+    if (this.#wake !== null) {
+      if (this.#wake.at <= at) return
+      this.#wake.cancel()
+    }
+    const cancel = this.#dependencies.clock.after(wait, () => {
+      this.#wake = null
       this.poke()
     })
+    this.#wake = { at, cancel }
   }
 
-  #expire(event: EncodedEvent, now: number): boolean {
-    if (now - event.acceptedAt <= this.#bounds.ageMsMax) return false
-    this.#dependencies.finished(event, { kind: 'dropped', reason: 'expired' })
-    return true
+  #sendNext(ticks: number): void {
+    const { queue, health, finished, taken } = this.#dependencies
+    const limits: EventBounds = { eventsMax: health.batchEvents, bytesMax: this.#bounds.batchBytesMax }
+    const expired: SettledEvent[] = []
+    const events = queue.take(limits).filter((event) => {
+      if (ticks - event.acceptedTicks <= this.#bounds.ageMsMax) return true
+      expired.push({ event, outcome: { kind: 'dropped', reason: 'expired' } })
+      return false
+    })
+    if (events.length > 0) {
+      this.#requests += 1
+      this.#inFlight.add(events)
+      this.#inFlightEvents += events.length
+    }
+    if (expired.length > 0) finished(expired)
+    if (events.length > 0) this.#send(events).catch((error: unknown) => process.emitWarning(`@millrace/node: ${String(error)}`))
+    taken()
   }
 
-  async #send(events: readonly EncodedEvent[]): Promise<void> {
-    const { transport, contextJson, now } = this.#dependencies
-    const sentAt = new Date(now()).toISOString()
-    const body = `{"batch":[${events.map(({ json }) => json).join(',')}],"sentAt":"${sentAt}","wantResults":true,"context":${contextJson}}`
-    const answer = await transport.post(body).catch(() => null)
+  async #send(events: readonly QueuedEvent[]): Promise<void> {
+    const { transport, contextJson, clock, health } = this.#dependencies
+    const sentAt = new Date(clock.now()).toISOString()
+    const body = this.#bodies.build('{"batch":[', events, `],"sentAt":"${sentAt}","wantResults":true,"context":${contextJson}}`)
+    const answer = await transport.post(body, health.requestTimeoutMs)
+    this.#bodies.release(body)
+    this.#requests -= 1
+    if (!this.#inFlight.delete(events)) return
     this.#inFlightEvents -= events.length
-    if (this.#stopped) {
-      this.#dependencies.queue.putBack(events)
-      return
-    }
     this.#settle(events, answer)
+    this.poke()
   }
 
-  #settle(events: readonly EncodedEvent[], answer: TransportAnswer | null): void {
+  #settle(events: readonly QueuedEvent[], answer: TransportAnswer | TransportFailure): void {
     const { finished } = this.#dependencies
-    if (answer === null || isRetryable(answer.status)) return this.#retry(events, answer)
+    if (answer.status === null) return this.#failed(events, answer.message, { timedOut: answer.timedOut })
+    if (isRetryable(answer.status)) return this.#failed(events, `the collector answered ${answer.status}`, answer)
     if (answer.status === 413) return this.#halve(events)
-    if (answer.status !== 200) {
+    if (answer.status >= 300) {
       const reason = answer.status === 401 || answer.status === 403 ? 'unauthorized' : 'rejected'
-      for (const event of events) finished(event, { kind: 'dropped', reason, status: answer.status })
-      return
+      this.#lastFailure = `the collector answered ${answer.status}`
+      return finished(events.map((event) => ({ event, outcome: { kind: 'dropped', reason, status: answer.status } })))
     }
-    const results = readResults(answer.body, events.length)
-    // Some other program answered in the collector's place.
-    if (results === null) return this.#retry(events, null)
-    const again: EncodedEvent[] = []
+    const outcomes = readAnswer(answer.body, events.length)
+    if (outcomes === null) return this.#failed(events, `${answer.status} without the body of a collector`, {})
+    const settled: SettledEvent[] = []
+    const again: QueuedEvent[] = []
     events.forEach((event, index) => {
-      const outcome = outcomeOf(results[index])
+      const outcome = outcomes[index] ?? null
       if (outcome === null) again.push(event)
-      else finished(event, outcome)
+      else settled.push({ event, outcome })
     })
-    if (again.length > 0) return this.#retry(again, null)
-    this.#failures = 0
-    this.#batchEvents = Math.min(this.#bounds.batchEventsMax, this.#batchEvents * 2)
+    if (settled.length === 0) return this.#failed(again, 'the collector stored none of a batch', answer)
+    this.#dependencies.health.succeeded()
+    if (again.length > 0) this.#setAside(again)
+    finished(settled)
   }
 
-  #retry(events: readonly EncodedEvent[], answer: TransportAnswer | null): void {
-    const { queue, now, random } = this.#dependencies
+  #failed(events: readonly QueuedEvent[], message: string, { retryAfter, timedOut = false }: { readonly retryAfter?: string | undefined; readonly timedOut?: boolean }): void {
+    const { queue, clock, health } = this.#dependencies
+    this.#failedRequests += 1
+    this.#lastFailure = message
     queue.putBack(events)
-    // Requests that were under way together fail together: one outage, counted once.
-    const at = now()
-    if (at >= this.#pausedUntil) this.#failures += 1
-    const wait = Math.max(backoffMs(this.#failures, random), retryAfterMs(answer?.retryAfter, at))
-    this.#pausedUntil = Math.max(this.#pausedUntil, at + wait)
+    health.failed(clock.ticks(), { askedMs: retryAfterMs(retryAfter, clock.now()), timedOut })
   }
 
-  #halve(events: readonly EncodedEvent[]): void {
+  /** The collector is well but for these: they wait by themselves, and hold up nobody. */
+  #setAside(events: readonly QueuedEvent[]): void {
+    const { queue, clock, health } = this.#dependencies
+    for (const event of events) {
+      event.retries += 1
+      event.json = this.#dependencies.memory.detach(event.json)
+    }
+    queue.setAside(events)
+    const cancel = clock.after(health.backoffMs(Math.max(...events.map(({ retries }) => retries))), () => {
+      this.#asideTimers.delete(cancel)
+      queue.putBack(events)
+      this.poke()
+    })
+    this.#asideTimers.add(cancel)
+  }
+
+  #halve(events: readonly QueuedEvent[]): void {
     const [only] = events
     if (events.length === 1 && only !== undefined) {
-      this.#dependencies.finished(only, { kind: 'dropped', reason: 'too_large', status: 413 })
-      return
+      return this.#dependencies.finished([{ event: only, outcome: { kind: 'dropped', reason: 'too_large', status: 413 } }])
     }
-    this.#batchEvents = Math.ceil(events.length / 2)
+    this.#dependencies.health.tooLarge(events.length)
     this.#dependencies.queue.putBack(events)
   }
-}
-
-/** The results of a 200 in the order of the batch; null if the body is not the collector's. */
-function readResults(body: string, count: number): readonly unknown[] | null {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    const results: unknown = Reflect.get(Object(parsed), 'results')
-    return Array.isArray(results) && results.length === count ? results : null
-  } catch {
-    return null
-  }
-}
-
-/** null: to be sent again. */
-function outcomeOf(entry: unknown): Outcome | null {
-  const result: unknown = Reflect.get(Object(entry), 'result' satisfies keyof EventResult)
-  if (result === 'retry') return null
-  if (result === 'duplicate') return { kind: 'duplicate' }
-  if (result === 'quarantined') return { kind: 'quarantined', reason: String(Reflect.get(Object(entry), 'reason')) }
-  return { kind: 'delivered' }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Sink } from '../test/sink.ts'
+import { systemClock } from './clock.ts'
 import { Millrace } from './millrace.ts'
 import type { DroppedEvent, MillraceOptions } from './options.ts'
 import { backoffMs, retryAfterMs } from './retry-policy.ts'
@@ -19,7 +20,8 @@ afterEach(async () => {
 })
 
 function connect(part: Partial<MillraceOptions> = {}): Millrace {
-  const client = new Millrace({ writeKey: 'wk', host: sink.host, ...part })
+  // No jitter: pauses take no time here; how long they are is tested with the delivery.
+  const client = new Millrace({ writeKey: 'wk', host: sink.host, ...part }, { clock: systemClock, random: () => 0 })
   clients.push(client)
   return client
 }
@@ -136,6 +138,42 @@ describe('Millrace', () => {
     expect(dropped).toEqual([{ messageId: 'm2', reason: 'quarantined', detail: 'too_deep' }])
     expect(client.stats()).toMatchObject({ accepted: 4, delivered: 3, quarantined: 1 })
   }, 20_000)
+
+  it('keeps the order of the calls if told, over a collector that is quick and slow in turns', async () => {
+    sink.answer = async (_, __, number) => {
+      if (number % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 5))
+      return false
+    }
+    const client = connect({ flushAt: 1, ordered: true })
+    for (let index = 0; index < 8; index += 1) client.track(order(index))
+    // Segment's name and option.
+    expect(await client.closeAndFlush({ timeout: 60_000 })).toEqual({ left: 0 })
+    expect(sink.ids).toEqual(Array.from({ length: 8 }, (_, index) => `m${index}`))
+    expect(sink.sockets).toBe(1)
+  })
+
+  it('sends each event with its own content, whatever goes wrong on the way', async () => {
+    sink.answer = ({ ids }, response, number) => {
+      if (number % 5 === 0) response.writeHead(503).end()
+      else if (number % 7 === 0) response.writeHead(ids.length > 1 ? 413 : 503).end()
+      else response.end(JSON.stringify({ results: ids.map((_, index) => ({ result: (index + number) % 9 === 0 ? 'retry' : 'ok' })) }))
+      return true
+    }
+    const contentOf = (id: string): string => `${id} `.repeat(1 + (Number(id.slice(1)) * 7_919) % 900)
+    const client = connect({ flushAt: 50, queueEventsMax: 400 })
+    for (let index = 0; index < 3_000; index += 1) {
+      await client.ready()
+      expect(client.track({ ...order(index), properties: { content: contentOf(`m${index}`) } })).toMatchObject({ ok: true })
+    }
+    await client.flush()
+    for (const event of sink.requests.flatMap(({ body }) => body['batch'])) {
+      const id = String(Reflect.get(Object(event), 'messageId'))
+      const content: unknown = Reflect.get(Object(Reflect.get(Object(event), 'properties')), 'content')
+      if (content !== contentOf(id)) expect.fail(`${id} has another's content`)
+    }
+    expect(new Set(sink.ids).size).toBe(3_000)
+    expect(client.stats()).toMatchObject({ accepted: 3_000, delivered: 3_000, queuedEvents: 0, queuedBytes: 0, inFlight: 0 })
+  })
 
   it('halves a batch that is too large, down to the one event that is', async () => {
     sink.answer = ({ ids }, response) => {

@@ -2,9 +2,9 @@ const firstDelayMs = 500
 const delayMsMax = 30_000
 const retryAfterMsMax = 300_000
 
-/** Statuses that say nothing against the events themselves. */
+/** Statuses that say nothing against the events themselves; a redirect is some other program's answer. */
 export function isRetryable(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500
+  return status === 408 || status === 429 || status >= 500 || status < 200 || (status >= 300 && status < 400)
 }
 
 /** Full jitter over an exponential bound, milliseconds: AWS Architecture Blog, "Exponential Backoff And Jitter" (2015). */

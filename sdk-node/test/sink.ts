@@ -16,9 +16,14 @@ export class Sink {
   readonly requests: SinkRequest[] = []
   readonly #server: Server
   answer: SinkAnswer = () => false
+  /** Connections it was opened. */
+  sockets = 0
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#take(request, response))
+    this.#server.on('connection', () => {
+      this.sockets += 1
+    })
   }
 
   static async start(): Promise<Sink> {

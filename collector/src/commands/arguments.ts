@@ -10,6 +10,9 @@ export interface Arguments {
 /** Flags that take no value; every other flag takes the next word, or what follows its `=`. */
 const switches = new Set(['json', 'exit', 'help', 'dry-run', 'webhook-allow-private', 'quiet', 'undo'])
 
+/** Flags that may be given several times; their values come joined by line breaks. */
+const repeatable = new Set(['map'])
+
 /** Splits a command line. Fails with `bad_config` for a flag given twice or without its value. */
 export function parseArguments(words: readonly string[]): Arguments {
   const positional: string[] = []
@@ -21,14 +24,15 @@ export function parseArguments(words: readonly string[]): Arguments {
       continue
     }
     const [name, inline] = splitOnce(word.slice(2))
-    if (flags.has(name)) throw new MillraceError('bad_config', `--${name} is given twice`)
-    if (inline !== undefined) flags.set(name, inline)
+    if (flags.has(name) && !repeatable.has(name)) throw new MillraceError('bad_config', `--${name} is given twice`)
+    const before = repeatable.has(name) && flags.has(name) ? `${flags.get(name)}\n` : ''
+    if (inline !== undefined) flags.set(name, before + inline)
     else if (switches.has(name)) flags.set(name, '')
     else {
       index += 1
       const value = words[index]
       if (value === undefined) throw new MillraceError('bad_config', `--${name} needs a value`)
-      flags.set(name, value)
+      flags.set(name, before + value)
     }
   }
   const [command = 'help', ...rest] = positional

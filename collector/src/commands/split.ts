@@ -3,7 +3,7 @@ import type { Command } from './command.ts'
 import { withOperations } from './with-operations.ts'
 
 /** Flags that name an identifier, in every command about a person. */
-const identifierFlags: Readonly<Record<string, string>> = Object.freeze({
+export const identifierFlags: Readonly<Record<string, string>> = Object.freeze({
   'external-id': 'externalId', email: 'email', phone: 'phone', 'anonymous-id': 'anonymousId',
 })
 
@@ -13,10 +13,7 @@ export const splitCommand: Command = {
   about: 'parts two identifiers for good, or with one of --external-id, --email, --phone, --anonymous-id that one from what it is joined to; --undo takes it back',
   flags: [...Object.keys(identifierFlags), 'undo', 'workspace', 'json'],
   run: async ({ config, flags, terminal }) => {
-    const named = Object.entries(identifierFlags).flatMap(([flag, kind]) => {
-      const value = flags.get(flag)
-      return value === undefined ? [] : [{ kind, value }]
-    })
+    const named = namedIdentifiers(flags)
     const [a, b] = named
     if (a === undefined || named.length > 2) throw new MillraceError('bad_request', `name one or two identifiers: millrace ${splitCommand.usage}`)
     const request = { workspace: flags.get('workspace') ?? 'default', split: { a, ...(b === undefined ? {} : { b }), undo: flags.has('undo') } }
@@ -24,6 +21,13 @@ export const splitCommand: Command = {
     terminal.out(flags.has('json') ? `${JSON.stringify(report)}\n` : renderReport(report))
     return 0
   },
+}
+
+export function namedIdentifiers(flags: ReadonlyMap<string, string>): readonly { readonly kind: string; readonly value: string }[] {
+  return Object.entries(identifierFlags).flatMap(([flag, kind]) => {
+    const value = flags.get(flag)
+    return value === undefined ? [] : [{ kind, value }]
+  })
 }
 
 function renderReport(report: unknown): string {

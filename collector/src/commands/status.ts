@@ -25,14 +25,15 @@ function isStatus(value: unknown): value is Status {
   return typeof value === 'object' && value !== null && 'totals' in value && 'partitions' in value && 'atRest' in value
 }
 
-function renderStatus({ atRest, agree, totals, partitions, spool }: Status): string {
+function renderStatus({ atRest, agree, totals, partitions, spool, automations: { openCarts, deliveries } }: Status): string {
   const verdict = !agree ? styleText('red', 'the tiers disagree') : atRest ? styleText('green', 'at rest, all tiers agree') : 'work in progress'
   const dropped = Object.entries(totals.dropped).map(([reason, count]) => `${reason} ${count}`).join(', ')
   const rows = partitions.map(({ partition, lag }) => `  ${String(partition).padStart(9)}  ${[lag.decide, lag.archive, lag.load].map((n) => String(n).padStart(9)).join('  ')}`)
   return [
     verdict, '',
     `  accepted  ${totals.accepted}`, `  stored    ${totals.stored}`, `  archived  ${totals.archived}`, `  loaded    ${totals.loaded}`,
-    `  dropped   ${dropped}`, `  spool     ${spool.bytes} bytes`, '',
+    `  dropped   ${dropped}`, `  spool     ${spool.bytes} bytes`,
+    `  carts     ${openCarts} open`, `  webhooks  waiting ${deliveries.waiting}, sent ${deliveries.sent}, parked ${deliveries.parked}`, '',
     '  partition     decide    archive       load   (events behind)', ...rows, '',
   ].join('\n')
 }

@@ -42,11 +42,16 @@ export class ProgressBar {
     this.#drawnAt = -Infinity
   }
 
-  #text({ what, done, total }: Progress): string {
+  #text({ what, done, total, part }: Progress): string {
     const seconds = (this.#now() - this.#begin) / 1_000
     const rate = seconds > 0.5 ? `, ${Math.round(done / seconds).toLocaleString('en')} a second` : ''
-    return `${what} ${done.toLocaleString('en')}${total === null ? '' : ` of ${total.toLocaleString('en')}`} events (${seconds.toFixed(1)} s${rate})`
+    const left = part === undefined || part <= 0 || part >= 1 || seconds < 2 ? '' : `, ${timeLeft(seconds * (1 - part) / part)} left`
+    return `${what} ${done.toLocaleString('en')}${total === null ? '' : ` of ${total.toLocaleString('en')}`} events (${seconds.toFixed(1)} s${rate}${left})`
   }
+}
+
+function timeLeft(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`
 }
 
 /** Nothing where it is not known how far the work is: an empty bar would say that it stands still. */

@@ -3,7 +3,7 @@ import { isoTime } from '../query/profile-card.ts'
 import { identifierKey } from './identifier-key.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 import { normaliseIdentifier } from './normalise.ts'
-import { mergedProperties, mergedRegisters, parseRegisters } from './registers.ts'
+import { applyTraits, emptyRegisters, mergedProperties, mergedRegisters, parseRegisters, type Registers } from './registers.ts'
 
 /** The rules that events are decided by, as the read side asks them. */
 export function identityView(settings: IdentitySettings): IdentityView {
@@ -14,6 +14,14 @@ export function identityView(settings: IdentitySettings): IdentityView {
     },
     statementsOf: (registers) => Object.fromEntries([...mergedRegisters(registers.map(parseRegisters))]
       .map(([name, { value, time, receivedAt, messageId }]) => [name, { value, time: isoTime(time), receivedAt: isoTime(receivedAt), messageId }])),
+    propertiesOfTraits: (statements) => {
+      const registers = new Map<string, Registers>()
+      for (const { identifier, time, messageId, properties } of statements) {
+        // Nothing here hangs on when it was received.
+        registers.set(identifier, applyTraits(registers.get(identifier) ?? emptyRegisters(), properties, { time, messageId, receivedAt: time }))
+      }
+      return mergedProperties([...registers.values()])
+    },
     propertiesOf: (registers) => mergedProperties(registers.map(parseRegisters)),
   }
 }

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '@millrace/schemas'
+import { type JsonObject, type JsonValue, limits } from '@millrace/schemas'
 import { MillraceError } from '../platform/errors.ts'
 
 /** The last writer of a property: the greatest (event time, message id) wins, whatever order events arrive in. */
@@ -22,8 +22,6 @@ export interface Statement {
 
 /** Names kept per identifier: the newest. The events hold all of them. */
 const namesMax = 512
-/** A greater value stays in its event and is no property of the profile. */
-const valueBytesMax = 4_096
 
 export function emptyRegisters(): Registers {
   return new Map()
@@ -37,7 +35,7 @@ export function applyTraits(registers: Registers, traits: JsonObject, statement:
     if (value === undefined) continue
     const known = next.get(name)
     if (known !== undefined && !isLater(statement, known)) continue
-    if (Buffer.byteLength(name) + Buffer.byteLength(JSON.stringify(value)) > valueBytesMax) continue
+    if (Buffer.byteLength(name) + Buffer.byteLength(JSON.stringify(value)) > limits.propertyBytesMax) continue
     const { time, messageId, receivedAt } = statement
     next.set(name, { value, time, messageId, receivedAt })
   }
@@ -87,7 +85,9 @@ function isEntry(entry: unknown): entry is [string, JsonValue, number, string, n
 }
 
 function isLater(a: Pick<Statement, 'time' | 'messageId'>, b: Pick<Statement, 'time' | 'messageId'>): boolean {
-  return a.time > b.time || (a.time === b.time && a.messageId > b.messageId)
+  if (a.time !== b.time) return a.time > b.time
+  // By bytes, as the OLAP compares: a segment there must see the same property as the profile here.
+  return Buffer.compare(Buffer.from(a.messageId), Buffer.from(b.messageId)) > 0
 }
 
 function newest(registers: Registers): Registers {

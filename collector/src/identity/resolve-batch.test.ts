@@ -205,7 +205,7 @@ describe('resolveBatch equals solving everything', () => {
       const evidence = evidenceFrom(drawn)
       await person.add(...evidence)
       const { changes } = await resolveBatch(person.store, { evidence }, { settings: tight, identityKey })
-      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] })
+      expect({ ...changes, edges: [] }).toEqual({ identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] })
     }), propertySettings())
   })
 })

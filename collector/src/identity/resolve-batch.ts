@@ -33,7 +33,7 @@ export interface Resolution {
 export async function resolveBatch(
   reader: IdentityReader, { evidence, vetoes = [] }: ResolveInput, context: ResolveContext,
 ): Promise<Resolution> {
-  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] }
+  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
   const graphs: EvidenceGraph[] = []
   for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
@@ -73,7 +73,12 @@ async function resolveWorkspace(
     for (const row of merges) changes.merges.push(row)
     for (const row of overrides) changes.overrides.push(row)
   }
-  for (const { before, now } of graph.identifiers.values()) if (now !== before) changes.identifiers.push(now)
+  for (const { before, now } of graph.identifiers.values()) {
+    if (now === before) continue
+    changes.identifiers.push(now)
+    if (before?.profileId === now.profileId) continue
+    changes.pointings.push({ workspace: now.workspace, identifierKey: now.key, profileId: now.profileId, version: now.version })
+  }
   for (const { before, now } of graph.edges.values()) if (now !== before) changes.edges.push(now)
 }
 

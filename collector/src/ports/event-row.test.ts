@@ -24,7 +24,7 @@ describe('eventRow', () => {
       value: 139.12, currency: 'GBP', order_id: '536365',
       properties: '{"order_id":"536365","revenue":139.12,"currency":"gbp","products":[{"sku":"a"}],"country":"France"}',
       properties_string: { order_id: '536365', currency: 'gbp', country: 'France' }, properties_number: { revenue: 139.12 },
-      partition: 2, batch: 9, schema: 1,
+      partition: 2, batch: 9, schema: 2,
     })
     expect(flags).toEqual([])
     expect(month).toBe(201112)
@@ -64,6 +64,12 @@ describe('eventRow', () => {
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, index]))
     expect(Object.keys(Object(row(many).columns['properties_number']))).toHaveLength(64)
     expect(row({ long: 'x'.repeat(1_025) }).columns).not.toHaveProperty('properties_string')
+  })
+
+  it('writes a whole number of more than 64 bits in a form that every JSON parser reads', () => {
+    const { columns } = row({ big: 1e20, list: [-(2 ** 63), 12345678901234567000], text: '12345678901234567890' })
+    expect(columns['properties']).toBe('{"big":1e+20,"list":[-9.223372036854776e+18,1.2345678901234567e+19],"text":"12345678901234567890"}')
+    expect(JSON.parse(String(columns['properties']))).toEqual({ big: 1e20, list: [-(2 ** 63), 12345678901234567000], text: '12345678901234567890' })
   })
 
   it('never writes a lone surrogate or a time the store would misread', () => {

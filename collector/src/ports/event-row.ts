@@ -1,5 +1,12 @@
 import { type CanonicalEvent, type FlagCode, type JsonObject, type JsonValue, metricOf } from '@millrace/schemas'
 
+declare global {
+  /** ECMAScript's; the language library that this is compiled against is older. */
+  interface JSON {
+    rawJSON(text: string): unknown
+  }
+}
+
 /** What a row of `events` is made of: one stored event and what was decided about it. Nothing else may enter a row. */
 export interface EventRowInput {
   readonly workspace: number
@@ -26,7 +33,7 @@ export interface EventRow {
 }
 
 /** Rises when the same event would give another row. */
-export const eventRowVersion = 1
+export const eventRowVersion = 2
 
 /** Scalar leaves of the properties that the maps hold; the others are in the JSON text only. */
 const leavesMax = 64
@@ -63,7 +70,7 @@ export function eventRow(input: EventRowInput): EventRow {
     `{"workspace":${input.workspace},"metric":${quoted(metricOf(event))},"type":"${event.type}"` +
     `,"identifier_key":"${input.identifierKey}","profile_id":"${input.profileId}"` +
     `,"time":"${time}","received_at":"${dateText(input.receivedAt)}","message_id":${quoted(event.messageId)}` +
-    `${typed.columns},"properties":${quoted(input.propertiesText ?? JSON.stringify(properties))}${mapColumns(properties)}` +
+    `${typed.columns},"properties":${quoted(engineText(input.propertiesText ?? JSON.stringify(properties), properties))}${mapColumns(properties)}` +
     `,"partition":${input.partition},"batch":${input.batch},"schema":${eventRowVersion}}\n`
   return { row, flags, month: Number(time.slice(0, 4)) * 100 + Number(time.slice(5, 7)) }
 }
@@ -71,6 +78,19 @@ export function eventRow(input: EventRowInput): EventRow {
 /** What an event says of itself: its properties; of an identify or a group its traits. */
 export function propertiesOf(event: CanonicalEvent): JsonObject {
   return (event.type === 'identify' || event.type === 'group' ? event.traits : event.properties) ?? {}
+}
+
+/**
+ * A JSON text that ClickHouse's parser takes. It refuses a whole document for one integer of more than 64 bits, and an
+ * event would seem to have no property at all; with an exponent it reads the same number.
+ */
+function engineText(text: string, properties: JsonObject): string {
+  if (!/\d{19}/.test(text)) return text
+  return JSON.stringify(properties, (_, value: unknown) => (isLongInteger(value) ? JSON.rawJSON(value.toExponential()) : value))
+}
+
+function isLongInteger(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) >= 2 ** 63
 }
 
 /** The edge wrote the time, in one form; any other must not reach the store. */

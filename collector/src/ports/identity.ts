@@ -125,6 +125,21 @@ export interface IdentityOverride {
   readonly version: number
 }
 
+/** Which profile an identifier points at since a batch. The OLAP keeps them all, so that it knows who there is at a position. */
+export interface IdentityPointing {
+  readonly workspace: number
+  readonly identifierKey: string
+  readonly profileId: string
+  /** Of the identifier: 1 when it is new, one more each time it moves. */
+  readonly version: number
+}
+
+/** A pointing with the batch that made it. */
+export interface DecidedPointing extends IdentityPointing {
+  readonly partition: number
+  readonly batch: number
+}
+
 /** Full rows to write; what is not named stays as it is. */
 export interface IdentityChanges {
   readonly identifiers: readonly IdentifierRow[]
@@ -132,6 +147,8 @@ export interface IdentityChanges {
   readonly profiles: readonly ProfileRow[]
   readonly merges: readonly MergeRow[]
   readonly overrides: readonly IdentityOverride[]
+  /** Of every identifier that is new or moved; the moved ones are the overrides. */
+  readonly pointings: readonly IdentityPointing[]
   readonly vetoes: readonly VetoRow[]
   /** Pairs that may share a profile again. */
   readonly liftedVetoes: readonly VetoRow[]

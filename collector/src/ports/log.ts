@@ -50,6 +50,11 @@ export interface LogWriter {
   readiness(): LogReadiness
   /** Bytes appended but not yet durable; the edge bounds it. */
   pendingBytes(): number
+  /**
+   * Lets go of every record that is acknowledged, also of those in the piece that is being written, whatever the
+   * retention. Answers whether nothing acknowledged is left; a broker removes in its own time.
+   */
+  trim(): Promise<boolean>
   /** Finishes what was appended, syncs, releases the lock. */
   close(): Promise<void>
 }

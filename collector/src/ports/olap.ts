@@ -19,14 +19,31 @@ export interface OverrideRow {
   readonly version: number
 }
 
+/** Rows of some identifiers, of each partition up to a batch. */
+export interface OlapSelection {
+  readonly workspace: number
+  /** UUID texts. */
+  readonly identifierKeys: readonly string[]
+  /** By partition. */
+  readonly upToBatch: readonly number[]
+}
+
+/** Where an identifier points since a batch; batch 0 where that is not known any more. */
+export interface PointingRow extends OverrideRow {
+  readonly partition: number
+  readonly batch: number
+}
+
 export interface SqlRequest {
   readonly sql: string
   /** Values for `{name:Type}` placeholders. */
-  readonly params?: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  readonly params?: Readonly<Record<string, string | number | boolean | readonly string[] | readonly number[]>>
   /** A ClickHouse format name. */
   readonly format: string
   /** Only this workspace's rows of `events` are visible. */
   readonly workspace?: number
+  /** A statement of this program's own, every value in it a parameter: not screened, and it may name any table. */
+  readonly own?: true
 }
 
 export interface Olap {
@@ -43,7 +60,13 @@ export interface Olap {
   insert(insert: OlapInsert): Promise<void>
   /** Repeatable; the view applies them when this resolves. */
   putOverrides(rows: readonly OverrideRow[]): Promise<void>
+  /** Into the table `identifier`, which keeps all versions of all identifiers. Repeatable. */
+  putPointings(rows: readonly PointingRow[]): Promise<void>
   countRows(generation: number): Promise<number>
+  /** The batches that the selected rows came from. */
+  placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]>
+  /** Removes the selected rows, and everything that points from these identifiers to profiles; no file holds them when it resolves. Answers how many rows. */
+  erase(generation: number, selection: OlapSelection): Promise<number>
   /** Read-only, bounded in time and memory; the body as the engine formats it. Fails with `bad_query` and the engine's message. */
   query(request: SqlRequest): Promise<string>
   close(): Promise<void>

@@ -1,5 +1,7 @@
 import type { QuarantineReason } from '@millrace/schemas'
-import type { IdentityChanges, IdentityOverride, IdentityReader } from './identity.ts'
+import type { AutomationReader, AutomationStore } from './automation-store.ts'
+import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
+import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
 
@@ -161,6 +163,8 @@ export interface DecideChanges {
   readonly metrics: readonly MetricDelta[]
   readonly timeline: readonly TimelineRow[]
   readonly quarantine: readonly QuarantineRow[]
+  /** Their identifiers are suppressed with them. */
+  readonly erasures: readonly NewErasure[]
   /** Profiles with new events; each version rises by one. */
   readonly touched: readonly ProfileRef[]
   readonly batch: BatchRow
@@ -172,8 +176,15 @@ export interface DecideTransaction extends IdentityReader {
   readonly partition: PartitionRow
   /** For each reference, whether its message id was claimed within the duplicate window, or is in the source register. */
   claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
+  /** Whether anybody of the workspace is suppressed: one look. */
+  suppresses(workspace: number): Promise<boolean>
+  /** Those of the keys that are suppressed. */
+  suppressions(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, Suppression>>
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
-  /** Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. */
+  /**
+   * Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. Every
+   * identifier among the changes was read in this transaction: one that was absent then must be absent still.
+   */
   apply(changes: DecideChanges): Promise<void>
 }
 
@@ -210,6 +221,10 @@ export interface MemberRow {
 
 /** The writing half: the pump, the loader and key administration. */
 export interface Oltp {
+  /** The part that automations keep; on the same database, closed with it. */
+  readonly automations: AutomationStore
+  /** The part that forgetting people needs; on the same database, closed with it. */
+  readonly erasures: ErasureStore
   /** Creates or upgrades the schema; idempotent. */
   migrate(): Promise<void>
   /** A named setting that must never change by accident (identity key, partition count, generation). */
@@ -253,18 +268,67 @@ export interface Oltp {
   overridesOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly IdentityOverride[]>
   /** All current overrides in key order, for a rebuild; `after` is the last key of the page before. */
   overrides(after: IdentityOverride | null, limit: number): Promise<readonly IdentityOverride[]>
-  /** Drops duplicate-window periods that ended before the instant, never the source register, and the decisions of finished batches. */
+  /** Pointings that batches of a partition made, first to last inclusive, in order of batch, workspace and identifier key. */
+  pointingsOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly DecidedPointing[]>
+  /** Where every identifier points now, in order of workspace and key; `after` is the last of the page before. */
+  pointings(after: IdentityPointing | null, limit: number): Promise<readonly IdentityPointing[]>
+  /** Drops duplicate-window periods that ended before the instant, never the source register; of finished batches the decisions, of loaded ones overrides and pointings. */
   prune(partition: number, windowStart: number): Promise<void>
 
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow>
+  /**
+   * Stores a definition in one transaction: as the next version of the segment with the draft's id, else of the one whose
+   * newest version has its name (names are compared byte by byte), else as version 1 of a new one with the id `newId`.
+   * Fails with `not_found` for an id the workspace does not have, `bad_request` where another segment has the name or the
+   * workspace would have more than `segmentsMax` segments.
+   */
+  putSegment(draft: SegmentDraft): Promise<SegmentRow>
   putKey(row: KeyRow): Promise<void>
   /** False if there is no such live key. */
   revokeKey(id: string, revokedAt: number): Promise<boolean>
   close(): Promise<void>
 }
 
+/** A segment's definition as somebody wants it stored. */
+export interface SegmentDraft {
+  readonly workspace: number
+  /** Null: by its name. */
+  readonly id: string | null
+  /** UUID text, for a segment that is not there yet. */
+  readonly newId: string
+  /** 1 to 200 characters. */
+  readonly name: string
+  /** The definition as JSON text, defaults filled in. */
+  readonly definition: string
+  readonly createdAt: number
+}
+
+/** One version of a segment; none is ever changed. */
+export interface SegmentRow {
+  readonly workspace: number
+  /** UUID text. */
+  readonly id: string
+  /** From 1 without a gap. */
+  readonly version: number
+  readonly name: string
+  readonly definition: string
+  readonly createdAt: number
+}
+
+/** Segments of one workspace. */
+export const segmentsMax = 1_000
+
+export interface SegmentReader {
+  /** The newest version of each segment of the workspace, in order of their ids. */
+  segments(workspace: number): Promise<readonly SegmentRow[]>
+  /** One version of a segment, the newest if it is null; null if there is none. */
+  segment(workspace: number, id: string, version: number | null): Promise<SegmentRow | null>
+}
+
 /** The reading half, safe beside any number of writers. */
-export interface OltpReader extends StatusReader, ProfileReader {
+export interface OltpReader extends StatusReader, ProfileReader, SegmentReader {
+  readonly automations: AutomationReader
+  readonly erasures: ErasureReader
   keys(): Promise<readonly KeyRow[]>
   workspaces(): Promise<readonly WorkspaceRow[]>
   setting(name: string): Promise<string | null>

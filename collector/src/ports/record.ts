@@ -23,14 +23,29 @@ export interface RecordLine {
 
 /**
  * What an operator decided about identity. It stands in the log and in the archive like an event, so that both can be
- * read again to the same people. Ends are identifier keys, least first: no value of a person goes in.
+ * read again to the same people. Identifiers are named by their keys, of a veto the lesser first: no value of a person
+ * goes in.
  */
-export interface Control {
+export type Control = VetoControl | EraseControl
+
+export interface VetoControl {
   readonly messageId: string
   /** `veto`: the two may never share a profile, by whatever path; `unveto`: they may again. */
   readonly control: 'veto' | 'unveto'
   readonly a: string
   readonly b: string
+}
+
+/** What becomes of later events with an erased identifier: they are refused, or they are the beginning of somebody new. */
+export const erasureModes = Object.freeze(['refuse', 'anew'] as const)
+export type ErasureMode = (typeof erasureModes)[number]
+
+/** A person is to be forgotten in every tier. */
+export interface EraseControl {
+  readonly messageId: string
+  readonly control: 'erase'
+  readonly keys: readonly string[]
+  readonly mode: ErasureMode
 }
 
 /** Evidence sent with a secret key ranks before what anyone can send with a public one. */
@@ -52,6 +67,5 @@ export function encodeRecordLine(line: RecordLine): string {
 
 /** `receivedAt`: epoch milliseconds. */
 export function encodeControlLine(control: Control, { workspace, receivedAt }: { readonly workspace: number; readonly receivedAt: number }): string {
-  const { messageId, control: what, a, b } = control
-  return `${workspace},${receivedAt},o,,\t${JSON.stringify({ messageId, control: what, a, b })}\n`
+  return `${workspace},${receivedAt},o,,\t${JSON.stringify(control)}\n`
 }

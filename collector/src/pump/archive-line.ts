@@ -13,5 +13,14 @@ export function archiveLine(event: LoggedEvent, decision: Decision): string {
     ? `"dropped":"${decision.dropped}"`
     : `"profileId":"${decision.profileId}","identifierKey":"${decision.identifierKey}"`
   return `{"pos":"${event.position}","i":${event.index},${fate},"receivedAt":${event.receivedAt},` +
-    `"workspace":${event.workspace},"trust":"${event.trust}"${flags},"event":${event.json}}\n`
+    `"workspace":${event.workspace},"trust":"${event.trust}"${flags},"event":${eventJson(event, decision)}}\n`
+}
+
+/** Of somebody who is forgotten nothing is archived but that there was an event. */
+function eventJson({ json, messageId }: LoggedEvent, decision: Decision): string {
+  return typeof decision !== 'string' && 'dropped' in decision && decision.dropped === 'suppressed' ? suppressedJson(messageId) : json
+}
+
+export function suppressedJson(messageId: string): string {
+  return JSON.stringify({ messageId })
 }

@@ -2,6 +2,7 @@ import { metricOf, type CanonicalEvent, type QuarantineReason } from '@millrace/
 import type { Clock } from '../platform/clock.ts'
 import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseRegisters } from '../identity/registers.ts'
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
+import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
@@ -13,7 +14,7 @@ import type {
   BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
-import { archiveLine } from './archive-line.ts'
+import { archiveLine, suppressedJson } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'
 import { type Decision, packDecisions } from './decisions.ts'
@@ -57,23 +58,27 @@ type Fate = Stored | 'duplicate' | 'control' | { readonly dropped: QuarantineRea
  */
 export async function decideBatch(transaction: DecideTransaction, { records, events }: BatchInput, context: DecideContext): Promise<DecidedBatch> {
   const duplicate = await duplicates(transaction, events)
+  const isSuppressed = await suppressedEvents(transaction, events, context)
   const stored: Stored[] = []
   const evidence: Evidence[] = []
   const claims: NewClaim[] = []
   const quarantine: QuarantineRow[] = []
   const vetoes: VetoChange[] = []
+  const erasures: NewErasure[] = []
   const fates = events.map((logged, index): Fate => {
     if ('control' in logged.body) {
-      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, claims })
+      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, erasures, claims })
       return 'control'
     }
     if (duplicate[index] === true) return 'duplicate'
-    const fate = readEvent(logged, context, evidence)
+    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, context, evidence)
     const { workspace, messageId, receivedAt } = logged
     claims.push({
       workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
     })
-    if ('dropped' in fate) quarantine.push({ workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
+    if ('dropped' in fate) quarantine.push(fate.dropped === 'suppressed'
+      ? { workspace, messageId, receivedAt, reason: fate.dropped, event: suppressedJson(messageId) }
+      : { workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
     else stored.push(fate)
     return fate
   })
@@ -89,6 +94,7 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     metrics: metricDeltas(stored),
     timeline: stored.map(timelineRow),
     quarantine,
+    erasures,
     touched: touchedProfiles(stored, resolution.profileOf),
     batch: frozen.row,
     sequence: sequenceAfter(records),
@@ -110,10 +116,29 @@ async function duplicates(transaction: DecideTransaction, events: readonly Logge
 
 /** An operator's decision; sent twice it counts once. */
 function takeControl(
-  { workspace, receivedAt, messageId }: LoggedEvent, { control, a, b }: Control, { vetoes, claims }: { vetoes: VetoChange[]; claims: NewClaim[] },
+  { workspace, receivedAt, messageId }: LoggedEvent, control: Control,
+  { vetoes, erasures, claims }: { vetoes: VetoChange[]; erasures: NewErasure[]; claims: NewClaim[] },
 ): void {
   claims.push({ workspace, messageId, receivedAt, identifierKey: null, sourced: false })
-  vetoes.push({ workspace, a, b, lifted: control === 'unveto', at: receivedAt, messageId })
+  if (control.control === 'erase') erasures.push({ workspace, id: messageId, at: receivedAt, mode: control.mode, identifierKeys: control.keys })
+  else vetoes.push({ workspace, a: control.a, b: control.b, lifted: control.control === 'unveto', at: receivedAt, messageId })
+}
+
+/** Which events name somebody who is forgotten. Asks once a workspace, and next to nothing where nobody ever was. */
+async function suppressedEvents(
+  transaction: DecideTransaction, events: readonly LoggedEvent[], { settings }: DecideContext,
+): Promise<(logged: LoggedEvent) => boolean> {
+  const suppressed = new Map<number, ReadonlyMap<string, Suppression>>()
+  const keysOf = ({ workspace, body }: LoggedEvent): readonly string[] => 'event' in body
+    ? extractIdentifiers(body.event, settings).identifiers.map((identifier) => identifierKey(workspace, identifier)) : []
+  for (const [workspace, group] of Map.groupBy(events, (logged) => logged.workspace)) {
+    if (await transaction.suppresses(workspace)) suppressed.set(workspace, await transaction.suppressions(workspace, [...new Set(group.flatMap(keysOf))]))
+  }
+  if (suppressed.size === 0) return () => false
+  return (logged) => keysOf(logged).some((key) => {
+    const suppression = suppressed.get(logged.workspace)?.get(key)
+    return suppression !== undefined && (suppression.mode === 'refuse' || logged.receivedAt <= suppression.at)
+  })
 }
 
 /** Collects the event's evidence, or says why it cannot be stored. */

@@ -23,6 +23,18 @@ export class ArchivedEvents implements DecidedEvents {
     return eventsIn(await this.#lines(row), from)
   }
 
+  async find(row: BatchRow, messageId: string): Promise<DecidedEvent | null> {
+    const lines = await this.#lines(row)
+    const wanted = `"messageId":${JSON.stringify(messageId)}`
+    for (let at = lines.indexOf(wanted); at >= 0; at = lines.indexOf(wanted, at + 1)) {
+      const end = lines.indexOf(10, at)
+      const event = readDecidedLine(lines.toString('utf8', lines.lastIndexOf(10, at) + 1, end < 0 ? lines.length : end))
+      // Another event may carry the same text in its properties.
+      if (event?.messageId === messageId && 'profileId' in event.outcome) return event
+    }
+    return null
+  }
+
   async #lines(row: BatchRow): Promise<Buffer> {
     const key = `${row.partition}/${row.batch}/${row.digest}`
     const kept = this.#kept.get(key)

@@ -12,8 +12,8 @@ const monthsMax = 90
 const loadBytesMax = 67_108_864
 
 export interface LoaderDependencies {
-  readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf'>
-  readonly olap: Pick<Olap, 'insert' | 'putOverrides'>
+  readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf' | 'pointingsOf'>
+  readonly olap: Pick<Olap, 'insert' | 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly clock: Clock
   /** The generation that live loads go to. */
@@ -116,6 +116,8 @@ export async function insertLoad(
   const overrides = await oltp.overridesOf(load.partition, load.firstBatch, load.lastBatch)
   // Before the rows: a row must never be seen under a profile that was already merged away.
   if (overrides.length > 0) await olap.putOverrides(overrides)
+  const pointings = await oltp.pointingsOf(load.partition, load.firstBatch, load.lastBatch)
+  if (pointings.length > 0) await olap.putPointings(pointings)
   const parts: Buffer[] = []
   let count = 0
   for (const batch of run) {

@@ -3,6 +3,8 @@ import type { Clock } from '../platform/clock.ts'
 import { Mutex } from '../platform/mutex.ts'
 import type { LogReader, LogRecord } from '../ports/log.ts'
 import type { Oltp, Claimed, Fence, PartitionRole } from '../ports/oltp.ts'
+import { AutomationFeed } from './automation-feed.ts'
+import type { TakenEvents } from '../automation/take-events.ts'
 import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import type { DecideContext } from './decide.ts'
@@ -10,7 +12,7 @@ import { decideCarefully } from './decide-carefully.ts'
 import { Loader, type LoaderBounds, type LoaderDependencies } from './loader.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
 import { readRecord } from './read-record.ts'
-import { Signal } from './signal.ts'
+import { Signal } from '../platform/signal.ts'
 
 export interface PumpDependencies extends ArchiverDependencies, LoaderDependencies {
   readonly oltp: Oltp
@@ -18,6 +20,8 @@ export interface PumpDependencies extends ArchiverDependencies, LoaderDependenci
   readonly clock: Clock
   readonly metrics: PumpMetrics
   readonly context: DecideContext
+  /** Told what a run of batches did to timers. */
+  readonly taken: (events: TakenEvents) => void
 }
 
 export interface PumpBounds extends ArchiverBounds, LoaderBounds {
@@ -27,7 +31,7 @@ export interface PumpBounds extends ArchiverBounds, LoaderBounds {
 }
 
 interface Step {
-  readonly name: 'archive' | 'load'
+  readonly name: 'archive' | 'load' | 'automation'
   readonly signal: Signal
   run(force: boolean): Promise<number>
 }
@@ -45,6 +49,7 @@ export class PartitionPump {
   readonly #stop = new AbortController()
   readonly #archive = new Signal()
   readonly #load = new Signal()
+  readonly #automation = new Signal()
   readonly #room = new Signal()
   readonly #loading = new Mutex()
   #resume: () => void = () => {}
@@ -59,7 +64,7 @@ export class PartitionPump {
   }
 
   /**
-   * Claims the partition for the roles and starts: `pump` decides and archives, `load` loads. `failed` is called once
+   * Claims the partition for the roles and starts: `pump` decides, archives and shows batches to automations, `load` loads. `failed` is called once
    * for each loop that ends with an error (a lost epoch, corruption); the other loops end with it.
    */
   async start(roles: readonly PartitionRole[], failed: (error: unknown) => void): Promise<void> {
@@ -81,11 +86,14 @@ export class PartitionPump {
   }
 
   async #pumpLoops(): Promise<readonly Promise<void>[]> {
-    const claimed = await this.#dependencies.oltp.claimPartition(this.#partition, 'pump')
+    const { oltp } = this.#dependencies
+    const claimed = await oltp.claimPartition(this.#partition, 'pump')
     const archiver = new Archiver(claimed.fence, this.#dependencies, this.#bounds)
+    const feed = new AutomationFeed(await oltp.automations.claimConsumer(this.#partition), { ...this.#dependencies, store: oltp.automations })
     return [
       this.#decideLoop(claimed),
       this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
+      this.#stepLoop({ name: 'automation', signal: this.#automation, run: () => feed.step(this.#buffer) }),
     ]
   }
 
@@ -119,7 +127,7 @@ export class PartitionPump {
   }
 
   #wakeAll(): void {
-    for (const signal of [this.#archive, this.#load, this.#room]) signal.wake()
+    for (const signal of [this.#archive, this.#load, this.#automation, this.#room]) signal.wake()
   }
 
   async #decideLoop({ fence, row }: Claimed): Promise<void> {
@@ -151,6 +159,7 @@ export class PartitionPump {
     this.#buffer.add(decided.row, decided)
     this.#archive.wake()
     this.#load.wake()
+    this.#automation.wake()
   }
 
   async #stepLoop(step: Step): Promise<void> {

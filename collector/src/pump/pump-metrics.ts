@@ -16,7 +16,7 @@ export class PumpMetrics {
     this.#events = new Counter({ name: 'millrace_decided_events_total', help: 'events decided', labelNames: ['result'], registers })
     this.#seconds = new Histogram({ name: 'millrace_pump_decide_seconds', help: 'time of one decide transaction', registers })
     this.#retries = new Counter({ name: 'millrace_pump_decide_retries_total', help: 'decide tries that failed', labelNames: ['cause'], registers })
-    this.#failures = new Counter({ name: 'millrace_pump_step_failures_total', help: 'archive and load steps that failed', labelNames: ['step', 'cause'], registers })
+    this.#failures = new Counter({ name: 'millrace_pump_step_failures_total', help: 'archive, load and automation steps that failed', labelNames: ['step', 'cause'], registers })
     this.#batch = new Gauge({ name: 'millrace_pump_batch', help: 'number of the last batch decided', labelNames: ['partition'], registers })
     this.#report = report
   }
@@ -34,7 +34,7 @@ export class PumpMetrics {
     this.#report(`decide failed, trying again: ${String(error)}`)
   }
 
-  stepFailed(step: 'archive' | 'load', error: unknown): void {
+  stepFailed(step: 'archive' | 'load' | 'automation', error: unknown): void {
     this.#failures.inc({ step, cause: causeOf(error) })
     this.#report(`${step} failed, trying again: ${String(error)}`)
   }

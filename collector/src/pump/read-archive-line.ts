@@ -8,6 +8,8 @@ export interface ArchivedEvent {
   readonly profileId: string
   readonly identifierKey: string
   readonly receivedAt: number
+  /** Of the edge, as the log had them. */
+  readonly flags: readonly string[]
   readonly event: CanonicalEvent
 }
 
@@ -15,8 +17,8 @@ export interface ArchivedEvent {
 export function readArchiveLine(line: string): ArchivedEvent | null {
   const decided = readDecidedLine(line)
   if (decided === null) return null
-  const { workspace, receivedAt, event, outcome } = decided
-  return event === null || 'dropped' in outcome ? null : { workspace, receivedAt, event, ...outcome }
+  const { workspace, receivedAt, flags, event, outcome } = decided
+  return event === null || 'dropped' in outcome ? null : { workspace, receivedAt, flags, event, ...outcome }
 }
 
 /** An event of the archive, stored or quarantined; null for a control. Fails with `corrupt` for a line that the pump did not write. */

@@ -1,6 +1,6 @@
 import { eventTypes, quarantineReasons, type CanonicalEvent, type FlagCode, flagCodes, type QuarantineReason } from '@millrace/schemas'
 import type { LogRecord } from '../ports/log.ts'
-import type { Control, Trust } from '../ports/record.ts'
+import { type Control, erasureModes, type Trust } from '../ports/record.ts'
 import { messageOf } from '../platform/errors.ts'
 
 /** One event of a batch, as the log has it. */
@@ -71,13 +71,19 @@ function messageIdOf(parsed: unknown): string {
 }
 
 function controlOf(parsed: unknown): Control {
-  if (typeof parsed === 'object' && parsed !== null && 'messageId' in parsed && 'control' in parsed && 'a' in parsed && 'b' in parsed) {
-    const { messageId, control, a, b } = parsed
-    if (typeof messageId === 'string' && typeof a === 'string' && typeof b === 'string' && (control === 'veto' || control === 'unveto')) {
-      return { messageId, control, a, b }
-    }
-  }
-  throw new Error('not a control')
+  const messageId = messageIdOf(parsed)
+  const control: unknown = Reflect.get(Object(parsed), 'control')
+  if (control === 'veto' || control === 'unveto') return { messageId, control, a: textIn(parsed, 'a'), b: textIn(parsed, 'b') }
+  const keys: unknown = Reflect.get(Object(parsed), 'keys')
+  const mode = erasureModes.find((known) => known === textIn(parsed, 'mode'))
+  if (control !== 'erase' || !Array.isArray(keys) || mode === undefined) throw new Error('not a control')
+  return { messageId, control, keys: keys.filter((key) => typeof key === 'string'), mode }
+}
+
+function textIn(parsed: unknown, field: string): string {
+  const value: unknown = Reflect.get(Object(parsed), field)
+  if (typeof value !== 'string') throw new Error(`a control without ${field}`)
+  return value
 }
 
 function reasonOf(text: string): QuarantineReason {

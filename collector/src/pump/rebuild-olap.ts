@@ -1,6 +1,6 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { Olap } from '../ports/olap.ts'
-import type { IdentityOverride } from '../ports/identity.ts'
+import type { IdentityOverride, IdentityPointing } from '../ports/identity.ts'
 import type { Oltp } from '../ports/oltp.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertLoad } from './loader.ts'
@@ -49,6 +49,7 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
       }
     }
     await putAllOverrides({ oltp, olap })
+    await putAllPointings({ oltp, olap })
   }
   await fill()
   await plan.swap(async () => {
@@ -58,6 +59,17 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
   }, generation)
   await olap.dropGeneration(plan.generation)
   return { generation, loads, rows }
+}
+
+/** Where everybody points now. The batches that made it so are not known any more: what is put is true at any position. */
+export async function putAllPointings({ oltp, olap }: RebuildDependencies): Promise<void> {
+  let after: IdentityPointing | null = null
+  for (;;) {
+    const page: readonly IdentityPointing[] = await oltp.pointings(after, 10_000)
+    if (page.length === 0) return
+    await olap.putPointings(page.map((row) => ({ ...row, partition: 0, batch: 0 })))
+    after = page.at(-1) ?? null
+  }
 }
 
 async function putAllOverrides({ oltp, olap }: RebuildDependencies): Promise<void> {

@@ -1,16 +1,19 @@
+import type { AutomationService } from '../automation/automation-service.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import { Mutex } from '../platform/mutex.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { MemberRow, Oltp } from '../ports/oltp.ts'
 import { BatchSource } from './batch-source.ts'
 import type { DecideContext } from './decide.ts'
+import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
-import { rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
+import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 
 export interface WorkerDependencies {
   readonly oltp: Oltp
@@ -21,6 +24,7 @@ export interface WorkerDependencies {
   readonly logger: Logger
   readonly metrics: PumpMetrics
   readonly context: DecideContext
+  readonly automation: AutomationService
 }
 
 export interface WorkerBounds extends PumpBounds {
@@ -46,6 +50,8 @@ export class WorkerService {
   #isPrepared = false
   #owner: PartitionOwner | null = null
   #pruning: Promise<void> = Promise.resolve()
+  /** What rewrites a tier: one at a time. */
+  readonly #exclusive = new Mutex()
 
   constructor(dependencies: WorkerDependencies, bounds: WorkerBounds) {
     this.#dependencies = dependencies
@@ -71,6 +77,7 @@ export class WorkerService {
       { member: this.#bounds.member, partitions: log.partitions, shared: this.#bounds.shared }, failed,
     )
     await this.#owner.start()
+    if (this.#bounds.member.roles.includes('pump')) await this.#dependencies.automation.start()
     this.#pruning = this.#prune()
   }
 
@@ -82,6 +89,7 @@ export class WorkerService {
         await olap.prepare()
         await olap.createGeneration(this.#generation)
         await olap.useGeneration(this.#generation)
+        await this.#fillPointings()
         this.#isPrepared = true
         return
       } catch (error) {
@@ -93,6 +101,14 @@ export class WorkerService {
     throw new MillraceError('closed', 'the worker is stopping')
   }
 
+  /** Once, for data of a version that did not yet load them. */
+  async #fillPointings(): Promise<void> {
+    const { oltp, olap } = this.#dependencies
+    if ((await oltp.setting('olap_pointings')) !== null) return
+    await putAllPointings({ oltp, olap })
+    await oltp.setSetting('olap_pointings', 'filled')
+  }
+
   /** Refuses at once instead of waiting: the pump goes on deciding only while it knows that a tier is away. */
   #requireOlap(): void {
     if (!this.#isPrepared) throw new MillraceError('unavailable', 'the OLAP is not prepared yet', { retryable: true })
@@ -100,12 +116,30 @@ export class WorkerService {
 
   async stop(): Promise<void> {
     this.#stop.abort()
-    await this.#owner?.stop()
+    await Promise.all([this.#owner?.stop(), this.#dependencies.automation.stop()])
     await this.#pruning
   }
 
+  /** Carries out an erasure that was decided; whoever asks twice waits for the same. */
+  carryOutErasure(erasure: { readonly workspace: number; readonly id: string }): Promise<ErasureReport> {
+    return this.#exclusive.run(async () => {
+      await this.#prepared
+      return carryOutErasure(erasure, { ...this.#dependencies, generation: this.#generation }, this.#stop.signal)
+    })
+  }
+
+  /** What a crash or an outage interrupted goes on. */
+  async #goOnErasing(): Promise<void> {
+    if (!this.#isPrepared) return
+    for (const erasure of await this.#dependencies.oltp.erasures.openErasures()) await this.carryOutErasure(erasure)
+  }
+
   /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
-  async rebuildOlap(): Promise<RebuildReport> {
+  rebuildOlap(): Promise<RebuildReport> {
+    return this.#exclusive.run(() => this.#rebuildOlap())
+  }
+
+  async #rebuildOlap(): Promise<RebuildReport> {
     await this.#prepared
     const pumps = this.#owner?.allLoads() ?? null
     if (pumps === null) {
@@ -130,9 +164,9 @@ export class WorkerService {
   }
 
   #pump(partition: number): PartitionPump {
-    const { olap } = this.#dependencies
+    const { olap, automation } = this.#dependencies
     return new PartitionPump(partition, {
-      ...this.#dependencies, source: this.#source, generation: () => this.#generation,
+      ...this.#dependencies, source: this.#source, generation: () => this.#generation, taken: (events) => automation.taken(events),
       olap: {
         insert: async (insert) => {
           this.#requireOlap()
@@ -141,6 +175,10 @@ export class WorkerService {
         putOverrides: async (rows) => {
           this.#requireOlap()
           await olap.putOverrides(rows)
+        },
+        putPointings: async (rows) => {
+          this.#requireOlap()
+          await olap.putPointings(rows)
         },
       },
     }, this.#bounds)
@@ -153,6 +191,7 @@ export class WorkerService {
       try {
         const windowStart = clock.now() - this.#bounds.duplicateWindowDays * 86_400_000
         for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted; partition += 1) await oltp.prune(partition, windowStart)
+        await this.#goOnErasing()
       } catch (error) {
         if (error instanceof MillraceError && !error.retryable) logger.error('pruning failed', { error: messageOf(error) })
       }

@@ -28,6 +28,8 @@ export interface DecidedEvents {
    * Wherever they are read from they are the same. Null for what is in the batch and no event.
    */
   read(row: BatchRow, from: number): Promise<Iterable<DecidedEvent | null>>
+  /** One stored event of the batch; null if it is not there. */
+  find(row: BatchRow, messageId: string): Promise<DecidedEvent | null>
 }
 
 export interface FeedRequest {
@@ -73,7 +75,7 @@ export interface FeedPage {
 
 export interface FeedDependencies {
   readonly reader: Pick<StatusReader, 'partitions' | 'batches'> & Pick<ProfileReader, 'identifiers'>
-  readonly decided: DecidedEvents
+  readonly decided: Pick<DecidedEvents, 'read'>
   readonly watch: DecidedWatch
 }
 
@@ -165,7 +167,7 @@ interface Taking {
   readonly found: DecidedEvent[]
   readonly budget: { events: number; characters: number; bytes: number }
   readonly request: FeedRequest
-  readonly decided: DecidedEvents
+  readonly decided: Pick<DecidedEvents, 'read'>
 }
 
 /** Takes what fits of the lane's next batch and moves its place. */

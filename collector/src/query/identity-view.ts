@@ -1,3 +1,4 @@
+import type { JsonObject } from '@millrace/schemas'
 import type { IdentifierKind } from '../ports/identity.ts'
 
 export interface PropertyStatement {
@@ -8,6 +9,17 @@ export interface PropertyStatement {
   readonly messageId: string
 }
 
+/** One identify event. */
+export interface TraitStatement {
+  /** Key of the identifier that the event belongs to. */
+  readonly identifier: string
+  /** Epoch milliseconds. */
+  readonly time: number
+  readonly messageId: string
+  /** The traits. */
+  readonly properties: JsonObject
+}
+
 /** What the read side needs of identity, which lies above it and passes this down. */
 export interface IdentityView {
   /** The key of an identifier in any spelling that an event could carry; null if the text can be none of the kind. */
@@ -16,4 +28,6 @@ export interface IdentityView {
   propertiesOf(registers: readonly string[]): Readonly<Record<string, unknown>>
   /** The same with the event that said each, unset ones too. */
   statementsOf(registers: readonly string[]): Readonly<Record<string, PropertyStatement>>
+  /** The same from the identify events themselves, in any order. */
+  propertiesOfTraits(statements: readonly TraitStatement[]): JsonObject
 }

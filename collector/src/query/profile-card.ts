@@ -38,12 +38,20 @@ export interface CardDependencies {
  * is empty, late or restored from yesterday changes no answer.
  */
 export async function profileCard(profile: ProfileRow, dependencies: CardDependencies): Promise<string> {
-  const key = `card/${profile.workspace}/${profile.id}`
+  const key = cardKey(profile)
   const cached = (await dependencies.cache.get([key])).get(key)
   if (cached !== undefined && cached.version === profile.version && cached.value !== null) return cached.value
   const card = JSON.stringify(await buildCard(profile, dependencies))
   await dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]]))
   return card
+}
+
+/**
+ * With the creation time in it: who is forgotten and comes again has the same id and counts versions from one, and must
+ * not be shown an older card.
+ */
+export function cardKey({ workspace, id, createdAt }: ProfileRow): string {
+  return `card/${workspace}/${id}/${createdAt}`
 }
 
 async function buildCard(profile: ProfileRow, { reader, identity }: CardDependencies): Promise<ProfileCard> {
@@ -75,7 +83,7 @@ export function timelineEvent(row: TimelineRow): TimelineEvent {
 }
 
 /** `external_id` is `externalId` on the wire; a value in a namespace shows it, as `shopify:example/42`. */
-function identifiersByKind(identifiers: readonly IdentifierRow[]): Record<string, string[]> {
+export function identifiersByKind(identifiers: readonly IdentifierRow[]): Record<string, string[]> {
   const byKind: Record<string, string[]> = { externalId: [], email: [], phone: [], anonymousId: [] }
   for (const { kind, namespace, value } of identifiers) {
     const name = kind.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())

@@ -2,6 +2,7 @@ import { MillraceError } from '../platform/errors.ts'
 import type { ProfileRow } from '../ports/identity.ts'
 import type { OltpReader } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
+import type { DecidedEvents } from './event-feed.ts'
 import type { IdentityView } from './identity-view.ts'
 import { isoTime, timelineEvent } from './profile-card.ts'
 import { profileGraph } from './profile-graph.ts'
@@ -15,18 +16,19 @@ const pageEvents = 200
 export interface ExportDependencies {
   readonly reader: OltpReader
   readonly identity: IdentityView
+  readonly decided: Pick<DecidedEvents, 'find'>
   /** Epoch milliseconds. */
   readonly now: number
 }
 
 /**
  * Everything known about one person as one JSON document, in pieces: what is known of the person first, then every
- * event of the timeline, newest first, with its receipt (null once the message id is older than the duplicate window),
- * last `eventCount`. However long the timeline, a page of 200 events is in memory. A document that breaks off is no
+ * event of the timeline, newest first, with the context that it was sent with and its receipt (both null once the message id is
+ * older than the duplicate window), last `eventCount`. However long the timeline, a page of 200 events is in memory. A document that breaks off is no
  * JSON, so half of one cannot be taken for the whole.
  */
 export async function* profileExport(
-  { profile, mergedFrom }: { readonly profile: ProfileRow; readonly mergedFrom?: string }, { reader, identity, now }: ExportDependencies,
+  { profile, mergedFrom }: { readonly profile: ProfileRow; readonly mergedFrom?: string }, { reader, identity, decided, now }: ExportDependencies,
 ): AsyncGenerator<string> {
   const { workspace, id } = profile
   const identifiers = await reader.identifiersOf(workspace, id, identifiersMax + 1)
@@ -48,11 +50,13 @@ export async function* profileExport(
   yield `${JSON.stringify(head).slice(0, -1)},"events":[`
   let count = 0
   for await (const page of timelinePages({ workspace, keys }, reader)) {
-    const events = await Promise.all(page.map(async (row) => ({ ...timelineEvent(row), receipt: await knownReceipt(row, reader) })))
-    yield events.map((event, index) => (count + index === 0 ? '' : ',\n') + JSON.stringify(event)).join('')
-    count += page.length
-    // The store may answer without waiting: others get their turn here.
-    await new Promise((resolve) => setImmediate(resolve))
+    for (const row of page) {
+      const event = { ...timelineEvent(row), context: await contextOf(row, reader, decided), receipt: await knownReceipt(row, reader) }
+      yield (count === 0 ? '' : ',\n') + JSON.stringify(event)
+      count += 1
+      // The store may answer without waiting: others get their turn here.
+      if (count % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
   }
   yield `],"eventCount":${count}}`
 }
@@ -68,6 +72,13 @@ async function* timelinePages({ workspace, keys }: { workspace: number; keys: re
     yield page
     cursor = { time: last.time, messageId: last.messageId }
   }
+}
+
+/** Addresses and devices are known of a person too; the timeline does not keep them, the archive does. */
+async function contextOf({ workspace, messageId }: TimelineRow, reader: OltpReader, decided: ExportDependencies['decided']): Promise<unknown> {
+  const claim = await reader.claimOf(workspace, messageId)
+  const batch = claim === null ? null : await reader.batch(claim.partition, claim.batch)
+  return batch === null ? null : ((await decided.find(batch, messageId))?.event?.context ?? null)
 }
 
 async function knownReceipt({ workspace, messageId }: TimelineRow, reader: OltpReader): Promise<unknown> {

@@ -1,25 +1,24 @@
 import { Hono, type Context } from 'hono'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
-import type { OltpReader } from '../ports/oltp.ts'
 import type { DecidedWatch } from './decided-watch.ts'
 import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
+import { parseLater, type EraseReport, type EraseRequest } from './erase-profile.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
-import type { IdentityView } from './identity-view.ts'
 import { profileCard } from './profile-card.ts'
 import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
 import { receipt } from './receipt.ts'
 import { parseSplit, type SplitReport, type SplitRequest } from './split-profile.ts'
+import { type SegmentDependencies, segmentRoutes } from './segments/segment-routes.ts'
 import type { Status } from './status.ts'
 import { timelinePage, type TimelineRequest } from './timeline-page.ts'
 
-export interface ReadDependencies {
-  readonly reader: OltpReader
+export interface ReadDependencies extends SegmentDependencies {
   readonly cache: Cache
-  readonly identity: IdentityView
   readonly status: () => Promise<Status>
   readonly decided: DecidedEvents
+  readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly watch: DecidedWatch
   /** Epoch milliseconds. */
@@ -39,7 +38,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/segments', '/segments/*']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -65,6 +64,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
     return json(context, JSON.stringify(await profileGraph(profile, reader)))
   })
+  app.delete('/profiles/:id', async (context) => {
+    const request = { workspace: context.get('workspace'), person: { profileId: context.req.param('id') }, later: parseLater(context.req.query('later')) }
+    return json(context, JSON.stringify(await dependencies.erase(request)))
+  })
   app.post('/profiles/:id/split', async (context) => {
     const workspace = context.get('workspace')
     const request = parseSplit(workspace, await context.req.json().catch(() => null))
@@ -73,7 +76,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/profiles/:id/export', async (context) => {
     const found = await profileById(context.get('workspace'), context.req.param('id'), reader)
-    const pieces = profileExport(found, { reader, identity, now: dependencies.now() })
+    const pieces = profileExport(found, { reader, identity, decided: dependencies.decided, now: dependencies.now() })
     return context.body(ReadableStream.from(encoded(pieces)), 200, {
       ...jsonHeaders, 'content-disposition': `attachment; filename="profile-${found.profile.id}.json"`,
     })
@@ -84,6 +87,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const signal = AbortSignal.any([dependencies.stopping, context.req.raw.signal])
     return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
   })
+  app.route('/', segmentRoutes(dependencies))
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
 }

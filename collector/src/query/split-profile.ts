@@ -1,16 +1,10 @@
 import { MillraceError } from '../platform/errors.ts'
-import { type IdentifierKind, identifierKinds, type IdentifierRow } from '../ports/identity.ts'
+import type { IdentifierRow } from '../ports/identity.ts'
 import type { StatusReader } from '../ports/oltp.ts'
 import type { ProfileReader } from '../ports/profile-reader.ts'
-import type { Control } from '../ports/record.ts'
+import type { VetoControl } from '../ports/record.ts'
 import type { IdentityView } from './identity-view.ts'
-
-/** An identifier as somebody names it, in any spelling that an event could carry. */
-export interface NamedIdentifier {
-  readonly kind: IdentifierKind
-  readonly value: string
-  readonly namespace?: string
-}
+import { asFields, knownIdentifier, type NamedIdentifier, parseNamed, untilDecided } from './named-identifier.ts'
 
 export interface SplitRequest {
   readonly workspace: number
@@ -40,7 +34,7 @@ export interface SplitDependencies {
   readonly reader: ProfileReader & Pick<StatusReader, 'claimOf'>
   readonly identity: IdentityView
   /** Resolves once the control is durable in the log. */
-  readonly writeControl: (workspace: number, control: Control) => Promise<void>
+  readonly writeControl: (workspace: number, control: VetoControl) => Promise<void>
   readonly newId: () => string
   /** Waits for that many milliseconds. */
   readonly pause: (ms: number) => Promise<void>
@@ -49,8 +43,6 @@ export interface SplitDependencies {
 /** One request forbids at most so many pairs. */
 const pairsMax = 1_000
 const identifiersMax = 2_000
-const decidedWithinMs = 15_000
-const lookAgainMs = 20
 
 /**
  * Parts what should never have been one person, or takes that back. The veto goes through the log like an event, so
@@ -80,14 +72,6 @@ export async function splitProfile(request: SplitRequest, dependencies: SplitDep
   return report({ pairs, before, after, undo })
 }
 
-async function knownIdentifier(workspace: number, { kind, value, namespace }: NamedIdentifier, { reader, identity }: SplitDependencies): Promise<IdentifierRow> {
-  const key = identity.keyOf({ workspace, kind, text: value, ...(namespace === undefined ? {} : { namespace }) })
-  if (key === null) throw new MillraceError('bad_request', `${kind}: ${JSON.stringify(value)} cannot be an identifier`)
-  const row = await reader.identifier(workspace, key)
-  if (row === null) throw new MillraceError('bad_request', `${kind}: nobody has ${JSON.stringify(value)}`)
-  return row
-}
-
 /** What an identifier is joined by, or what is forbidden it. */
 async function pairsOf(a: IdentifierRow, undo: boolean, { reader }: SplitDependencies): Promise<readonly (readonly [string, string])[]> {
   if (undo) return (await reader.vetoesOf(a.workspace, [a.key], pairsMax)).map((veto) => [veto.a, veto.b])
@@ -113,15 +97,6 @@ async function identifiersNow(workspace: number, keys: readonly string[], { read
   return new Map((await reader.identifiers(workspace, keys)).map((row) => [row.key, row]))
 }
 
-async function untilDecided(workspace: number, messageId: string, { reader, pause }: SplitDependencies): Promise<void> {
-  for (let waitedMs = 0; await reader.claimOf(workspace, messageId) === null; waitedMs += lookAgainMs) {
-    if (waitedMs > decidedWithinMs) {
-      throw new MillraceError('unavailable', 'the split is in the log and will be decided when the pump gets there; it need not be asked for again', { retryable: true })
-    }
-    await pause(lookAgainMs)
-  }
-}
-
 function report({ pairs, before, after, undo }: {
   readonly pairs: readonly (readonly [string, string])[]
   readonly before: ReadonlyMap<string, IdentifierRow>
@@ -145,15 +120,9 @@ function named(row: IdentifierRow | undefined): Named {
   return row === undefined ? { kind: 'unknown', value: '' } : { kind: row.kind, value: row.namespace === '' ? row.value : `${row.namespace}/${row.value}` }
 }
 
-/** `externalId`, `external_id` and `external-id` are one kind; null for what is none. */
-function kindNamed(text: string): IdentifierKind | null {
-  const name = text.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replaceAll('-', '_')
-  return identifierKinds.find((kind) => kind === name) ?? null
-}
-
 /** Reads a request's body. Fails with `bad_request` naming the field. */
 export function parseSplit(workspace: number, body: unknown): SplitRequest {
-  const fields = asRecord(body, 'the body')
+  const fields = asFields(body, 'the body')
   const undo = fields.get('undo') ?? false
   if (typeof undo !== 'boolean') throw new MillraceError('bad_request', 'undo must be true or false')
   for (const name of fields.keys()) {
@@ -161,21 +130,4 @@ export function parseSplit(workspace: number, body: unknown): SplitRequest {
   }
   const b = fields.get('b')
   return { workspace, a: parseNamed(fields.get('a'), 'a'), undo, ...(b === undefined ? {} : { b: parseNamed(b, 'b') }) }
-}
-
-function parseNamed(value: unknown, field: string): NamedIdentifier {
-  const fields = asRecord(value, field)
-  const kind = fields.get('kind')
-  const known = typeof kind === 'string' ? kindNamed(kind) : null
-  if (known === null) throw new MillraceError('bad_request', `${field}.kind must be one of externalId, email, phone, device, anonymousId, cart, checkout`)
-  const text = fields.get('value')
-  if (typeof text !== 'string' || text === '') throw new MillraceError('bad_request', `${field}.value must be a text`)
-  const namespace = fields.get('namespace') ?? ''
-  if (typeof namespace !== 'string') throw new MillraceError('bad_request', `${field}.namespace must be a text`)
-  return { kind: known, value: text, ...(namespace === '' ? {} : { namespace }) }
-}
-
-function asRecord(value: unknown, what: string): ReadonlyMap<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value))
-  throw new MillraceError('bad_request', `${what} must be an object such as {"kind":"email","value":"ada@example.com"}`)
 }

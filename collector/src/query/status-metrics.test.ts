@@ -9,6 +9,7 @@ const soon: Clock = { now: () => 0, sleep: () => Promise.resolve() }
 
 const some: Status = {
   atRest: false, agree: false, spool: { bytes: 77 },
+  automations: { openCarts: 0, deliveries: { waiting: 0, sent: 0, parked: 0 }, disabledEndpoints: 0 },
   totals: { accepted: 10, stored: 8, archived: 7, loaded: 6, dropped: { duplicate: 1, quarantined: 1 } },
   partitions: [{ partition: 0, lag: { decide: 1, archive: 2, load: 3 } }, { partition: 1, lag: { decide: 10, archive: 20, load: 30 } }],
 }

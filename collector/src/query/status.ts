@@ -1,8 +1,13 @@
+import type { AutomationCounts, AutomationReader } from '../ports/automation-store.ts'
 import type { LogHead } from '../ports/log.ts'
+import type { ErasureReader } from '../ports/erasure-store.ts'
 import type { PartitionRow, PartitionTotals, StatusReader } from '../ports/oltp.ts'
 
 export interface StatusSources {
-  readonly reader: StatusReader
+  readonly reader: StatusReader & {
+    readonly erasures: Pick<ErasureReader, 'erasedEvents' | 'openErasures'>
+    readonly automations: Pick<AutomationReader, 'counts'>
+  }
   /** null while the log cannot be asked: nothing is at rest then. */
   readonly heads: () => Promise<readonly LogHead[] | null>
   /** Rows in the OLAP's live generation; null when it cannot be asked. */
@@ -30,6 +35,8 @@ export interface Status {
   }
   readonly partitions: readonly PartitionStatus[]
   readonly spool: { readonly bytes: number }
+  /** Carts that wait for their instant, and webhooks by state, over all workspaces. */
+  readonly automations: AutomationCounts
 }
 
 /** The reconciliation of the tiers. `loaded` is counted in the OLAP itself where it can be asked, not taken from a cursor. */
@@ -38,23 +45,27 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const logHeads = await heads()
   const rows = await reader.partitions()
   const totals = await reader.totals()
+  const erased = await reader.erasures.erasedEvents()
+  const erasing = await reader.erasures.openErasures()
   const partitions = rows.map((row) => partitionStatus(row, totals, logHeads ?? []))
   const decided = totals.map((total) => total.decided)
   const behind = sum(partitions.map(({ lag }) => lag.decide))
-  const stored = sum(decided.map((counts) => counts.stored))
-  const archived = sum(totals.map((total) => total.archived))
-  const loadedByCursor = sum(totals.map((total) => total.loaded))
-  const atRest = logHeads !== null && spoolBytes() === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
+  // What was forgotten was stored once, in every tier.
+  const stored = sum(decided.map((counts) => counts.stored)) - erased
+  const archived = sum(totals.map((total) => total.archived)) - erased
+  const loadedByCursor = sum(totals.map((total) => total.loaded)) - erased
+  const atRest = logHeads !== null && spoolBytes() === 0 && erasing === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
     rows.every((row) => isSettled(row, logHeads))
   const loaded = (await olapRows()) ?? loadedByCursor
   const dropped = {
     duplicate: sum(decided.map((counts) => counts.duplicate)),
     quarantined: sum(decided.map((counts) => counts.quarantined)),
+    ...(erased === 0 ? {} : { erased }),
   }
   const accepted = sum(decided.map((counts) => counts.accepted)) + behind
-  const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined &&
+  const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined + erased &&
     (!atRest || (stored === archived && stored === loaded))
-  return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() } }
+  return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() }, automations: await reader.automations.counts(null) }
 }
 
 function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], heads: readonly LogHead[]): PartitionStatus {

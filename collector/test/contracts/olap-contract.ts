@@ -163,6 +163,17 @@ export function olapContract(name: string, make: () => Promise<OlapUnderTest>): 
       await expect(olap.query({ sql: 'select 1', format: 'NoFormat' })).rejects.toMatchObject({ code: 'bad_query' })
     })
 
+    it('keeps every version of where an identifier points, and the batch that made it', async () => {
+      const row = { workspace: 1, identifierKey: uuid(2_001), profileId: uuid(21), version: 1, partition: 3, batch: 7 }
+      await olap.putPointings([row, { ...row, profileId: uuid(22), version: 2, batch: 9 }])
+      await olap.putPointings([{ ...row, profileId: uuid(22), version: 2, partition: 0, batch: 0 }, row])
+      await olap.putPointings([])
+      const sql = `select version, toString(profile_id), max((batch, partition)).2, max(batch) from identifier where identifier_key = '${uuid(2_001)}' group by 1, 2 order by 1`
+      expect((await olap.query({ sql, format: 'TSV', own: true })).trim()).toBe(`1\t${uuid(21)}\t3\t7\n2\t${uuid(22)}\t3\t9`)
+      await expect(ask('select * from identifier', 1)).rejects.toMatchObject({ code: 'bad_query' })
+      await expect(olap.query({ sql: 'drop table identifier', format: 'TSV', own: true })).rejects.toMatchObject({ code: 'bad_query' })
+    })
+
     it('fills a new generation beside the old one and swaps', async () => {
       expect(await olap.currentGeneration()).toBe(1)
       await olap.createGeneration(2)

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { uuidText } from '../../src/platform/uuid.ts'
-import type { IdentifierRow, IdentityChanges, ProfileRow } from '../../src/ports/identity.ts'
-import type { BatchRow, DecideChanges, Fence, LoadRow, ObjectRow, Oltp, OltpReader } from '../../src/ports/oltp.ts'
+import type { BatchRow, DecideChanges, Fence, Oltp, OltpReader } from '../../src/ports/oltp.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
+import { changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
 
 export interface OltpUnderTest {
   readonly oltp: Oltp
@@ -13,57 +12,16 @@ export interface OltpUnderTest {
   cleanup(): Promise<void>
 }
 
-const noIdentity: IdentityChanges = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] }
-const day = 86_400_000
-
-function uuid(number: number): string {
-  const bytes = Buffer.alloc(16)
-  bytes.writeUInt32BE(number, 12)
-  return uuidText(bytes)
-}
-
-function changes(batch: BatchRow, part: Partial<DecideChanges> = {}): DecideChanges {
-  return {
-    identity: noIdentity, claims: [], registers: [], metrics: [], timeline: [], quarantine: [], touched: [],
-    batch, sequence: batch.batch * 3, ...part,
-  }
-}
-
-function identifier(number: number, part: Partial<IdentifierRow> = {}): IdentifierRow {
-  return {
-    workspace: 1, key: uuid(number), kind: 'email', namespace: '', value: `p${number}@example.com`, profileId: uuid(100), component: uuid(number),
-    firstReceivedAt: t0, firstSeen: t0, version: 1, neighbours: { external_id: 2 }, fanOut: false, degreeCutoffs: { anonymous_id: 'k' }, ...part,
-  }
-}
-
-function profile(number: number, part: Partial<ProfileRow> = {}): ProfileRow {
-  return { workspace: 1, id: uuid(number), version: 1, createdAt: t0, mergedInto: null, ...part }
-}
-
-function timelineRow(number: number, part: Partial<TimelineRow> = {}): TimelineRow {
-  return {
-    workspace: 1, identifierKey: uuid(1), metric: 'Order Completed', time: t0 + number, messageId: `m${number}`, properties: `{"n":${number}}`, ...part,
-  }
-}
-
-function objectRow(firstBatch: number, lastBatch: number): ObjectRow {
-  return { partition: 0, firstBatch, lastBatch, name: `raw/v1/${firstBatch}`, digest: 'd', events: 4, plannedAt: t0, archivedAt: null }
-}
-
-function loadRow(load: number, part: Partial<LoadRow> = {}): LoadRow {
-  return {
-    partition: 0, load, firstBatch: 1, lastBatch: 1, firstMonth: null, lastMonth: null, closesRun: true, digest: 'd', schemaVersion: 1,
-    plannedAt: t0, rows: null, loadedAt: null, ...part,
-  }
-}
-
 /** What every OLTP driver must do. A driver may skip a case only with a written reason. */
 export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): void {
   describe(`OLTP contract: ${name}`, () => {
     let under: OltpUnderTest
     let fence: Fence
     const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> =>
-      under.oltp.decide(fence, (transaction) => transaction.apply(changes(batch, part)))
+      under.oltp.decide(fence, async (transaction) => {
+        for (const { workspace, key } of part.identity?.identifiers ?? []) await transaction.identifiers(workspace, [key])
+        await transaction.apply(changes(batch, part))
+      })
 
     beforeEach(async () => {
       under = await open()
@@ -217,6 +175,51 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(first).toEqual(override(3, uuid(8)))
       expect(rest).toEqual([])
       expect(await under.oltp.overrides(first ?? null, 10)).toEqual([{ ...override(1, uuid(9)), identifierKey: uuid(2) }])
+    })
+
+    it('keeps where identifiers point per batch for the loader until it is loaded, and the latest of each for a rebuild', async () => {
+      const pointing = (key: number, version: number, profileId: string) => ({ workspace: 1, identifierKey: uuid(key), profileId, version })
+      const decided = (batch: number, row: ReturnType<typeof pointing>) => ({ ...row, partition: 0, batch })
+      const row = (key: number, version: number, profileId: string) => identifier(key, { profileId, version })
+      await decide(batchRow(1), { identity: { ...noIdentity, identifiers: [row(2, 1, uuid(7)), row(1, 1, uuid(7))], pointings: [pointing(2, 1, uuid(7)), pointing(1, 1, uuid(7))] } })
+      await decide(batchRow(2), { identity: { ...noIdentity, identifiers: [row(1, 2, uuid(8))], pointings: [pointing(1, 2, uuid(8))] } })
+      expect(await under.oltp.pointingsOf(0, 1, 1)).toEqual([decided(1, pointing(1, 1, uuid(7))), decided(1, pointing(2, 1, uuid(7)))])
+      expect(await under.oltp.pointingsOf(0, 1, 2)).toHaveLength(3)
+      expect(await under.oltp.pointingsOf(1, 1, 2)).toEqual([])
+      const [first, ...rest] = await under.oltp.pointings(null, 1)
+      expect(first).toEqual(pointing(1, 2, uuid(8)))
+      expect(rest).toEqual([])
+      expect(await under.oltp.pointings(first ?? null, 10)).toEqual([pointing(2, 1, uuid(7))])
+      const { fence: load } = await under.oltp.claimPartition(0, 'load')
+      await under.oltp.planLoads(load, [loadRow(1)])
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, loadedAt: t0 })
+      await under.oltp.prune(0, 0)
+      expect(await under.oltp.pointingsOf(0, 1, 2)).toEqual([decided(2, pointing(1, 2, uuid(8)))])
+    })
+
+    it('numbers the versions of a segment, found by its id or its exact name', async () => {
+      const draft = { workspace: 1, id: null, newId: uuid(1), name: 'Loyal', definition: '{"a":"Größe 💥"}', createdAt: t0 }
+      const { id: _, newId, ...fields } = draft
+      const first = { ...fields, id: newId, version: 1 }
+      expect(await under.oltp.putSegment(draft)).toEqual(first)
+      const second = { ...first, version: 2, definition: '{"b":1}' }
+      expect(await under.oltp.putSegment({ ...draft, newId: uuid(2), definition: '{"b":1}' })).toEqual(second)
+      const renamed = { ...second, version: 3, name: 'Loyal ones' }
+      expect(await under.oltp.putSegment({ ...draft, id: uuid(1), newId: uuid(3), name: 'Loyal ones', definition: '{"b":1}' })).toEqual(renamed)
+      // Names that a careless collation takes for one, and a name that is free again.
+      for (const [index, name] of ['loyal ones', 'Loyal ones ', 'Löyal ones', 'Loyal'].entries()) {
+        expect(await under.oltp.putSegment({ ...draft, newId: uuid(10 + index), name })).toMatchObject({ id: uuid(10 + index), version: 1, name })
+      }
+      await expect(under.oltp.putSegment({ ...draft, id: uuid(99) })).rejects.toMatchObject({ code: 'not_found' })
+      await expect(under.oltp.putSegment({ ...draft, id: uuid(1), workspace: 2 })).rejects.toMatchObject({ code: 'not_found' })
+      await expect(under.oltp.putSegment({ ...draft, id: uuid(1), name: 'loyal ones' })).rejects.toMatchObject({ code: 'bad_request' })
+      expect(await under.oltp.putSegment({ ...draft, workspace: 2, newId: uuid(4) })).toEqual({ ...first, workspace: 2, id: uuid(4) })
+      expect(await under.reader.segment(1, uuid(1), null)).toEqual(renamed)
+      expect(await under.reader.segment(1, uuid(1), 1)).toEqual(first)
+      expect(await under.reader.segment(1, uuid(1), 4)).toBeNull()
+      expect(await under.reader.segment(2, uuid(1), null)).toBeNull()
+      expect((await under.reader.segments(1)).map((row) => row.id)).toEqual([uuid(1), uuid(10), uuid(11), uuid(12), uuid(13)])
+      expect((await under.reader.segments(1))[0]).toEqual(renamed)
     })
 
     it('knows who lives, by its own clock, and forgets who leaves', async () => {

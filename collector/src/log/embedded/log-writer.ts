@@ -9,7 +9,7 @@ import { encodeHeader, frameHeaderBytes, payloadBytesMax } from './frame.ts'
 import { positionText } from './position.ts'
 import { filePosition, type Recovered } from './recover.ts'
 import { dropArchived } from './retention.ts'
-import { createSegment, type SegmentStart } from './segments.ts'
+import { createSegment, listSegments, type SegmentStart } from './segments.ts'
 import type { Watermark, WatermarkFile } from './watermark.ts'
 
 export interface LogWriterBounds {
@@ -60,6 +60,7 @@ export class EmbeddedLogWriter implements LogWriter {
   /** The durable end. */
   #end: Watermark
   #queue: Append[] = []
+  #trims: { resolve(): void; reject(error: unknown): void }[] = []
   #pendingBytes = 0
   #run: Promise<void> | null = null
   #closed = false
@@ -110,6 +111,17 @@ export class EmbeddedLogWriter implements LogWriter {
     return dropArchived(directory, readAcknowledged(directory), { retentionMs: this.#bounds.retentionMs, now: this.#clock.now() })
   }
 
+  async trim(): Promise<boolean> {
+    if (this.#closed) return false
+    await new Promise<void>((resolve, reject) => {
+      this.#trims.push({ resolve, reject })
+      this.#run ??= this.#drain()
+    })
+    const { directory, segment } = this.#log
+    dropArchived(directory, readAcknowledged(directory), { retentionMs: 0, now: this.#clock.now() })
+    return listSegments(directory).every(({ path }) => path === segment.path)
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -123,7 +135,9 @@ export class EmbeddedLogWriter implements LogWriter {
   async #drain(): Promise<void> {
     // The rest of the caller's turn may append more; all of it goes into the first group.
     await Promise.resolve()
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#trims.length > 0) {
+      this.#rollForTrims()
+      if (this.#queue.length === 0) continue
       const appends = this.#takeGroup()
       try {
         const group = await this.#commit(appends)
@@ -136,6 +150,20 @@ export class EmbeddedLogWriter implements LogWriter {
       for (const { payload } of appends) this.#pendingBytes -= payload.length + frameHeaderBytes
     }
     this.#run = null
+  }
+
+  /** A file that is written on cannot be removed, so what comes goes into a new one. */
+  #rollForTrims(): void {
+    const trims = this.#trims.splice(0)
+    if (trims.length === 0) return
+    try {
+      if (this.#torn) this.#mend()
+      if (this.#end.offset > this.#log.segment.offset) this.#roll()
+      for (const { resolve } of trims) resolve()
+    } catch (error) {
+      const failure = this.#failed(error)
+      for (const { reject } of trims) reject(failure)
+    }
   }
 
   #takeGroup(): readonly Append[] {

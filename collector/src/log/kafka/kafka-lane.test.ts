@@ -132,7 +132,7 @@ describe('KafkaLane', () => {
 
   it('never takes a later record for one that was given up', async () => {
     const broker = new FakePartition(['answer lost', 'hangs'])
-    const { lane } = laneOn(broker, { clock: systemClock, appendTimeoutMs: 60 })
+    const { lane } = laneOn(broker, { clock: systemClock, appendTimeoutMs: 700 })
     await expect(append(lane, 'first')).rejects.toMatchObject({ code: 'outcome_unknown' })
     await append(lane, 'second')
     expect(broker.stored).toEqual(['first', 'second'])

@@ -49,6 +49,10 @@ export class ReopeningWriter implements LogWriter {
     return this.#writer?.pendingBytes() ?? 0
   }
 
+  trim(): Promise<boolean> {
+    return this.#writer?.trim() ?? Promise.resolve(false)
+  }
+
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#opening

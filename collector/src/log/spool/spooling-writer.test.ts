@@ -26,6 +26,10 @@ class FakeBroker implements LogWriter {
     return this.mode === 'up' ? { ready: true } : { ready: false, reason: 'connection refused' }
   }
 
+  async trim(): Promise<boolean> {
+    return true
+  }
+
   pendingBytes(): number {
     return 0
   }

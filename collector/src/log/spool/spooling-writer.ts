@@ -99,6 +99,12 @@ export class SpoolingWriter implements LogWriter {
     return this.#dependencies.broker.pendingBytes() + this.#dependencies.spool.pendingBytes()
   }
 
+  /** What still waits for the broker stays. */
+  async trim(): Promise<boolean> {
+    const trimmed = await Promise.all([this.#dependencies.spool.trim(), this.#dependencies.broker.trim()])
+    return trimmed.every((done) => done)
+  }
+
   /** What is not forwarded stays in the spool for the next start. */
   async close(): Promise<void> {
     const { broker, spool, reader } = this.#dependencies

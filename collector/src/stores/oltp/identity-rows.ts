@@ -1,7 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts'
 import { uuidText } from '../../platform/uuid.ts'
 import {
-  type EdgeRow, type EdgeState, type IdentifierKind, type IdentifierRow, type IdentityOverride, identifierKinds, type MergeRow,
+  type DecidedPointing, type EdgeRow, type EdgeState, type IdentifierKind, type IdentifierRow, type IdentityOverride, identifierKinds, type MergeRow,
   type ProfileRow, type VetoRow, type Witness,
 } from '../../ports/identity.ts'
 import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
@@ -54,6 +54,10 @@ export function overrideRow(row: Row): IdentityOverride {
     workspace: numberOf(row, 'workspace'), identifierKey: uuidOf(row, 'identifier_key'),
     profileId: uuidOf(row, 'profile_id'), version: numberOf(row, 'version'),
   }
+}
+
+export function decidedPointing(row: Row): DecidedPointing {
+  return { ...overrideRow(row), partition: numberOf(row, 'partition'), batch: numberOf(row, 'batch') }
 }
 
 function kindOf(text: string): IdentifierKind {

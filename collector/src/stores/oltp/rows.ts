@@ -1,7 +1,8 @@
 import { quarantineReasons } from '@millrace/schemas'
 import { MillraceError } from '../../platform/errors.ts'
-import { type BatchRow, type KeyRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow } from '../../ports/oltp.ts'
-import { numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
+import { type BatchRow, type KeyRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow, type SegmentRow } from '../../ports/oltp.ts'
+import { uuidText } from '../../platform/uuid.ts'
+import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
 
 export function partitionRow(row: Row): PartitionRow {
   return {
@@ -41,6 +42,13 @@ export function loadRow(row: Row): LoadRow {
     lastMonth: numberOrNull(row, 'last_month'), closesRun: numberOf(row, 'closes_run') === 1,
     digest: textOf(row, 'digest'), schemaVersion: numberOf(row, 'schema_version'),
     plannedAt: numberOf(row, 'planned_at'), rows: numberOrNull(row, 'rows'), loadedAt: numberOrNull(row, 'loaded_at'),
+  }
+}
+
+export function segmentRow(row: Row): SegmentRow {
+  return {
+    workspace: numberOf(row, 'workspace'), id: uuidText(bytesOf(row, 'segment_id')), version: numberOf(row, 'version'),
+    name: textOf(row, 'name'), definition: textOf(row, 'definition'), createdAt: numberOf(row, 'created_at'),
   }
 }
 

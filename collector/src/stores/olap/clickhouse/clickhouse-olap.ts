@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickHouseLogLevel, createClient, SettingsMap } from '@clickhouse/client'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
-import type { Olap, OlapInsert, OverrideRow, SqlRequest } from '../../../ports/olap.ts'
+import type { Olap, OlapInsert, OlapSelection, OverrideRow, PointingRow, SqlRequest } from '../../../ports/olap.ts'
 import { lastingFault, requireVersion } from './clickhouse-failure.ts'
-import { eventColumns, eventsView, eventTable, identityDictionary, overrideTable } from './event-table.ts'
+import { conditionOf, deleteRows, type ErasableTables, eraseEvents, identifiersOf } from './erase-rows.ts'
+import { eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable } from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
 export interface ClickHouseOptions {
@@ -57,6 +58,7 @@ class ClickHouseOlap implements Olap {
     requireVersion((await this.#read('SELECT version()')).trim())
     await this.#command(`CREATE DATABASE IF NOT EXISTS ${this.#database} ENGINE = Atomic`)
     await this.#command(overrideTable(this.#database))
+    await this.#command(identifierTable(this.#database))
     await this.#command(identityDictionary(this.#database, await this.#credentials()))
     this.#insertSettings = await this.#chooseInsertSettings()
     await this.#proveRepeats()
@@ -93,11 +95,40 @@ class ClickHouseOlap implements Olap {
     await this.#command(`SYSTEM RELOAD DICTIONARY ${this.#database}.identity`)
   }
 
+  async putPointings(rows: readonly PointingRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const lines = rows.map(({ workspace, identifierKey, profileId, version, partition, batch }) =>
+      `{"workspace":${workspace},"identifier_key":"${identifierKey}","profile_id":"${profileId}","version":${version},"partition":${partition},"batch":${batch}}\n`).join('')
+    await this.#insertRows('identifier', { rows: Buffer.from(lines), token: null, columns: identifierColumns })
+  }
+
   async countRows(generation: number): Promise<number> {
     return Number(await this.#read(`SELECT count() FROM ${this.#database}.event_g${generation}`))
   }
 
-  async query({ sql, params = {}, format, workspace }: SqlRequest): Promise<string> {
+  async placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]> {
+    const text = await this.#read(`SELECT DISTINCT partition, batch FROM ${this.#database}.event_g${generation} WHERE ${conditionOf(selection)}`)
+    return text.split('\n').filter((line) => line !== '').map((line) => {
+      const [partition = '', batch = ''] = line.split('\t')
+      return { partition: Number(partition), batch: Number(batch) }
+    })
+  }
+
+  async erase(generation: number, selection: OlapSelection): Promise<number> {
+    const events = `event_g${generation}`
+    const condition = conditionOf(selection)
+    const rows = Number(await this.#read(`SELECT count() FROM ${this.#database}.${events} WHERE ${condition}`))
+    if (rows > 0) await eraseEvents(this.#tables(), events, condition)
+    for (const table of ['identity_override', 'identifier']) await deleteRows(this.#tables(), table, identifiersOf(selection))
+    await this.#command(`SYSTEM RELOAD DICTIONARY ${this.#database}.identity`)
+    return rows
+  }
+
+  #tables(): ErasableTables {
+    return { database: this.#database, command: (sql) => this.#command(sql), read: (sql) => this.#read(sql) }
+  }
+
+  async query({ sql, params = {}, format, workspace, own }: SqlRequest): Promise<string> {
     const trimmed = sql.replace(/[;\s]+$/, '')
     const [clause, named = format] = /\bformat\s+(\w+)$/i.exec(trimmed) ?? ['']
     if (!/^[A-Za-z][A-Za-z0-9]*$/.test(named)) throw new MillraceError('bad_query', `${JSON.stringify(named)} is no format name`)
@@ -109,12 +140,13 @@ class ClickHouseOlap implements Olap {
       ...(scope === null ? {} : { additional_table_filters: this.#filterTo(scope, Number(workspace)) }),
       // Under it neither the statement nor its SETTINGS clause can change anything.
       readonly: '1',
+      ...(own === true ? ownSettings : {}),
     }
     const ask = (query: string, answerFormat: string): Promise<string> =>
       this.#text(this.#reader, { query: `${query}\nFORMAT ${answerFormat}`, query_params: params, clickhouse_settings: settings }, 1)
     try {
       // What describes but reads no rows has no tree; one workspace has no use for it.
-      if (scope !== null || !/^\s*(?:show|describe|desc|exists)\b/i.test(body)) {
+      if (own !== true && (scope !== null || !/^\s*(?:show|describe|desc|exists)\b/i.test(body))) {
         const fault = queryFault(await this.#tree(body, ask), scope)
         if (fault !== null) throw new MillraceError('bad_query', fault)
       }
@@ -239,6 +271,9 @@ function authority(path: string): Buffer {
     throw new MillraceError('bad_config', `tlsCaFile in MILLRACE_OLAP_URL cannot be read: ${messageOf(error)}`, { cause: error })
   }
 }
+
+/** A segment of many conditions is longer than what a person writes. */
+const ownSettings: ClickHouseSettings = { max_query_size: '8388608', max_ast_elements: '1000000', max_expanded_ast_elements: '4000000', precise_float_parsing: 1 }
 
 interface QueryParams {
   readonly query: string

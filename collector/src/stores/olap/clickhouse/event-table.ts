@@ -46,6 +46,25 @@ export function eventsView(database: string, generation: number): string {
   return `CREATE OR REPLACE VIEW ${database}.events AS SELECT ${columns.join(', ')} FROM ${database}.event_g${generation} AS event`
 }
 
+/**
+ * Who there is, and since which batch: every version of where an identifier points. A row that is put again is the same
+ * row; one whose batch was not known gives way to one that knows it.
+ */
+export function identifierTable(database: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${database}.identifier (
+    workspace UInt32,
+    identifier_key UUID,
+    profile_id UUID,
+    version UInt64,
+    partition UInt16,
+    batch UInt64
+  ) ENGINE = ReplacingMergeTree(batch)
+  ORDER BY (workspace, identifier_key, version)
+  SETTINGS fsync_after_insert = 1`
+}
+
+export const identifierColumns: readonly string[] = Object.freeze(['workspace', 'identifier_key', 'profile_id', 'version', 'partition', 'batch'])
+
 export function overrideTable(database: string): string {
   return `CREATE TABLE IF NOT EXISTS ${database}.identity_override (
     workspace UInt32,

@@ -2,6 +2,7 @@ import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, NewClaim } from '../../../ports/oltp.ts'
+import { putErasures } from './mysql-erasure-store.ts'
 import type { Session, Value } from './session.ts'
 
 /**
@@ -28,6 +29,7 @@ export async function applyChanges(session: Session, changes: DecideChanges, isK
   await session.insert(`INSERT INTO quarantine (workspace, message_key, message_id, reason, received_at, event) VALUES ?
     ON DUPLICATE KEY UPDATE reason = reason`,
   changes.quarantine.map((row) => [row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event]))
+  await putErasures(session, changes.erasures)
   await putBatch(session, batch)
   await session.run('UPDATE `partition` SET position = ?, sequence = ?, batch = ? WHERE `partition` = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)
@@ -102,12 +104,14 @@ async function putVetoes(session: Session, { vetoes, liftedVetoes }: IdentityCha
   }
 }
 
-async function putMerges(session: Session, { merges, overrides }: IdentityChanges, { partition, batch }: BatchRow): Promise<void> {
+async function putMerges(session: Session, { merges, overrides, pointings }: IdentityChanges, { partition, batch }: BatchRow): Promise<void> {
   await session.insert(`INSERT INTO merge_log (workspace, \`partition\`, batch, line, from_profile, to_profile, identifier_keys,
     cause_message_id, cause_metric, at) VALUES ?`, merges.map((merge, line) => [
     merge.workspace, partition, batch, line, uuidBytes(merge.fromProfile), uuidBytes(merge.toProfile),
     merge.identifierKeys.join(','), merge.cause.messageId, merge.cause.metric, merge.at,
   ]))
+  await session.insert('INSERT INTO identity_pointing_change (`partition`, batch, workspace, identifier_key, profile_id, version) VALUES ?',
+    byKey(pointings).map((row) => [partition, batch, row.workspace, uuidBytes(row.identifierKey), uuidBytes(row.profileId), row.version]))
   const sorted = byKey(overrides).map((row): readonly Value[] => [row.workspace, uuidBytes(row.identifierKey), uuidBytes(row.profileId), row.version])
   await session.insert(`INSERT INTO identity_override (workspace, identifier_key, profile_id, version) VALUES ?
     ON DUPLICATE KEY UPDATE profile_id = VALUES(profile_id), version = VALUES(version)`, sorted)

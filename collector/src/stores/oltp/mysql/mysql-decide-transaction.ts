@@ -1,10 +1,12 @@
 import { MillraceError } from '../../../platform/errors.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
+import type { Suppression } from '../../../ports/erasure-store.ts'
 import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../../ports/oltp.ts'
 import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, textOf } from '../row.ts'
 import { applyChanges } from './apply-changes.ts'
+import { suppressionsOf } from './mysql-erasure-store.ts'
 import type { Session } from './session.ts'
 
 /** A component that grows under our feet this often is left to whoever makes it grow. */
@@ -38,6 +40,14 @@ export class MysqlDecideTransaction implements DecideTransaction {
       for (const row of rows) found.add(`${workspace}/${bytesOf(row, 'message_key').toString('latin1')}`)
     }
     return refs.map((ref) => found.has(`${ref.workspace}/${messageKey(ref.messageId).toString('latin1')}`))
+  }
+
+  async suppresses(workspace: number): Promise<boolean> {
+    return (await this.#session.get('SELECT 1 AS found FROM suppression WHERE workspace = ? LIMIT 1', workspace)) !== undefined
+  }
+
+  suppressions(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, Suppression>> {
+    return suppressionsOf(this.#session, workspace, identifierKeys)
   }
 
   async registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -8,8 +8,8 @@ import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { Session } from './session.ts'
 
 const nothing = {
-  identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], vetoes: [], liftedVetoes: [] },
-  claims: [], registers: [], metrics: [], timeline: [], quarantine: [], touched: [], sequence: null,
+  identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] },
+  claims: [], registers: [], metrics: [], timeline: [], quarantine: [], erasures: [], touched: [], sequence: null,
 }
 
 for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] as const) {

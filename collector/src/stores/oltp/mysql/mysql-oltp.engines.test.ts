@@ -4,6 +4,8 @@ import { startMariadb } from '../../../../../scripts/engines/mariadb.ts'
 import { startMysql } from '../../../../../scripts/engines/mysql.ts'
 import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
+import { automationContract } from '../../../../test/contracts/automation-contract.ts'
+import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
 import { openMysqlOltp } from './mysql-oltp.ts'
 import { openMysqlReader } from './mysql-reader.ts'
 
@@ -30,5 +32,7 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
     }
   }
   oltpContract(name, open)
+  oltpErasureContract(name, open)
+  automationContract(name, open)
   oltpConcurrencyContract(name, open, 60)
 }

@@ -1,18 +1,23 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { MillraceError } from '../../../platform/errors.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
-import type { IdentityOverride } from '../../../ports/identity.ts'
+import type { AutomationStore } from '../../../ports/automation-store.ts'
+import type { ErasureStore } from '../../../ports/erasure-store.ts'
+import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
-import { overrideRow } from '../identity-rows.ts'
+import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { migrate } from './migrate.ts'
 import { MysqlDecideTransaction } from './mysql-decide-transaction.ts'
+import { MysqlAutomationStore } from './mysql-automation-store.ts'
+import { MysqlErasureStore } from './mysql-erasure-store.ts'
 import { isUnreachable, mysqlFailure } from './mysql-failure.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
+import { putSegment } from './segments.ts'
 import { Session } from './session.ts'
 
 /** A decide transaction a partition, and what archive, load and commands do beside them. */
@@ -31,12 +36,16 @@ export async function openMysqlOltp(url: string): Promise<Oltp> {
 }
 
 class MysqlOltp implements Oltp {
+  readonly automations: AutomationStore
+  readonly erasures: ErasureStore
   readonly #pool: Pool
   readonly #session: Session
 
   constructor(pool: Pool) {
     this.#pool = pool
     this.#session = new Session(pool)
+    this.automations = new MysqlAutomationStore(this.#session, (work) => this.#transaction(work))
+    this.erasures = new MysqlErasureStore(this.#session, (work) => this.#transaction(work))
   }
 
   migrate(): Promise<void> {
@@ -156,20 +165,37 @@ class MysqlOltp implements Oltp {
       ORDER BY workspace, identifier_key LIMIT ?`, workspace, workspace, uuidBytes(after?.identifierKey ?? ''), limit)).map(overrideRow)
   }
 
+  async pointingsOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly DecidedPointing[]> {
+    return (await this.#session.all(`SELECT * FROM identity_pointing_change WHERE \`partition\` = ? AND batch BETWEEN ? AND ?
+      ORDER BY batch, workspace, identifier_key`, partition, firstBatch, lastBatch)).map(decidedPointing)
+  }
+
+  async pointings(after: IdentityPointing | null, limit: number): Promise<readonly IdentityPointing[]> {
+    const workspace = after?.workspace ?? -1
+    return (await this.#session.all(`SELECT workspace, identifier_key, profile_id, version FROM identifier
+      WHERE workspace > ? OR (workspace = ? AND identifier_key > ?) ORDER BY workspace, identifier_key LIMIT ?`,
+    workspace, workspace, uuidBytes(after?.identifierKey ?? ''), limit)).map(overrideRow)
+  }
+
   async prune(partition: number, windowStart: number): Promise<void> {
     await this.#inPieces((limit) => this.#session.run('DELETE FROM event_key WHERE period_end <= ? LIMIT ?', windowStart, limit))
     const row = await readPartition(this.#session, partition)
     const finished = Math.min(row.archivedBatch, row.loadedBatch)
     await this.#session.run(`UPDATE batch SET decisions = NULL WHERE \`partition\` = ? AND batch BETWEEN ? AND ? AND decisions IS NOT NULL`,
       partition, finished - 1_000, finished)
-    await this.#inPieces((limit) => this.#session.run('DELETE FROM identity_override_change WHERE `partition` = ? AND batch <= ? LIMIT ?',
-      partition, row.loadedBatch, limit))
+    for (const feed of ['identity_override_change', 'identity_pointing_change']) {
+      await this.#inPieces((limit) => this.#session.run(`DELETE FROM ${feed} WHERE \`partition\` = ? AND batch <= ? LIMIT ?`, partition, row.loadedBatch, limit))
+    }
   }
 
   async createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {
     await this.#session.run('INSERT INTO workspace (name, created_at) VALUES (?, ?) ON DUPLICATE KEY UPDATE name = name', name, createdAt)
     const row = await this.#session.get('SELECT * FROM workspace WHERE name = ?', name) ?? {}
     return { workspace: numberOf(row, 'workspace'), name: textOf(row, 'name'), createdAt: numberOf(row, 'created_at') }
+  }
+
+  putSegment(draft: SegmentDraft): Promise<SegmentRow> {
+    return this.#transaction((session) => putSegment(session, draft))
   }
 
   async putKey(row: KeyRow): Promise<void> {

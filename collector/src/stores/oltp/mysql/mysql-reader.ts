@@ -1,18 +1,20 @@
 import type { Pool } from 'mysql2/promise'
-import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
-import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
+import { messageKey, uuidText } from '../../../platform/uuid.ts'
+import type { AutomationReader } from '../../../ports/automation-store.ts'
+import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
-import type { MetricTotal, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import { forEver } from '../event-period.ts'
-import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { MysqlAutomationReader } from './mysql-automation-reader.ts'
+import { MysqlProfileReader } from './mysql-profile-reader.ts'
+import { readErasure } from './mysql-erasure-store.ts'
 import { readBatches, readObjectOf } from './mysql-oltp.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
+import { newestSegments, readSegment } from './segments.ts'
 import { Session } from './session.ts'
-import { readTimeline } from './timeline.ts'
 
 const connectionsMax = 12
 
@@ -21,13 +23,23 @@ export async function openMysqlReader(url: string): Promise<OltpReader> {
   return new MysqlReader(await openPool(parseMysqlUrl(url), connectionsMax))
 }
 
-class MysqlReader implements OltpReader {
+class MysqlReader extends MysqlProfileReader implements OltpReader {
+  readonly automations: AutomationReader
+  readonly erasures: ErasureReader
   readonly #pool: Pool
   readonly #session: Session
 
   constructor(pool: Pool) {
+    const session = new Session(pool)
+    super(session)
     this.#pool = pool
-    this.#session = new Session(pool)
+    this.#session = session
+    this.automations = new MysqlAutomationReader(session)
+    this.erasures = {
+      erasure: (workspace, id) => readErasure(this.#session, workspace, id),
+      openErasures: async () => numberOf(await this.#session.get('SELECT COUNT(*) AS open FROM erasure WHERE report IS NULL') ?? {}, 'open'),
+      erasedEvents: async () => numberOf(await this.#session.get('SELECT CAST(COALESCE(SUM(erased_events), 0) AS SIGNED) AS events FROM erasure') ?? {}, 'events'),
+    }
   }
 
   async setting(name: string): Promise<string | null> {
@@ -86,6 +98,14 @@ class MysqlReader implements OltpReader {
     return row === undefined ? null : loadRow(row)
   }
 
+  segments(workspace: number): Promise<readonly SegmentRow[]> {
+    return newestSegments(this.#session, workspace)
+  }
+
+  segment(workspace: number, id: string, version: number | null): Promise<SegmentRow | null> {
+    return readSegment(this.#session, { workspace, id, version })
+  }
+
   async registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]> {
     const keys = messageIds.map(messageKey)
     const rows = await this.#session.allOf(keys, 'SELECT message_key FROM event_key WHERE workspace = ? AND period_end = ? AND message_key IN (?)', workspace, forEver)
@@ -104,78 +124,6 @@ class MysqlReader implements OltpReader {
   async quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null> {
     const row = await this.#session.get('SELECT * FROM quarantine WHERE workspace = ? AND message_key = ?', workspace, messageKey(messageId))
     return row === undefined ? null : quarantineRow(row)
-  }
-
-  async identifier(workspace: number, key: string): Promise<IdentifierRow | null> {
-    const row = await this.#session.get('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?', workspace, uuidBytes(key))
-    return row === undefined ? null : identifierRow(row)
-  }
-
-  async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
-    return (await this.#session.allOf(keys.map(uuidBytes), 'SELECT * FROM identifier WHERE workspace = ? AND identifier_key IN (?)', workspace)).map(identifierRow)
-  }
-
-  async profile(workspace: number, id: string): Promise<ProfileRow | null> {
-    const row = await this.#session.get('SELECT * FROM profile WHERE workspace = ? AND profile_id = ?', workspace, uuidBytes(id))
-    return row === undefined ? null : profileRow(row)
-  }
-
-  async identifiersOf(workspace: number, profileId: string, limit: number): Promise<readonly IdentifierRow[]> {
-    return (await this.#session.all('SELECT * FROM identifier WHERE workspace = ? AND profile_id = ? ORDER BY identifier_key LIMIT ?',
-      workspace, uuidBytes(profileId), limit)).map(identifierRow)
-  }
-
-  async registersOf(workspace: number, identifierKeys: readonly string[]): Promise<readonly string[]> {
-    const rows = await this.#session.allOf(identifierKeys.map(uuidBytes),
-      'SELECT identifier_key, registers FROM identifier_register WHERE workspace = ? AND identifier_key IN (?)', workspace)
-    const found = new Map(rows.map((row) => [uuidText(bytesOf(row, 'identifier_key')), textOf(row, 'registers')]))
-    return identifierKeys.flatMap((key) => found.get(key) ?? [])
-  }
-
-  async metricTotals(workspace: number, identifierKeys: readonly string[]): Promise<readonly MetricTotal[]> {
-    const totals = new Map<string, MetricTotal>()
-    const rows = await this.#session.allOf(identifierKeys.map(uuidBytes), `SELECT metric, CAST(SUM(count) AS SIGNED) AS total, MIN(first_at) AS first_at,
-      MAX(last_at) AS last_at FROM identifier_metric WHERE workspace = ? AND identifier_key IN (?) GROUP BY metric`, workspace)
-    for (const row of rows) {
-      const metric = textOf(row, 'metric')
-      const before = totals.get(metric)
-      totals.set(metric, {
-        metric,
-        count: (before?.count ?? 0) + numberOf(row, 'total'),
-        firstAt: Math.min(before?.firstAt ?? Infinity, numberOf(row, 'first_at')),
-        lastAt: Math.max(before?.lastAt ?? -Infinity, numberOf(row, 'last_at')),
-      })
-    }
-    return [...totals.values()].toSorted((a, b) => b.lastAt - a.lastAt || (a.metric < b.metric ? -1 : 1))
-  }
-
-  timeline(query: TimelineQuery): Promise<readonly TimelineRow[]> {
-    return readTimeline(this.#session, query)
-  }
-
-  async edgesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly EdgeRow[]> {
-    const edges = new Map<string, EdgeRow>()
-    for (const end of ['a', 'b']) {
-      const rows = await this.#session.allOf(identifierKeys.map(uuidBytes),
-        `SELECT * FROM identity_edge WHERE workspace = ? AND ${end} IN (?) LIMIT ${Math.trunc(limit)}`, workspace)
-      for (const edge of rows.map(edgeRow)) if (edges.size < limit) edges.set(`${edge.a}/${edge.b}`, edge)
-    }
-    return [...edges.values()]
-  }
-
-  async vetoesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly VetoRow[]> {
-    const keys = identifierKeys.map(uuidBytes)
-    const found = new Map<string, VetoRow>()
-    for (const end of ['a', 'b']) {
-      const rows = await this.#session.allOf(keys, `SELECT * FROM identity_veto WHERE workspace = ? AND ${end} IN (?) LIMIT ${Math.trunc(limit)}`, workspace)
-      for (const veto of rows.map(vetoRow)) if (found.size < limit) found.set(`${veto.a}/${veto.b}`, veto)
-    }
-    return [...found.values()]
-  }
-
-  async mergesOf(workspace: number, profileId: string, limit: number): Promise<readonly MergeRow[]> {
-    return (await this.#session.all('SELECT * FROM merge_log WHERE workspace = ? AND (from_profile = ? OR to_profile = ?) ORDER BY at DESC LIMIT ?',
-      workspace, uuidBytes(profileId), uuidBytes(profileId), limit)).map(mergeRow)
   }
 
   close(): Promise<void> {

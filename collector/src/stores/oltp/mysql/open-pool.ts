@@ -69,6 +69,8 @@ export async function openPool(address: MysqlAddress, connectionsMax: number): P
   const { host, port, user, password, database, tls } = address
   const common = {
     host, port, user, password, connectTimeout: connectTimeoutMs, charset: 'utf8mb4_bin', timezone: 'Z',
+    // A statement answers the rows it changed, not those it found: else an insert that met its row would look like one.
+    flags: ['-FOUND_ROWS'],
     ...(tls === null ? {} : { ssl: { rejectUnauthorized: true, ...(tls.ca === null ? {} : { ca: tls.ca }) } }),
   }
   try {

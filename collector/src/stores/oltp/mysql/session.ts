@@ -37,9 +37,11 @@ export class Session {
     return rows
   }
 
-  /** The same for a statement that changes rows. */
-  async runOf(keys: readonly Value[], sql: string, ...values: readonly Value[]): Promise<void> {
-    for (let from = 0; from < keys.length; from += keysMax) await this.run(sql, ...values, keys.slice(from, from + keysMax))
+  /** The same for a statement that changes rows; answers how many. */
+  async runOf(keys: readonly Value[], sql: string, ...values: readonly Value[]): Promise<number> {
+    let changed = 0
+    for (let from = 0; from < keys.length; from += keysMax) changed += await this.run(sql, ...values, keys.slice(from, from + keysMax))
+    return changed
   }
 
   /** Rows changed; an upsert of an existing row counts as two, a row written as it was as none. */

@@ -3,6 +3,7 @@ import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../
 import type { BatchRow, DecideChanges, MetricDelta, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
 import type { TimelineRow } from '../../../ports/profile-reader.ts'
 import type { Connection } from './connection.ts'
+import { putErasure } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
 
 /** Writes a batch's change set in one fixed order of tables, rows sorted by key: neighbours in the tree are written together. */
@@ -15,6 +16,7 @@ export function applyChanges(connection: Connection, periods: EventPeriods, chan
   for (const row of byKey(changes.metrics)) addMetric(connection, row)
   for (const row of byKey(changes.timeline)) putTimeline(connection, row)
   for (const row of changes.quarantine) putQuarantine(connection, row)
+  for (const erasure of changes.erasures) putErasure(connection, erasure)
   putBatch(connection, batch)
   connection.run('UPDATE partition SET position = ?, sequence = ?, batch = ? WHERE partition = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)
@@ -46,6 +48,10 @@ function applyIdentity(connection: Connection, identity: IdentityChanges, batch:
       ON CONFLICT DO UPDATE SET profile_id = excluded.profile_id, version = excluded.version`, ...values)
     connection.run(`INSERT INTO identity_override_change (workspace, identifier_key, profile_id, version, partition, batch)
       VALUES (?, ?, ?, ?, ?, ?)`, ...values, batch.partition, batch.batch)
+  }
+  for (const row of byKey(identity.pointings)) {
+    connection.run(`INSERT INTO identity_pointing_change (partition, batch, workspace, identifier_key, profile_id, version) VALUES (?, ?, ?, ?, ?, ?)`,
+      batch.partition, batch.batch, row.workspace, uuidBytes(row.identifierKey), uuidBytes(row.profileId), row.version)
   }
 }
 

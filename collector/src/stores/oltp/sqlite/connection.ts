@@ -58,12 +58,13 @@ export class Connection {
   }
 }
 
-// FULL: a commit is on disk when it returns. The log is checkpointed every 64 MB, since a checkpoint stalls the writer.
+// FULL: a commit is on disk when it returns. The log is checkpointed every 128 MB: a checkpoint stalls the
+// writer, and a page that many commits touch, as in an import, should not be copied after each of them.
 const writerPragmas = `
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = 16384;
-PRAGMA journal_size_limit = 134217728;
+PRAGMA wal_autocheckpoint = 32768;
+PRAGMA journal_size_limit = 268435456;
 PRAGMA cache_size = -131072;
 PRAGMA secure_delete = FAST;
 `

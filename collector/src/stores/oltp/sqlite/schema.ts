@@ -109,4 +109,63 @@ CREATE TABLE IF NOT EXISTS source_register (
   identifier_key BLOB, PRIMARY KEY (workspace, message_key)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS suppression (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, at INTEGER NOT NULL, mode TEXT NOT NULL,
+  PRIMARY KEY (workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS erasure (
+  workspace INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, mode TEXT NOT NULL, identifier_keys TEXT NOT NULL,
+  collected TEXT, erased_events INTEGER NOT NULL, replaced_objects TEXT NOT NULL, report TEXT,
+  PRIMARY KEY (workspace, id)
+) STRICT, WITHOUT ROWID;
+`,
+  `
+CREATE TABLE IF NOT EXISTS automation (
+  workspace INTEGER NOT NULL, automation TEXT NOT NULL, settings TEXT NOT NULL, updated_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, automation)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS automation_consumer (partition INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, batch INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS cart (
+  workspace INTEGER NOT NULL, automation TEXT NOT NULL, identifier_key BLOB NOT NULL,
+  first_at INTEGER NOT NULL, first_message_id TEXT NOT NULL, last_at INTEGER NOT NULL, last_message_id TEXT NOT NULL,
+  closed_through INTEGER, due_at INTEGER, lease_owner TEXT, lease_until INTEGER,
+  PRIMARY KEY (workspace, automation, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cart_by_due ON cart (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS cart_by_close ON cart (closed_through) WHERE due_at IS NULL;
+CREATE TABLE IF NOT EXISTS webhook_delivery (
+  workspace INTEGER NOT NULL, webhook_id TEXT NOT NULL, automation TEXT NOT NULL, profile_id BLOB NOT NULL, body TEXT NOT NULL,
+  due_at INTEGER NOT NULL, created_at INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT, attempts INTEGER NOT NULL,
+  round INTEGER NOT NULL, round_started_at INTEGER, next_at INTEGER, sent_at INTEGER, lease_owner TEXT, lease_until INTEGER,
+  PRIMARY KEY (workspace, webhook_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_endpoint ON webhook_delivery (workspace, automation, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_next ON webhook_delivery (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_creation ON webhook_delivery (workspace, automation, created_at, webhook_id);
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_state ON webhook_delivery (workspace, automation, state, created_at, webhook_id);
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_end ON webhook_delivery (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS webhook_delivery_by_parking ON webhook_delivery (created_at) WHERE state = 'parked';
+CREATE TABLE IF NOT EXISTS webhook_attempt (
+  workspace INTEGER NOT NULL, webhook_id TEXT NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL, status INTEGER, error TEXT,
+  PRIMARY KEY (workspace, webhook_id, at, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS webhook_endpoint (
+  workspace INTEGER NOT NULL, automation TEXT NOT NULL, failing_since INTEGER, disabled_at INTEGER, disabled_reason TEXT,
+  PRIMARY KEY (workspace, automation)
+) STRICT, WITHOUT ROWID;
+`,
+  `
+CREATE TABLE IF NOT EXISTS identity_pointing_change (
+  partition INTEGER NOT NULL, batch INTEGER NOT NULL, workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL,
+  profile_id BLOB NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (partition, batch, workspace, identifier_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segment (
+  workspace INTEGER NOT NULL, segment_id BLOB NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, segment_id, version)
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -1,9 +1,11 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
+import type { Suppression } from '../../../ports/erasure-store.ts'
 import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../../ports/oltp.ts'
 import { applyChanges } from './apply-changes.ts'
 import type { Connection } from './connection.ts'
 import { textOf } from '../row.ts'
+import { suppressionsOf } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
 import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 
@@ -21,6 +23,14 @@ export class SqliteDecideTransaction implements DecideTransaction {
 
   async claimed(refs: readonly EventRef[]): Promise<readonly boolean[]> {
     return this.#periods.claimed(refs)
+  }
+
+  async suppresses(workspace: number): Promise<boolean> {
+    return this.#connection.get('SELECT 1 FROM suppression WHERE workspace = ? LIMIT 1', workspace) !== undefined
+  }
+
+  async suppressions(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, Suppression>> {
+    return suppressionsOf(this.#connection, workspace, identifierKeys)
   }
 
   async registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { automationContract } from '../../../../test/contracts/automation-contract.ts'
 import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
+import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
 import { SqliteOltp } from './sqlite-oltp.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 
@@ -24,4 +26,6 @@ async function open(): Promise<OltpUnderTest> {
 }
 
 oltpContract('SQLite', open)
+oltpErasureContract('SQLite', open)
 oltpConcurrencyContract('SQLite', open, 40)
+automationContract('SQLite', open)

@@ -2,17 +2,23 @@ import { join } from 'node:path'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
+import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, SegmentDraft,
+  SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
-import type { IdentityOverride } from '../../../ports/identity.ts'
+import type { ErasureStore } from '../../../ports/erasure-store.ts'
+import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
-import { overrideRow } from '../identity-rows.ts'
+import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
+import { putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
+import { SqliteErasureStore } from './sqlite-erasure-store.ts'
+import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
 
 export function sqlitePath(dataDirectory: string): string {
@@ -21,6 +27,8 @@ export function sqlitePath(dataDirectory: string): string {
 
 /** The one writer of the database. Transactions of several partitions take turns. */
 export class SqliteOltp implements Oltp {
+  readonly erasures: ErasureStore
+  readonly automations: AutomationStore
   readonly #connection: Connection
   readonly #periods: EventPeriods
   readonly #turn = new Mutex()
@@ -28,6 +36,10 @@ export class SqliteOltp implements Oltp {
   constructor(path: string) {
     this.#connection = new Connection({ path, readOnly: false })
     this.#periods = new EventPeriods(this.#connection)
+    this.erasures = new SqliteErasureStore(this.#connection, this.#periods, {
+      write: (work) => this.#write(work), alone: (work) => this.#turn.run(work),
+    })
+    this.automations = new SqliteAutomationStore(this.#connection, (work) => this.#write(work))
   }
 
   async migrate(): Promise<void> {
@@ -166,6 +178,16 @@ export class SqliteOltp implements Oltp {
       ORDER BY workspace, identifier_key LIMIT ?`, after?.workspace ?? -1, uuidBytes(after?.identifierKey ?? ''), limit).map(overrideRow)
   }
 
+  async pointingsOf(partition: number, firstBatch: number, lastBatch: number): Promise<readonly DecidedPointing[]> {
+    return this.#connection.all(`SELECT * FROM identity_pointing_change WHERE partition = ? AND batch BETWEEN ? AND ?
+      ORDER BY batch, workspace, identifier_key`, partition, firstBatch, lastBatch).map(decidedPointing)
+  }
+
+  async pointings(after: IdentityPointing | null, limit: number): Promise<readonly IdentityPointing[]> {
+    return this.#connection.all(`SELECT workspace, identifier_key, profile_id, version FROM identifier WHERE (workspace, identifier_key) > (?, ?)
+      ORDER BY workspace, identifier_key LIMIT ?`, after?.workspace ?? -1, uuidBytes(after?.identifierKey ?? ''), limit).map(overrideRow)
+  }
+
   prune(partition: number, windowStart: number): Promise<void> {
     return this.#write(() => {
       this.#periods.prune(windowStart)
@@ -174,7 +196,9 @@ export class SqliteOltp implements Oltp {
       this.#connection.run(`UPDATE batch SET decisions = NULL WHERE partition = ? AND batch IN
         (SELECT batch FROM batch WHERE partition = ? AND batch BETWEEN ? AND ? AND decisions IS NOT NULL)`,
       partition, partition, finished - 1_000, finished)
-      this.#connection.run('DELETE FROM identity_override_change WHERE partition = ? AND batch <= ?', partition, row.loadedBatch)
+      for (const feed of ['identity_override_change', 'identity_pointing_change']) {
+        this.#connection.run(`DELETE FROM ${feed} WHERE partition = ? AND batch <= ?`, partition, row.loadedBatch)
+      }
     })
   }
 
@@ -184,6 +208,10 @@ export class SqliteOltp implements Oltp {
       const row = this.#connection.get('SELECT * FROM workspace WHERE name = ?', name) ?? {}
       return { workspace: numberOf(row, 'workspace'), name: textOf(row, 'name'), createdAt: numberOf(row, 'created_at') }
     })
+  }
+
+  putSegment(draft: SegmentDraft): Promise<SegmentRow> {
+    return this.#write(() => putSegment(this.#connection, draft))
   }
 
   putKey(row: KeyRow): Promise<void> {

@@ -1,0 +1,121 @@
+import type { JsonValue, PropertyFilter, Scalar, SegmentDefinition, Timeframe, WindowUnit } from '@millrace/schemas'
+import fc from 'fast-check'
+
+/** Small worlds in which everything collides: few people, few names, times around month ends, values that look alike. */
+
+export interface SentEvent {
+  readonly type: 'track' | 'identify'
+  readonly metric: string
+  readonly messageId: string
+  readonly time: number
+  readonly userId?: string
+  readonly anonymousId?: string
+  readonly properties: Readonly<Record<string, JsonValue>>
+}
+
+export interface World {
+  /** In order of arrival; a message id may come twice. */
+  readonly events: readonly SentEvent[]
+  readonly definitions: readonly SegmentDefinition[]
+  /** Chooses the instants that are asked about. */
+  readonly picks: readonly number[]
+}
+
+export const worldStart = Date.UTC(2024, 0, 31, 10)
+const day = 86_400_000
+
+const propertyNames = ['a', 'b', 'tags', 'when', 'x.y', 'x', 'price']
+const texts = ['', '5', '5.0', '+5', '05', '1e1', '1e999', 'true', 'DE', 'de', 'Straße', 'STRASSE', 'ΟΔΟΣ', 'οδός', 'x\ny', "it's \\ \"q\"", ' 7', '0x10', 'inf', 'nan',
+  '2024-01-31', '2024-02-30', '2024-02-29T10:00:00+02:00', '2024-01-31 10:00', '01/02/2026', '2024-03-01T00:00:00.5Z', '+491712345', '+4112', '💥a']
+const numbers = [5, 5.5, -1, 0, 10, 0.1, 0.2, 0.3, 1e21, 1e20, 1e-7, 19.99, 1_706_695_200, 1_706_695_200_000, 16, 7, 1e13]
+
+const scalar: fc.Arbitrary<Scalar> = fc.oneof(fc.constantFrom(...texts), fc.constantFrom(...numbers), fc.boolean())
+const flat: fc.Arbitrary<JsonValue> = fc.oneof({ weight: 8, arbitrary: scalar }, { weight: 1, arbitrary: fc.constant(null) })
+const line: fc.Arbitrary<JsonValue> = fc.dictionary(fc.constantFrom('sku', 'price', 'x.y'), flat, { maxKeys: 3 })
+const value: fc.Arbitrary<JsonValue> = fc.oneof(
+  { weight: 8, arbitrary: flat }, { weight: 2, arbitrary: fc.array(fc.oneof(flat, fc.array(flat, { maxLength: 2 }), line), { maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('y', 'z'), flat, { maxKeys: 2 }) },
+)
+const properties = fc.tuple(
+  fc.dictionary(fc.constantFrom(...propertyNames), value, { maxKeys: 4 }), fc.option(fc.array(fc.oneof({ weight: 4, arbitrary: line }, flat), { maxLength: 3 }), { nil: undefined }),
+).map(([plain, items]): Record<string, JsonValue> => ({ ...plain, ...(items === undefined ? {} : { items }) }))
+
+/** Around two month ends, some in the same millisecond, some far behind, some of the future. */
+const moment = fc.oneof(
+  { weight: 3, arbitrary: fc.integer({ min: 0, max: 40 }).map((step) => worldStart + step * day) },
+  { weight: 2, arbitrary: fc.integer({ min: -60, max: 90 }).map((hours) => worldStart + hours * 3_600_000) },
+  { weight: 1, arbitrary: fc.constantFrom(Date.UTC(1999, 1, 28), Date.UTC(2031, 0, 31), worldStart) },
+)
+
+const event: fc.Arbitrary<SentEvent> = fc.record({
+  type: fc.constantFrom('track', 'track', 'identify'), metric: fc.constantFrom('Order', 'View', 'identify'), messageId: fc.integer({ min: 0, max: 60 }).map((id) => `m${id}`),
+  time: moment, userId: fc.option(fc.constantFrom('u1', 'u2', 'u3'), { nil: undefined }), anonymousId: fc.constantFrom('a1', 'a2', 'a3', 'a4'), properties,
+}).map(({ userId, metric, ...rest }): SentEvent => ({
+  ...rest, metric: rest.type === 'identify' ? 'identify' : metric, ...(userId === undefined ? {} : { userId }),
+}))
+
+const unit: fc.Arbitrary<WindowUnit> = fc.constantFrom('minute', 'hour', 'day', 'week', 'month', 'year')
+const instant = moment.map((ms) => new Date(ms).toISOString())
+const eventWindow: fc.Arbitrary<Timeframe> = fc.oneof(
+  fc.constant<Timeframe>({ type: 'all-time' }),
+  fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }),
+  fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 30 }), unit).map(([start, length, of]): Timeframe => ({ type: 'between-ago', start, end: start + length, unit: of })),
+  fc.record({ type: fc.constantFrom('after', 'before'), instant }),
+  fc.tuple(moment, fc.integer({ min: 1, max: 40 * day })).map(([from, length]): Timeframe => (
+    { type: 'between', start: new Date(from).toISOString(), end: new Date(from + length).toISOString() })),
+)
+const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof(eventWindow, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }))
+
+const flag = fc.constantFrom<{ ignoreCase?: true }>({}, {}, { ignoreCase: true })
+const someText = fc.constantFrom(...texts.filter((text) => text !== ''))
+const amount = fc.oneof(fc.constantFrom(...numbers.filter((number) => number < 1e12)), fc.integer({ min: -2, max: 12 }))
+const list = fc.array(scalar, { minLength: 1, maxLength: 4 })
+const patterns = ['^d', 'ß$', 'x.y', '[0-9]+', '(?:DE|de)', '^$', 'S{2}', 'e$', '\\.0']
+
+function filterOn(names: readonly string[]): fc.Arbitrary<PropertyFilter> {
+  const property = fc.constantFrom(...names)
+  const test: fc.Arbitrary<DistributiveOmit<PropertyFilter, 'property'>> = fc.oneof(
+    fc.tuple(fc.constantFrom('equals', 'not-equals'), scalar, flag).map(([operator, one, blind]) => ({ operator, value: one, ...blind })),
+    fc.tuple(fc.constantFrom('greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal', 'length-equals', 'length-not-equals', 'length-greater-than', 'length-less-than-or-equal'), amount)
+      .map(([operator, one]) => ({ operator, value: one })),
+    fc.tuple(amount, amount).map(([one, other]) => ({ operator: 'between' as const, value: [Math.min(one, other), Math.max(one, other)] as const })),
+    fc.tuple(fc.constantFrom('contains', 'not-contains', 'starts-with', 'not-starts-with', 'ends-with', 'not-ends-with', 'contains-substring', 'not-contains-substring'), someText, flag)
+      .map(([operator, one, blind]) => ({ operator, value: one, ...blind })),
+    fc.tuple(fc.constantFrom('regex', 'not-regex'), fc.constantFrom(...patterns), flag).map(([operator, one, blind]) => ({ operator, value: one, ...blind })),
+    fc.tuple(fc.constantFrom('in', 'not-in', 'contains-any', 'not-contains-any', 'contains-all', 'not-contains-all'), list, flag).map(([operator, some, blind]) => ({ operator, value: some, ...blind })),
+    fc.tuple(fc.constantFrom('phone-country-code-in', 'phone-country-code-not-in'), fc.subarray(['49', '41', '1'], { minLength: 1 })).map(([operator, codes]) => ({ operator, value: codes })),
+    fc.constantFrom('is-set', 'not-set').map((operator) => ({ operator })),
+    dateWindow.map((timeframe) => ({ operator: 'within' as const, timeframe })),
+  )
+  return fc.tuple(property, test).map(([name, rest]): PropertyFilter => ({ property: name, ...rest }))
+}
+
+type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never
+
+const filter = filterOn(propertyNames)
+const metricLeaf: fc.Arbitrary<SegmentDefinition> = fc.record({
+  metric: fc.constantFrom('Order', 'View', 'identify', 'Never'), measured: fc.constantFrom('count', 'sum'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal'),
+  between: fc.option(fc.tuple(amount, amount), { freq: 6, nil: null }), value: fc.oneof(fc.integer({ min: 0, max: 3 }), amount), timeframe: eventWindow,
+  filters: fc.array(filter, { maxLength: 2 }), property: fc.constantFrom('price', 'a', 'x.y'),
+  anyItem: fc.option(fc.record({ of: fc.constantFrom('items', 'tags', 'x'), filters: fc.array(filterOn(['sku', 'price', 'x.y']), { maxLength: 2 }) }), { freq: 3, nil: undefined }),
+}).map(({ metric, measured, operator, between, value: one, timeframe, filters, property, anyItem }): SegmentDefinition => ({
+  type: 'profile-metric', metric, ...(measured === 'sum' ? { measurement: 'sum', property } : { measurement: 'count' }),
+  ...(between === null ? { operator, value: one } : { operator: 'between', value: [Math.min(...between), Math.max(...between)] as const }),
+  timeframe, filters, ...(anyItem === undefined ? {} : { anyItem }),
+}))
+const propertyLeaf = filter.map((rest): SegmentDefinition => ({ type: 'profile-property', ...rest }))
+const leaf = fc.oneof({ weight: 2, arbitrary: metricLeaf }, { weight: 1, arbitrary: propertyLeaf })
+
+const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDefinition }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true }, { weight: 3, arbitrary: leaf },
+    { weight: 1, arbitrary: fc.array(tie('tree'), { minLength: 1, maxLength: 3 }).map((and): SegmentDefinition => ({ and })) },
+    { weight: 1, arbitrary: fc.array(tie('tree'), { minLength: 1, maxLength: 3 }).map((or): SegmentDefinition => ({ or })) },
+    { weight: 1, arbitrary: tie('tree').map((not): SegmentDefinition => ({ not })) },
+  ),
+})).tree
+
+export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
+  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 1, maxLength: 2 }),
+  picks: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 4, maxLength: 4 }),
+})

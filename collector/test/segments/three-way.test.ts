@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { metricOf, parseSegmentDefinition, type CanonicalEvent, type SegmentDefinition } from '@millrace/schemas'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultIdentitySettings } from '../../src/identity/identity-settings.ts'
+import { identityView } from '../../src/identity/identity-view.ts'
+import { identifierKey } from '../../src/identity/identifier-key.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import type { Fence } from '../../src/ports/oltp.ts'
+import { decideBatch } from '../../src/pump/decide.ts'
+import type { LoggedEvent } from '../../src/pump/read-record.ts'
+import { compileSegments } from '../../src/query/segments/compile-segment.ts'
+import { evaluateSegment } from '../../src/query/segments/evaluate-segment.ts'
+import { patternFault } from '../../src/query/segments/pattern.ts'
+import { profileFacts } from '../../src/query/segments/profile-facts.ts'
+import { propertySettings } from '../property-settings.ts'
+import { OlapBench } from './olap-bench.ts'
+import { SqliteOltp } from '../../src/stores/oltp/sqlite/sqlite-oltp.ts'
+import { arbitraryWorld, type SentEvent, type World, worldStart } from './arbitrary-worlds.ts'
+import { bruteForceMembers, type OracleEvent, shifted } from './brute-force.ts'
+
+/** Worlds a run: each is a workspace of its own, all go through one decide and one insert. */
+const worldsMax = 40
+const longRuns = Number(process.env['MILLRACE_RUNS'] ?? 0)
+const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 7), clock: systemClock }
+
+describe('segments', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-segments-'))
+  const bench = new OlapBench()
+  let oltp: SqliteOltp
+  let fence: Fence
+  let workspaces = 0
+
+  beforeAll(async () => {
+    await bench.start()
+    oltp = new SqliteOltp(join(directory, 'millrace.db'))
+    await oltp.migrate()
+    fence = (await oltp.claimPartition(0, 'pump')).fence
+  })
+
+  afterAll(async () => {
+    await oltp.close()
+    await bench.stop()
+    rmSync(directory, { recursive: true })
+  })
+
+  /** Decides one batch of events and loads what was decided, as pump and loader do. */
+  async function carry(events: readonly LoggedEvent[]): Promise<number> {
+    const { row, rows } = await oltp.decide(fence, (transaction) => decideBatch(transaction, { records: [], events }, context))
+    await bench.olap.putPointings(await oltp.pointingsOf(0, row.batch, row.batch))
+    if (row.stored > 0) await bench.olap.insert({ generation: 1, token: `batch-${row.batch}`, rows, rowCount: row.stored })
+    return row.batch
+  }
+
+  async function pointings(): Promise<ReadonlyMap<string, string>> {
+    return new Map((await oltp.pointings(null, 1_000_000)).map(({ identifierKey: key, profileId }) => [key, profileId]))
+  }
+
+  /** Three batches, and what was known after each: an answer may be asked at any of them. */
+  async function play(worlds: readonly World[]): Promise<readonly Played[]> {
+    const first = workspaces + 1
+    workspaces += worlds.length
+    const states: { readonly batch: number; readonly pointings: ReadonlyMap<string, string> }[] = []
+    for (let part = 0; part < 3; part += 1) {
+      const batch = await carry(worlds.flatMap(({ events }, index) => partOf(events, part).map((event) => logged(event, first + index))))
+      states.push({ batch, pointings: await pointings() })
+    }
+    return worlds.map((world, index) => {
+      const workspace = first + index
+      const part = (world.picks[0] ?? 0) % 3
+      const state = states[part]
+      if (state === undefined) throw new Error('there are three parts')
+      const sent = Array.from({ length: part + 1 }, (_, number) => partOf(world.events, number)).flat()
+      return { world, workspace, batch: state.batch, ...oracleWorld(workspace, sent, state.pointings) }
+    })
+  }
+
+  async function check({ world, workspace, batch, profiles, events }: Played): Promise<void> {
+    const position = { generation: 1, batches: [batch] }
+    const questions = world.definitions.map(parsed).flatMap((definition, index) => instantsOf(definition, events, world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
+    const { sql, params } = compileSegments(questions, { workspace, ...position })
+    const text = await bench.olap.query({ sql, params, format: 'JSONCompactEachRow', own: true })
+    const answers = text.trim().split('\n').map(answerRow)
+    expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
+    const whole: SegmentDefinition = { and: world.definitions.map(parsed) }
+    const facts = await Promise.all(profiles.slice(0, 2).map(async (profileId) => ({
+      profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(context.settings) }),
+    })))
+    for (const [index, { definition, at }] of questions.entries()) {
+      const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
+      const oracle = bruteForceMembers(definition, { profiles, events }, at)
+      const engine = answers.filter((row) => row[index + 1] === 1).map(([id]) => id)
+      expect(engine.toSorted(), `the engine: ${asked}`).toEqual([...oracle].toSorted())
+      for (const { profileId, facts: known } of facts) {
+        if (known === null) throw new Error(`profile ${profileId} has no facts`)
+        expect(evaluateSegment(definition, known, at).answer, `the evaluator for ${profileId}: ${asked}`).toBe(oracle.includes(profileId))
+      }
+    }
+  }
+
+  it('have the same members by brute force, by the evaluator and by the engine, to the millisecond', async () => {
+    const settings = propertySettings(Math.max(1, Math.ceil(longRuns / worldsMax)))
+    await fc.assert(fc.asyncProperty(fc.array(arbitraryWorld, { minLength: worldsMax / 2, maxLength: worldsMax, size: 'max' }), async (worlds) => {
+      for (const played of await play(worlds)) await check(played)
+    }), { ...settings, endOnFailure: false })
+  }, 600_000)
+})
+
+interface Played {
+  readonly world: World
+  readonly workspace: number
+  readonly batch: number
+  readonly profiles: readonly string[]
+  readonly events: readonly OracleEvent[]
+}
+
+function answerRow(line: string): readonly unknown[] {
+  const row: unknown = JSON.parse(line)
+  return Array.isArray(row) ? row : []
+}
+
+function parsed(definition: SegmentDefinition): SegmentDefinition {
+  const read = parseSegmentDefinition(JSON.parse(JSON.stringify(definition)), { patternFault })
+  if ('fault' in read) throw new Error(JSON.stringify(read.fault))
+  return read.definition
+}
+
+function partOf<T>(list: readonly T[], part: number): readonly T[] {
+  const third = Math.ceil(list.length / 3)
+  return list.slice(part * third, (part + 1) * third)
+}
+
+function canonical({ type, metric, messageId, time, userId, anonymousId, properties }: SentEvent): CanonicalEvent {
+  const who = { ...(userId === undefined ? {} : { userId }), ...(anonymousId === undefined ? {} : { anonymousId }) }
+  const timestamp = new Date(time).toISOString()
+  return type === 'track'
+    ? { messageId, type, event: metric, ...who, timestamp, receivedAt: timestamp, properties }
+    : { messageId, type, ...who, timestamp, receivedAt: timestamp, traits: properties }
+}
+
+function logged(sent: SentEvent, workspace: number): LoggedEvent {
+  const event = canonical(sent)
+  return {
+    position: '1:0000000000000001', index: 0, workspace, receivedAt: worldStart, trust: 'secret', flags: [], messageId: sent.messageId,
+    json: JSON.stringify(event), body: { event },
+  }
+}
+
+/** What is true of a world after some of its events, said without any of the code under test but identity. */
+function oracleWorld(workspace: number, sent: readonly SentEvent[], pointings: ReadonlyMap<string, string>): Pick<Played, 'profiles' | 'events'> {
+  const keyOf = (kind: 'external_id' | 'anonymous_id', value: string): string => identifierKey(workspace, { kind, namespace: '', value })
+  const profileOf = (key: string): string => pointings.get(key) ?? ''
+  const seen = new Set<string>()
+  const fresh = sent.filter(({ messageId }) => !seen.has(messageId) && seen.add(messageId))
+  const keys = fresh.flatMap(({ userId, anonymousId }) => [
+    ...(userId === undefined ? [] : [keyOf('external_id', userId)]), ...(anonymousId === undefined ? [] : [keyOf('anonymous_id', anonymousId)]),
+  ])
+  return {
+    profiles: [...new Set(keys.map(profileOf))],
+    events: fresh.map((event) => ({
+      ...event, metric: metricOf(canonical(event)),
+      profile: profileOf(event.userId === undefined ? keyOf('anonymous_id', event.anonymousId ?? '') : keyOf('external_id', event.userId)),
+    })),
+  }
+}
+
+/** Where some event enters or leaves a window of the definition: a millisecond before, exactly, a millisecond after. */
+function instantsOf(definition: SegmentDefinition, events: readonly OracleEvent[], pick: number): readonly number[] {
+  const changes = new Set<number>([worldStart])
+  const moments = events.map(({ time }) => time)
+  for (const found of JSON.stringify(definition).matchAll(/"(?:quantity|start|end)":(\d+)(?:,"end":(\d+))?,"unit":"(\w+)"/g)) {
+    const [, one = '0', other = one, unit = 'day'] = found
+    for (const moment of moments) for (const quantity of [one, other]) changes.add(shifted(moment, Number(quantity), unit))
+  }
+  for (const moment of moments) changes.add(moment)
+  const all = [...changes].filter((ms) => ms > 0 && ms < Date.UTC(2190, 0, 1))
+  const chosen = [all[pick % all.length], all[(pick * 7 + 3) % all.length]]
+  return [...new Set(chosen.flatMap((ms = worldStart) => [ms - 1, ms, ms + 1]))]
+}
