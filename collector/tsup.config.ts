@@ -19,4 +19,6 @@ export default defineConfig({
   clean: true,
   // Loaded in a clone alone: an installed collector has the console's built files beside it.
   external: ['@millrace/console'],
+  // So does its shop, whose files are sent as they are.
+  onSuccess: `node -e "fs.cpSync('../examples/web-shop', 'dist/web-shop', { recursive: true })"`,
 })

@@ -121,7 +121,7 @@ function suite(browser: Browser): void {
     await order(shop, 'visitor@example.com')
     await row('Order Completed').getByText('stored').waitFor()
     await row('Order Completed').getByRole('link').click()
-    await page.getByRole('heading', { name: 'visitor@example.com' }).waitFor()
+    await page.getByRole('heading', { name: 'Vera Visitor' }).waitFor()
     const section = (name: string) => page.getByRole('region', { name })
     expect(await section('Last orders').locator('tbody tr').count()).toBe(1)
     expect(await section('Identifiers').innerText()).toContain('visitor@example.com')

@@ -6,12 +6,12 @@ import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
-import { resolveBatch } from '../identity/resolve-batch.ts'
+import { type Resolution, resolveBatch } from '../identity/resolve-batch.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Control } from '../ports/record.ts'
 import type {
-  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow,
+  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, PeopleChanges, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
 import { archiveLine, suppressedJson } from './archive-line.ts'
@@ -39,7 +39,7 @@ export interface DecidedBatch {
 }
 
 /** An event that will be stored, with whom it belongs to. */
-interface Stored {
+export interface Stored {
   readonly logged: LoggedEvent
   readonly event: CanonicalEvent
   readonly identifierKey: string
@@ -88,19 +88,28 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
   const changes: DecideChanges = {
-    identity: resolution.changes,
+    ...await peopleChanges(transaction, stored, resolution),
     claims,
-    registers: await registerRows(transaction, stored),
-    metrics: metricDeltas(stored),
-    timeline: stored.map(timelineRow),
     quarantine,
     erasures,
-    touched: touchedProfiles(stored, resolution.profileOf),
     batch: frozen.row,
     sequence: sequenceAfter(records),
   }
   await transaction.apply(changes)
   return frozen
+}
+
+/** What stored events change of people; a rebuild does the same with what is archived. */
+export async function peopleChanges(
+  transaction: Pick<DecideTransaction, 'registers'>, stored: readonly Stored[], resolution: Resolution,
+): Promise<PeopleChanges> {
+  return {
+    identity: resolution.changes,
+    registers: await registerRows(transaction, stored),
+    metrics: metricDeltas(stored),
+    timeline: stored.map(timelineRow),
+    touched: touchedProfiles(stored, resolution.profileOf),
+  }
 }
 
 async function duplicates(transaction: DecideTransaction, events: readonly LoggedEvent[]): Promise<readonly boolean[]> {
@@ -142,7 +151,7 @@ async function suppressedEvents(
 }
 
 /** Collects the event's evidence, or says why it cannot be stored. */
-function readEvent(logged: LoggedEvent, { settings }: DecideContext, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
+export function readEvent(logged: LoggedEvent, { settings }: Pick<DecideContext, 'settings'>, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
   if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
   const { identifiers } = extractIdentifiers(event, settings)
@@ -182,7 +191,7 @@ function touchedProfiles(stored: readonly Stored[], profileOf: (identifierKey: s
 }
 
 /** The registers that identify calls of this batch change, read once a workspace and merged. */
-async function registerRows(transaction: DecideTransaction, stored: readonly Stored[]): Promise<readonly RegisterRow[]> {
+async function registerRows(transaction: Pick<DecideTransaction, 'registers'>, stored: readonly Stored[]): Promise<readonly RegisterRow[]> {
   const byWorkspace = Map.groupBy(stored.filter(({ event }) => event.type === 'identify' && event.traits !== undefined),
     ({ logged }) => logged.workspace)
   const rows: RegisterRow[] = []

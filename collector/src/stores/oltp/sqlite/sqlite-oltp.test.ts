@@ -5,6 +5,7 @@ import { automationContract } from '../../../../test/contracts/automation-contra
 import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
+import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
 import { SqliteOltp } from './sqlite-oltp.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 
@@ -27,5 +28,6 @@ async function open(): Promise<OltpUnderTest> {
 
 oltpContract('SQLite', open)
 oltpErasureContract('SQLite', open)
+oltpRebuildContract('SQLite', open)
 oltpConcurrencyContract('SQLite', open, 40)
 automationContract('SQLite', open)
