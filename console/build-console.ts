@@ -24,7 +24,9 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     logLevel: 'silent',
-  }).finally(() => stop())
+  })
+  // Its process would stay as long as this one.
+  await stop()
   const text = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
   return new Map([
     ['index.html', await readFile(new URL('src/index.html', import.meta.url), 'utf8')],
