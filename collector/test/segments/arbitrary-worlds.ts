@@ -60,11 +60,12 @@ const unit: fc.Arbitrary<WindowUnit> = fc.constantFrom('minute', 'hour', 'day', 
 const instant = moment.map((ms) => new Date(ms).toISOString())
 const eventWindow: fc.Arbitrary<Timeframe> = fc.oneof(
   fc.constant<Timeframe>({ type: 'all-time' }),
-  fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }),
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }) },
   fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 30 }), unit).map(([start, length, of]): Timeframe => ({ type: 'between-ago', start, end: start + length, unit: of })),
   fc.record({ type: fc.constantFrom('after', 'before'), instant }),
-  fc.tuple(moment, fc.integer({ min: 1, max: 40 * day })).map(([from, length]): Timeframe => (
-    { type: 'between', start: new Date(from).toISOString(), end: new Date(from + length).toISOString() })),
+  // Both ends where events may be, too.
+  fc.uniqueArray(moment, { minLength: 2, maxLength: 2 }).map(([one = 0, other = 0]): Timeframe => (
+    { type: 'between', start: new Date(Math.min(one, other)).toISOString(), end: new Date(Math.max(one, other)).toISOString() })),
 )
 const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof(eventWindow, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }))
 
@@ -94,12 +95,17 @@ function filterOn(names: readonly string[]): fc.Arbitrary<PropertyFilter> {
 
 type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never
 
+/** Conditions that hold seldom hide every other fault when each leaf has several of them. */
+function seldom<T, Nil>(arbitrary: fc.Arbitrary<T>, nil: Nil): fc.Arbitrary<T | Nil> {
+  return fc.oneof({ weight: 2, arbitrary: fc.constant(nil) }, { weight: 1, arbitrary })
+}
+
 const filter = filterOn(propertyNames)
 const metricLeaf: fc.Arbitrary<SegmentDefinition> = fc.record({
-  metric: fc.constantFrom('Order', 'View', 'identify', 'Never'), measured: fc.constantFrom('count', 'sum'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal'),
-  between: fc.option(fc.tuple(amount, amount), { freq: 6, nil: null }), value: fc.oneof(fc.integer({ min: 0, max: 3 }), amount), timeframe: eventWindow,
-  filters: fc.oneof(fc.constant([]), fc.array(filter, { maxLength: 2 })), property: fc.constantFrom('price', 'a', 'x.y'),
-  anyItem: fc.option(fc.record({ of: fc.constantFrom('items', 'tags', 'x'), filters: fc.array(filterOn(['sku', 'price', 'x.y']), { maxLength: 2 }) }), { freq: 3, nil: undefined }),
+  metric: fc.constantFrom('Order', 'Order', 'View', 'View', 'identify', 'Never'), measured: fc.constantFrom('count', 'count', 'sum'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal'),
+  between: seldom(fc.tuple(amount, amount), null), value: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 3 }) }, amount), timeframe: eventWindow,
+  filters: seldom(fc.array(filter, { maxLength: 2 }), []), property: fc.constantFrom('price', 'a', 'x.y'),
+  anyItem: seldom(fc.record({ of: fc.constantFrom('items', 'items', 'tags', 'x'), filters: fc.array(filterOn(['sku', 'price', 'x.y']), { maxLength: 2 }) }), undefined),
 }).map(({ metric, measured, operator, between, value: one, timeframe, filters, property, anyItem }): SegmentDefinition => ({
   type: 'profile-metric', metric, ...(measured === 'sum' ? { measurement: 'sum', property } : { measurement: 'count' }),
   ...(between === null ? { operator, value: one } : { operator: 'between', value: [Math.min(...between), Math.max(...between)] as const }),
@@ -118,6 +124,6 @@ const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDef
 })).tree
 
 export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
-  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 1, maxLength: 2 }),
+  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 3, maxLength: 6, size: 'max' }),
   picks: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 4, maxLength: 4 }),
 })

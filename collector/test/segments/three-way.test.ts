@@ -23,6 +23,8 @@ import { bruteForceMembers, type OracleEvent, shifted } from './brute-force.ts'
 
 /** Worlds a run: each is a workspace of its own, all go through one decide and one insert. */
 const worldsMax = 40
+/** Changes of the members that the engine is asked around, for each definition. */
+const changesAsked = 4
 const longRuns = Number(process.env['MILLRACE_RUNS'] ?? 0)
 const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 7), clock: systemClock }
 
@@ -80,7 +82,7 @@ describe('segments', () => {
   async function check({ world, workspace, batch, profiles, events }: Played): Promise<void> {
     const position = { generation: 1, batches: [batch] }
     const definitions = world.definitions.map(parsed)
-    const questions = definitions.flatMap((definition, index) => askedAt(definition, { profiles, events }, world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
+    const questions = definitions.flatMap((definition, index) => askedAt(momentsOf(definition, { profiles, events }), world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
     const { sql, params } = compileSegments(questions, { workspace, ...position })
     const text = await bench.olap.query({ sql, params, format: 'JSONCompactEachRow', own: true })
     const answers = text.trim().split('\n').map(answerRow)
@@ -99,7 +101,8 @@ describe('segments', () => {
       if (known === null) throw new Error(`profile ${profileId} has no facts`)
       const own = { profiles: [profileId], events }
       for (const definition of definitions) {
-        for (const at of changesOf(definition, events).slice(0, 40).flatMap((ms) => [ms - 1, ms, ms + 1])) {
+        const { real, idle } = momentsOf(definition, own)
+        for (const at of [...real, ...idle.slice(0, 10)].flatMap((ms) => [ms - 1, ms])) {
           const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
           expect(evaluateSegment(definition, known, at).answer, `the evaluator for ${profileId}: ${asked}`).toBe(bruteForceMembers(definition, own, at).length === 1)
         }
@@ -173,13 +176,25 @@ function oracleWorld(workspace: number, sent: readonly SentEvent[], pointings: R
   }
 }
 
-/** Instants at which the members change, where there are such, else any at which they could: a millisecond before, exactly, a millisecond after. */
-function askedAt(definition: SegmentDefinition, world: Pick<Played, 'profiles' | 'events'>, pick: number): readonly number[] {
-  const all = changesOf(definition, world.events)
+interface Moments {
+  /** At which the members change. */
+  readonly real: readonly number[]
+  /** At which they could have. */
+  readonly idle: readonly number[]
+}
+
+function momentsOf(definition: SegmentDefinition, world: Pick<Played, 'profiles' | 'events'>): Moments {
   const members = (at: number): string => bruteForceMembers(definition, world, at).join()
-  const real = all.slice(0, 60).filter((ms) => members(ms - 1) !== members(ms))
-  const chosen = [real[pick % Math.max(1, real.length)], real[(pick * 7 + 1) % Math.max(1, real.length)] ?? all[(pick * 7 + 3) % all.length]]
-  return [...new Set(chosen.flatMap((ms = worldStart) => [ms - 1, ms, ms + 1]))]
+  const all = changesOf(definition, world.events)
+  const real = all.filter((ms) => members(ms - 1) !== members(ms))
+  return { real, idle: all.filter((ms) => !real.includes(ms)) }
+}
+
+/** The millisecond before a change and the change itself; where the members never change, around some other moment. */
+function askedAt({ real, idle }: Moments, pick: number): readonly number[] {
+  const chosen = Array.from({ length: Math.min(real.length, changesAsked) }, (_, index) => real[(pick + Math.floor(index * real.length / changesAsked)) % real.length])
+  const asked = chosen.length > 0 ? chosen : [idle[pick % Math.max(1, idle.length)]]
+  return [...new Set(asked.flatMap((ms = worldStart) => [ms - 1, ms]))]
 }
 
 /** Where some event enters or leaves a window of the definition. */
