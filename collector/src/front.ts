@@ -90,7 +90,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))
-  if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader: reader.automations, clock, change: dependencies.changeAutomation, workspaceOf }))
+  if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader, clock, change: dependencies.changeAutomation, workspaceOf }))
   if (config.roles.includes('query')) app.route('/', consoleApp())
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch((error: unknown) => {

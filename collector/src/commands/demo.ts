@@ -59,6 +59,7 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
     keys = collector.created ?? await collector.createKeys('default')
     url = collector.url
     const { writeKey, secretKey } = keys
+    await collector.addTemplateSegments('default')
     terminal.out(`the collector listens at ${collector.url}\n`)
     const progress = new ProgressBar(terminal, () => systemClock.now())
     // A directory that has been used holds events of before; only what comes on top of them is waited for.
