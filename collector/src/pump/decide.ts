@@ -1,12 +1,14 @@
 import { metricOf, type CanonicalEvent, type QuarantineReason } from '@millrace/schemas'
 import type { Clock } from '../platform/clock.ts'
 import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseRegisters } from '../identity/registers.ts'
+import { consentsOf } from '../identity/consent.ts'
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { resolveBatch } from '../identity/resolve-batch.ts'
+import type { ConsentRow } from '../ports/consent.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Control } from '../ports/record.ts'
@@ -86,16 +88,18 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
   const decisions = fates.map((fate): Decision => typeof fate === 'string' || 'dropped' in fate
     ? fate
     : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
+  const consents = stored.flatMap((one) => consentRows(one, context.settings))
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
   const changes: DecideChanges = {
     identity: resolution.changes,
     claims,
     registers: await registerRows(transaction, stored),
+    consents,
     metrics: metricDeltas(stored),
     timeline: stored.map(timelineRow),
     quarantine,
     erasures,
-    touched: touchedProfiles(stored, resolution.profileOf),
+    touched: touchedProfiles([...stored.map(refOf), ...consents], resolution.profileOf),
     batch: frozen.row,
     sequence: sequenceAfter(records),
   }
@@ -172,11 +176,26 @@ function metricDeltas(stored: readonly Stored[]): readonly MetricDelta[] {
   return [...deltas.values()]
 }
 
-function touchedProfiles(stored: readonly Stored[], profileOf: (identifierKey: string) => string): readonly ProfileRef[] {
+function consentRows({ event, logged: { workspace, messageId, receivedAt } }: Stored, settings: IdentitySettings): readonly ConsentRow[] {
+  return consentsOf(event, settings).statements.map(({ address, channel, status, time, method }) =>
+    ({ workspace, identifierKey: identifierKey(workspace, address), channel, status, time, messageId, method, receivedAt }))
+}
+
+interface IdentifierRef {
+  readonly workspace: number
+  readonly identifierKey: string
+}
+
+function refOf({ logged: { workspace }, identifierKey }: Stored): IdentifierRef {
+  return { workspace, identifierKey }
+}
+
+/** Whoever has one of the identifiers. The address of a consent may be another person's than the event is. */
+function touchedProfiles(identifiers: readonly IdentifierRef[], profileOf: (identifierKey: string) => string): readonly ProfileRef[] {
   const touched = new Map<string, ProfileRef>()
-  for (const { logged, identifierKey } of stored) {
+  for (const { workspace, identifierKey } of identifiers) {
     const id = profileOf(identifierKey)
-    touched.set(`${logged.workspace}/${id}`, { workspace: logged.workspace, id })
+    touched.set(`${workspace}/${id}`, { workspace, id })
   }
   return [...touched.values()]
 }
