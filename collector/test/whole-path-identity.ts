@@ -113,8 +113,33 @@ export function wholePathIdentity(name: string, engines: () => Promise<WholePath
         identify('f3', 10, { userId: 'fay', traits: { email: 'fay@example.com', consent: { email: 'never' } } }),
       ])
       expect((await card('externalId=fay')).consent).toEqual({ email: { 'fay@example.com': { status: 'never', at: minute(10), messageId: 'f3' } } })
-      const events = [(await read('/v1/events?limit=1000')).body['events']].flat().map((event) => [String(Reflect.get(Object(event), 'messageId')), Reflect.get(Object(event), 'flags')])
+      const events = [(await read('/v1/events?limit=1000')).body['events']].flat().map((event): readonly [string, unknown] => [String(Reflect.get(Object(event), 'messageId')), Reflect.get(Object(event), 'flags')])
       expect(Object.fromEntries(events)).toMatchObject({ f1: ['consent_ignored'], f2: ['consent_ignored'], f3: [] })
+    })
+
+    it('explains why two identifiers are one person or two, and shows vetoes', async () => {
+      await send([
+        identify('e1', 10, { userId: 'eve', traits: { email: 'eve@example.com' } }),
+        identify('e2', 20, { anonymousId: 'e-tablet', traits: { email: 'eve@example.com' } }),
+        identify('e3', 30, { userId: 'emil', anonymousId: 'e-tablet' }),
+      ])
+      const explain = (query: string): ReturnType<typeof read> => read(`/v1/identity/explain?${query}`)
+      expect(await explain('anonymousId=e-tablet&externalId=eve')).toMatchObject({ status: 200, body: {
+        samePerson: true, rejected: null, path: [{ cause: { messageId: 'e2', metric: 'identify' }, firstSeen: minute(20), count: 1 }, { cause: { messageId: 'e1' } }],
+        sentence: expect.stringContaining('are one person through email "eve@example.com": event "e2" (identify, '),
+      } })
+      expect(await explain('email=EVE@example.com&externalId=emil')).toMatchObject({ status: 200, body: {
+        samePerson: false, rejected: { cause: { messageId: 'e3' }, hindrance: { rule: 'limit', kind: 'external_id' } },
+        sentence: expect.stringMatching(/^email "eve@example.com" and external id "emil" are two people: event "e3" .* has at most 1 external id\.$/),
+      } })
+      expect((await explain('externalId=emil&externalId=olga')).body).toMatchObject({ samePerson: false, path: [], rejected: null, sentence: expect.stringContaining('no event connects them') })
+      // Parted above.
+      expect((await explain('externalId=mia&anonymousId=m-phone')).body).toMatchObject({ samePerson: false, rejected: { hindrance: { rule: 'veto' } }, sentence: expect.stringContaining('an operator parted') })
+      const { body: graph } = await read(`/v1/profiles/${(await card('externalId=mia')).id}/graph`)
+      expect(graph).toMatchObject({ vetoes: [{ a: { value: expect.stringMatching(/^m/) }, b: { value: expect.stringMatching(/^m/) }, since: expect.any(String) }] })
+      for (const bad of ['', 'email=eve@example.com', 'email=nonsense&externalId=eve', 'email=eve@example.com&shoe=1', 'email=a&email=b&email=c']) expect((await explain(bad)).status, bad).toBe(400)
+      expect((await explain('externalId=nobody&externalId=eve')).status).toBe(404)
+      expect((await readJson(collector.url, '/v1/identity/explain?externalId=mia&externalId=eve', testKeys.writeKey)).status).toBe(401)
     })
 
     it('forgets consent with the person', async () => {

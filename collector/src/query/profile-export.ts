@@ -36,14 +36,14 @@ export async function* profileExport(
   if (identifiers.length > identifiersMax) throw new MillraceError('unavailable', `this profile has more than ${identifiersMax} identifiers`)
   const keys = identifiers.map(({ key }) => key)
   const totals = await reader.metricTotals(workspace, keys)
-  const { edges, rejected, merges } = await profileGraph(profile, reader)
+  const { edges, rejected, vetoes, merges } = await profileGraph(profile, reader)
   const head = {
     exportedAt: isoTime(now),
     profile: { id, version: profile.version, createdAt: isoTime(profile.createdAt) },
     ...(mergedFrom === undefined ? {} : { mergedFrom }),
     identifiers: identifiers.map(({ kind, namespace, value, firstSeen, firstReceivedAt }) =>
       ({ kind, namespace, value, firstSeen: isoTime(firstSeen), firstReceivedAt: isoTime(firstReceivedAt) })),
-    edges, rejected, merges,
+    edges, rejected, vetoes, merges,
     properties: identity.statementsOf(await reader.registersOf(workspace, keys)),
     metrics: Object.fromEntries(totals.map(({ metric, count, firstAt, lastAt }) => [metric, { count, firstAt: isoTime(firstAt), lastAt: isoTime(lastAt) }])),
   }
