@@ -17,4 +17,6 @@ export default defineConfig({
   // The demo's sample comes along, with the file that names its licence.
   publicDir: '../examples/data',
   clean: true,
+  // So does its shop, whose files are sent as they are.
+  onSuccess: `node -e "fs.cpSync('../examples/web-shop', 'dist/web-shop', { recursive: true })"`,
 })

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 /**
@@ -88,7 +89,7 @@ const nodeProgram = (load: (entry: string) => string): string => `
     const client = new root.Millrace({ writeKey: 'wk', host: 'http://127.0.0.1:' + server.address().port, queueDir: 'queue' })
     client.track({ anonymousId: 'a', event: 'one' })
     new ecommerce.Ecommerce(client).cartViewed({ anonymousId: 'b', properties: {} })
-    const header = (name) => name === 'cookie' ? 'millrace_anonymous_id=c' : undefined
+    const header = (name) => name === 'cookie' ? 'millrace=c' : undefined
     await hono.millraceContext(client)({ req: { url: 'http://shop.example/', header }, env: {} }, async () => { client.track({ event: 'three' }) })
     express.millraceContext(client)({ protocol: 'http', originalUrl: '/', get: header }, {}, () => { client.track({ event: 'four' }) })
     console.log((await client.close()).left, 'left')
@@ -144,7 +145,7 @@ test('the types of the SDKs need no other package', () => {
   for (const name of ['node', 'browser']) {
     const files = readdirSync(join(installed(name), 'dist')).filter((file) => /\.d\.c?ts$/.test(file))
     expect(files).toContain('index.d.ts')
-    for (const file of files) expect(readFileSync(join(installed(name), 'dist', file), 'utf8'), file).not.toMatch(/(?:from|import) ['"]@/)
+    for (const file of files) expect(readFileSync(join(installed(name), 'dist', file), 'utf8'), file).not.toMatch(/(?:from|import) ['"]@(?!millrace\/browser['"])/)
   }
 })
 
@@ -162,6 +163,14 @@ test('the demo plays a file through every tier', () => {
   expect(code).toBe(0)
 })
 
-test('the sample of the demo comes along', () => {
-  expect(existsSync(join(installed('collector'), 'dist/online-retail-sample.csv.gz'))).toBe(true)
+test('the sample and the shop of the demo come along', () => {
+  for (const name of ['online-retail-sample.csv.gz', 'web-shop/list.html', 'web-shop/millrace.ts']) {
+    expect(existsSync(join(installed('collector'), 'dist', name)), name).toBe(true)
+  }
+})
+
+test('the browser SDK weighs at most 4.0 KB as it is packed', () => {
+  const size = (name: string): number => gzipSync(readFileSync(join(installed('browser'), 'dist', name)), { level: 9 }).length
+  expect(size('index.js')).toBeLessThanOrEqual(4_096)
+  expect(size('stub.global.js')).toBeLessThanOrEqual(500)
 })

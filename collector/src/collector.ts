@@ -301,6 +301,7 @@ function operationsOf({ split, erase, olap, reader, worker, front, readStatus }:
     }],
     ['split', async (params) => split(parseSplit(await workspaceId(reader, textField(params, 'workspace')), Reflect.get(Object(params), 'split')))],
     ['erase', async (params) => erase(asErase(await workspaceId(reader, textField(params, 'workspace')), params))],
+    ['rebuildProfiles', () => worker.call('rebuildProfiles', {})],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
     ['createKeys', (params) => admin('createKeys', params)],
     ['revokeKey', (params) => admin('revokeKey', params)],

@@ -45,6 +45,19 @@ const url = (flag: string, fallback: string, [schemes, about]: readonly [readonl
   parse: (value) => (schemes.some((scheme) => value.startsWith(scheme)) ? value : undefined),
 })
 
+const origins = (flag: string, about: string): Setting<readonly string[]> => ({
+  ...named(flag), fallback: [], about, form: 'origins such as https://www.shop.example, with commas',
+  parse: (value) => {
+    const wanted = value.split(',').filter((one) => one !== '')
+    return wanted.every(isOrigin) ? wanted : undefined
+  },
+})
+
+/** As a browser writes it: scheme, host and port alone. */
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value
+}
+
 function named(flag: string): { flag: string; env: string } {
   return { flag, env: `MILLRACE_${flag.replaceAll('-', '_').toUpperCase()}` }
 }
@@ -77,6 +90,7 @@ const settings = {
   secretKey: secret('secret-key', "the first workspace's secret key"),
   region: text('region', 'none', 'ISO country code that phone numbers without a country code belong to'),
   ingestPath: text('ingest-path', '/e', 'neutral alias of /v1/batch that ad blockers leave alone'),
+  idCookieOrigins: origins('id-cookie-origins', "sites whose visitors' ids the collector keeps in a cookie of its own; it must be on a subdomain of theirs"),
   trustedProxies: whole('trusted-proxies', 0, [0, 16, 'proxies in front whose X-Forwarded-For entry is believed']),
   eventsPerSecondMax: whole('events-per-second-max', 1_000_000, [1, 100_000_000, 'events a second a workspace may send before 429']),
   inFlightBytesMax: whole('in-flight-bytes-max', 67_108_864, [1_048_576, 4_294_967_296, 'bytes of requests in work before 503']),
@@ -118,7 +132,7 @@ export function parseConfig(sources: ConfigSources): Config {
     logUrl: pick(settings.logUrl), logToken: pick(settings.logToken), oltpUrl: pick(settings.oltpUrl), olapUrl: pick(settings.olapUrl),
     objectsUrl: pick(settings.objectsUrl), cacheUrl: pick(settings.cacheUrl), partitions: pick(broker ? { ...settings.partitions, fallback: brokerPartitions } : settings.partitions),
     writeKey: pick(settings.writeKey), secretKey: pick(settings.secretKey), region: pick(settings.region),
-    ingestPath: pick(settings.ingestPath), trustedProxies: pick(settings.trustedProxies),
+    ingestPath: pick(settings.ingestPath), idCookieOrigins: pick(settings.idCookieOrigins), trustedProxies: pick(settings.trustedProxies),
     eventsPerSecondMax: pick(settings.eventsPerSecondMax), inFlightBytesMax: pick(settings.inFlightBytesMax),
     batchEventsMax: pick(settings.batchEventsMax), loadDelayMs: pick(settings.loadDelayMs),
     loadRowsMax: pick(settings.loadRowsMax), objectBytesMax: pick(settings.objectBytesMax),
@@ -198,7 +212,7 @@ function kebab(key: string): string {
 /** The table of `millrace serve --help`. */
 export function configTable(): string {
   const rows = Object.values(settings).map((setting) => [
-    `--${setting.flag}`, setting.env, setting.fallback === null ? (setting.flag.endsWith('-key') ? '(made)' : '(none)') : String(setting.fallback), setting.form, setting.about,
+    `--${setting.flag}`, setting.env, setting.fallback === null ? (setting.flag.endsWith('-key') ? '(made)' : '(none)') : String(setting.fallback) || '(none)', setting.form, setting.about,
   ])
   const header = ['flag', 'variable', 'default', 'bounds', 'what']
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))

@@ -124,6 +124,7 @@ async function stop(): Promise<void> {
 const channel = new Channel(process, new Map<string, Handler>([
   ['start', (params) => start(asStart(params))],
   ['rebuildOlap', async () => live().service.rebuildOlap()],
+  ['rebuildProfiles', async () => live().service.rebuildProfiles()],
   ['carryOutErasure', async (params) => live().service.carryOutErasure(asErasure(params))],
   ['metrics', () => registry.metrics()],
   ['admin', async (params) => {

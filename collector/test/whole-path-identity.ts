@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectControl } from '../src/control-client.ts'
 import { CollectorProcess, testKeys } from './collector-process.ts'
 import { readJson, untilAtRest } from './read-side.ts'
 import type { WholePathEngines } from './whole-path.ts'
@@ -140,6 +141,14 @@ export function wholePathIdentity(name: string, engines: () => Promise<WholePath
       for (const bad of ['', 'email=eve@example.com', 'email=nonsense&externalId=eve', 'email=eve@example.com&shoe=1', 'email=a&email=b&email=c']) expect((await explain(bad)).status, bad).toBe(400)
       expect((await explain('externalId=nobody&externalId=eve')).status).toBe(404)
       expect((await readJson(collector.url, '/v1/identity/explain?externalId=mia&externalId=eve', testKeys.writeKey)).status).toBe(401)
+    })
+
+    it('makes the same consent again from the archive', async () => {
+      const queries = ['externalId=ada', 'externalId=mia', 'anonymousId=m-phone', 'externalId=olga']
+      const before = await Promise.all(queries.map(card))
+      const control = await connectControl(data)
+      await control?.call('rebuildProfiles', {})
+      expect(await Promise.all(queries.map(card))).toEqual(before)
     })
 
     it('forgets consent with the person', async () => {

@@ -256,6 +256,20 @@ export function wholePath(name: string, engines: () => Promise<WholePathEngines>
       expect(readdirSync(data)).toEqual(expect.arrayContaining(made.flags.length === 0 ? ['log', 'oltp', 'olap', 'objects'] : ['olap']))
     })
 
+    it('makes the profiles anew from the archive, the same people with the same cards', async () => {
+      const people = ['externalId=ada', 'externalId=vera', 'email=vera%40example.com', 'externalId=sam', 'anonymousId=kiosk', 'externalId=bystander']
+      const cards = async (): Promise<readonly string[]> => Promise.all(people.map(async (query) =>
+        JSON.stringify((await read(`/v1/profiles?${query}`)).body).replace(/"version":\d+/, '')))
+      const graph = async (): Promise<string> => JSON.stringify((await read(`/v1/profiles/${profileId((await read('/v1/profiles?externalId=vera')).body)}/graph`)).body)
+      const before = [await cards(), await graph(), await sql('select message_id, profile_id from events order by message_id')]
+      const control = await connectControl(data)
+      expect(await control?.call('rebuildProfiles', {})).toMatchObject({ moved: 0 })
+      expect([await cards(), await graph(), await sql('select message_id, profile_id from events order by message_id')]).toEqual(before)
+      await post('/v1/track', JSON.stringify(track('after-rebuild')))
+      await rest()
+      expect((await read('/v1/receipts/after-rebuild')).body).toMatchObject({ state: 'loaded' })
+    })
+
     it('lets no second process use its data', async () => {
       await expect(new CollectorProcess(data).start()).rejects.toThrow(/data_in_use/)
     })

@@ -69,7 +69,7 @@ it('checkout-merge ends with one profile of three ids', async () => {
 })
 
 it.each([['express-shop.ts', 'customer-3'], ['hono-shop.ts', 'customer-4']])('%s tells who ordered, and from which browser', async (name, customer) => {
-  expect(await order(name, `millrace_anonymous_id=browser-of-${customer}`)).toBe(0)
+  expect(await order(name, `millrace=browser-of-${customer}`)).toBe(0)
   await expect.poll(() => read(`/v1/profiles?anonymousId=browser-of-${customer}`), { timeout: 20_000 }).toMatchObject({
     profile: { identifiers: { externalId: [customer] }, metrics: { 'Order Completed': { count: 1 } } },
   })

@@ -20,6 +20,8 @@ const packages = new Map([
   ['@millrace/node/ecommerce', 'sdk-node/src/ecommerce.ts'],
   ['@millrace/browser', 'sdk-browser/src/index.ts'],
   ['@millrace/collector', 'collector/src/index.ts'],
+  ['@millrace/browser/ecommerce', 'sdk-browser/src/ecommerce.ts'],
+  ['@millrace/browser/device-context', 'sdk-browser/src/device-context.ts'],
 ])
 
 /** What each file imports: static, re-exported and dynamic with a literal specifier. */

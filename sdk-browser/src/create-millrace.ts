@@ -1,149 +1,98 @@
-import { type EventType, judgeEvent, limits, type Properties, uuidV7 } from '@millrace/schemas'
-import { type BrowserPage, currentPage } from './browser-page.ts'
-import { KeptIds } from './kept-ids.ts'
-import { Sender, type Stats } from './sender.ts'
+import { type EventRecorder, eventRecorder, isBot } from './event-recorder.ts'
+import { type Frame, pageFieldsOf } from './frame.ts'
+import { freshId } from './fresh-id.ts'
+import type { CallOptions, CallResult, EventMap, Millrace, MillraceOptions, RefusalReason } from './millrace.ts'
+import { watchPages } from './watch-pages.ts'
 
-export interface MillraceOptions {
-  /** Of the workspace; it may be public. */
-  readonly writeKey: string
-  /** Where the collector is, such as `https://events.example.com`. */
-  readonly host: string
-  /** `/v1/batch` unless told; the collector's neutral alias is `/e`. */
-  readonly path?: string
-  /** Events that are sent without waiting for more; 20 unless told. */
-  readonly flushAt?: number
-  /** Milliseconds the first event waits for others; 1,500 unless told. */
-  readonly flushInterval?: number
-  /** Record nobody who asks for privacy (Global Privacy Control, Do Not Track); true unless told. */
-  readonly respectPrivacySignals?: boolean
+const nameCharactersMax = 200
+
+declare const window: Frame | undefined
+
+/** Stands in for a window on a server, where every call is refused before it asks for more. */
+const serverFrame: Frame = Object({ navigator: {}, document: {}, location: {} })
+
+/** A client for this page, usable at once; on a server one that takes nothing and says so. */
+export function createMillrace<Events extends EventMap<Events> = Record<string, object>>(
+  options: MillraceOptions, frame = typeof window === 'undefined' ? serverFrame : window,
+): Millrace<Events> {
+  const recorder = eventRecorder(options, frame, refusalOf(options, frame))
+  const { identity, visit, sender, isGranted, call, setContext, consent } = recorder
+  let traits = {}
+  const setIds = (anonymousId: string, userId: string): void => {
+    identity.anonymousId = anonymousId
+    identity.userId = userId
+    if (isGranted()) identity.retain()
+  }
+  const namedCall = (type: string, args: readonly unknown[]): CallResult => {
+    const names = args.filter((arg) => typeof arg === 'string')
+    const [properties, callOptions] = args.filter((arg) => typeof arg === 'object')
+    return call(type, { name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions ?? {})
+  }
+  const millrace: Millrace<Events> = {
+    identify: (userId?: string | number | object | null, ownTraits?: object, callOptions?: CallOptions) => {
+      const [id, told] = typeof userId === 'object' ? ['', userId ?? ownTraits] : [userId, ownTraits]
+      if (id) setIds(identity.anonymousId, String(id))
+      Object.assign(traits, told)
+      return call('identify', { traits: told }, callOptions)
+    },
+    track: (event, properties?: object, callOptions?: object) =>
+      typeof event === 'string' && event.trim() && event.length <= nameCharactersMax
+        ? call('track', { event, properties }, callOptions) : { ok: false, reason: 'invalid' },
+    page: (...args) => {
+      sender.wake()
+      return namedCall('page', args)
+    },
+    screen: (...args) => namedCall('screen', args),
+    group: (groupId, groupTraits, callOptions) => call('group', { groupId: String(groupId), traits: groupTraits }, callOptions),
+    alias: (userId, previousId = identity.anonymousId, callOptions) => call('alias', { userId, previousId }, callOptions),
+    reset: () => {
+      traits = {}
+      // What waits for consent was the old person's, and would get the new one's id.
+      recorder.dropPending()
+      visit.forget()
+      setIds(freshId(), '')
+    },
+    user: () => ({ id: () => identity.userId || null, anonymousId: () => identity.anonymousId || null, traits: () => traits }),
+    setAnonymousId: (id) => setIds(id, identity.userId),
+    setContext,
+    consent,
+    stats: recorder.stats,
+    ready: async () => {},
+    flush: async () => {
+      if (isGranted()) await sender.drain()
+    },
+  }
+  consent(options.consent ?? 'granted')
+  if (frame === serverFrame) return millrace
+  listen(frame, recorder)
+  if (options.pageViews) {
+    millrace.page()
+    watchPages(frame, () => millrace.page())
+  }
+  return millrace
 }
 
-/** Why a call was refused; nothing was queued. `disabled` is the answer outside a browser. */
-export type RefusalReason = 'invalid' | 'too_large' | 'opted_out' | 'disabled'
-
-export type CallResult =
-  | { readonly ok: true; readonly messageId: string }
-  | { readonly ok: false; readonly reason: RefusalReason }
-
-export interface CallOptions {
-  /** When it happened; now unless told. */
-  readonly timestamp?: Date | string
-  /** The same id is stored once; a fresh one unless told. */
-  readonly messageId?: string
-  readonly context?: Properties
+/** Hears when the page may end, and when what is kept may have changed. */
+function listen(frame: Frame, { identity, sender, plan, isGranted }: EventRecorder): void {
+  const recall = (): boolean => isGranted() && identity.recall()
+  const leave = (): void => {
+    if (isGranted()) sender.leave()
+  }
+  const wake = (): void => {
+    sender.wake()
+    if (recall()) plan()
+  }
+  frame.addEventListener('pagehide', leave)
+  frame.document.addEventListener('visibilitychange', () => frame.document.visibilityState === 'hidden' ? leave() : recall())
+  // Another tab; another subdomain is noticed when this page is looked at again.
+  frame.addEventListener('storage', recall)
+  frame.addEventListener('pageshow', wake)
+  frame.addEventListener('online', wake)
 }
 
-/** The page and the sources of time and chance, for tests. */
-export interface Surroundings {
-  readonly page: BrowserPage | null
-  readonly now: () => number
-  readonly random: () => number
-}
-
-const anonymousIdName = 'millrace_anonymous_id'
-const userIdName = 'millrace_user_id'
-/** The collector adds its own fields to an event before it measures it. */
-const eventBytesMax = limits.eventBytesMax - 512
-
-/** A client for one page. Calls answer at once and never throw; events are sent in batches, and again until they arrive. */
-export class BrowserMillrace {
-  readonly #surroundings: Surroundings
-  readonly #ids: KeptIds | null
-  readonly #sender: Sender | null
-  readonly #optedOut: boolean
-
-  constructor(options: MillraceOptions, surroundings: Surroundings) {
-    const { page, now, random } = surroundings
-    this.#surroundings = surroundings
-    this.#optedOut = page?.asksForPrivacy === true && options.respectPrivacySignals !== false
-    this.#ids = page === null ? null : new KeptIds(page)
-    this.#sender = page === null ? null : new Sender(page, {
-      url: options.host.replace(/\/$/, '') + (options.path ?? '/v1/batch'),
-      writeKey: options.writeKey, flushAt: options.flushAt ?? 20, flushIntervalMs: options.flushInterval ?? 1_500,
-      contextJson: JSON.stringify({ library: { name: '@millrace/browser', version: '0.1.0' }, locale: page.language }),
-      now, random,
-    })
-  }
-
-  /** The person on this browser is this customer, from now on. */
-  identify(userId?: string | null, traits?: Properties, options?: CallOptions): CallResult {
-    if (!this.#optedOut && typeof userId === 'string' && userId !== '') this.#ids?.set(userIdName, userId)
-    return this.#call('identify', { traits }, options)
-  }
-
-  track(event: string, properties?: Properties, options?: CallOptions): CallResult {
-    return this.#call('track', { event, properties }, options)
-  }
-
-  /** `page('Cart')`, or `page('Checkout', 'Payment')` with a category first. */
-  page(categoryOrName?: string, name?: string, properties?: Properties): CallResult {
-    const [category, ownName] = name === undefined ? [undefined, categoryOrName] : [categoryOrName, name]
-    return this.#call('page', { category, name: ownName, properties: { ...this.#pageFields(), ...properties } })
-  }
-
-  group(groupId: string, traits?: Properties, options?: CallOptions): CallResult {
-    return this.#call('group', { groupId, traits }, options)
-  }
-
-  alias(userId: string, previousId?: string, options?: CallOptions): CallResult {
-    return this.#call('alias', { userId, previousId: previousId ?? this.#anonymousId() }, options)
-  }
-
-  /** Forgets both ids: the next call is somebody else's. */
-  reset(): void {
-    this.#ids?.set(anonymousIdName, '')
-    this.#ids?.set(userIdName, '')
-  }
-
-  /** Resolves when everything was delivered or given up. */
-  flush(): Promise<void> {
-    return this.#sender?.flush() ?? Promise.resolve()
-  }
-
-  stats(): Stats {
-    return this.#sender?.stats ?? { accepted: 0, delivered: 0, dropped: { queue_full: 0, expired: 0, rejected: 0 }, queued: 0 }
-  }
-
-  #call(type: EventType, fields: Properties, options: CallOptions = {}): CallResult {
-    const sender = this.#sender
-    if (sender === null) return { ok: false, reason: 'disabled' }
-    if (this.#optedOut) return { ok: false, reason: 'opted_out' }
-    if (judgeEvent(type, fields['event']) !== null) return { ok: false, reason: 'invalid' }
-    try {
-      const calledAt = this.#surroundings.now()
-      const messageId = options.messageId ?? uuidV7(calledAt)
-      const json = JSON.stringify({
-        anonymousId: this.#anonymousId(), userId: this.#ids?.get(userIdName) ?? undefined, ...fields, type, messageId,
-        timestamp: new Date(options.timestamp ?? calledAt).toISOString(),
-        context: { page: this.#pageFields(), ...options.context },
-      })
-      const bytes = new TextEncoder().encode(json).length
-      if (bytes > eventBytesMax) return { ok: false, reason: 'too_large' }
-      sender.add({ json, bytes, calledAt })
-      return { ok: true, messageId }
-    } catch {
-      // A circle, a BigInt, a getter that throws, a time that is none.
-      return { ok: false, reason: 'invalid' }
-    }
-  }
-
-  #anonymousId(): string | undefined {
-    if (this.#ids === null || this.#optedOut) return undefined
-    const known = this.#ids.get(anonymousIdName)
-    if (known !== null) return known
-    const fresh = uuidV7(this.#surroundings.now())
-    this.#ids.set(anonymousIdName, fresh)
-    return fresh
-  }
-
-  #pageFields(): Properties {
-    const { page } = this.#surroundings
-    if (page === null) return {}
-    return { url: page.url, path: new URL(page.url).pathname, title: page.title || undefined, referrer: page.referrer || undefined }
-  }
-}
-
-/** A client for this page; on a server one that takes nothing and says so. */
-export function createMillrace(options: MillraceOptions, surroundings: Partial<Surroundings> = {}): BrowserMillrace {
-  return new BrowserMillrace(options, { page: currentPage(), now: Date.now, random: Math.random, ...surroundings })
+function refusalOf({ dropBots, respectPrivacySignals = true }: MillraceOptions, frame: Frame): RefusalReason | undefined {
+  const { navigator } = frame
+  if (frame === serverFrame) return 'disabled'
+  if (respectPrivacySignals && (navigator.globalPrivacyControl || navigator.doNotTrack === '1')) return 'opted_out'
+  return dropBots && isBot(frame) ? 'bot' : undefined
 }

@@ -1,5 +1,6 @@
-export type { BrowserPage, KeptTexts, PostAnswer } from './browser-page.ts'
-export {
-  type BrowserMillrace, type CallOptions, type CallResult, createMillrace, type MillraceOptions, type RefusalReason,
-} from './create-millrace.ts'
-export type { DropReason, Stats } from './sender.ts'
+export { createMillrace } from './create-millrace.ts'
+export type {
+  CallOptions, CallResult, ConsentCategories, ConsentState, EventMap, IdentifyArguments, Millrace, MillraceOptions, NamedCallArguments, RefusalReason, Stats,
+  TrackArguments,
+} from './millrace.ts'
+export type { DropReason } from './event-queue.ts'

@@ -16,7 +16,7 @@ export interface RequestFacts {
 }
 
 export interface MiddlewareOptions {
-  /** The cookie of the browser SDK; `millrace_anonymous_id` unless told. */
+  /** The cookie of the browser SDK; `millrace` unless told. */
   readonly cookie?: string
 }
 
@@ -24,7 +24,7 @@ export interface MiddlewareOptions {
 const charactersMax = 512
 
 /** Reads what the events of one request have in common: address, user agent, page, and the browser SDK's id of the visitor. */
-export function requestContext({ header, ip, url }: RequestFacts, { cookie = 'millrace_anonymous_id' }: MiddlewareOptions): RequestContext {
+export function requestContext({ header, ip, url }: RequestFacts, { cookie = 'millrace' }: MiddlewareOptions): RequestContext {
   const anonymousId = cookieValue(header('cookie') ?? '', cookie)
   const context: Record<string, unknown> = {}
   const add = (name: string, text: string | undefined): void => {
@@ -53,7 +53,8 @@ function cookieValue(header: string, name: string): string | null {
     const at = pair.indexOf('=')
     if (at < 0 || pair.slice(0, at).trim() !== name) continue
     try {
-      return decodeURIComponent(pair.slice(at + 1).trim()) || null
+      // The customer's id may follow; the visitor's comes first.
+      return decodeURIComponent(pair.slice(at + 1).trim().split(':')[0] ?? '') || null
     } catch {
       return null
     }

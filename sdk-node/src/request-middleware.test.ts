@@ -5,7 +5,7 @@ import express from 'express'
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createMillrace } from '../../sdk-browser/src/create-millrace.ts'
-import { FakePage } from '../../sdk-browser/test/fake-page.ts'
+import { FakeBrowser } from '../../sdk-browser/test/fake-browser.ts'
 import { Sink } from '../test/sink.ts'
 import { millraceContext as expressContext } from './express.ts'
 import { millraceContext as honoContext } from './hono.ts'
@@ -26,11 +26,12 @@ afterEach(async () => {
 
 /** The cookie as the browser SDK itself writes it. */
 function browserCookie(): { readonly cookie: string, readonly anonymousId: string } {
-  const page = new FakePage()
-  createMillrace({ writeKey: 'wk', host: 'https://events.example.com' }, { page }).track('Product Viewed')
-  const anonymousId = /millrace_anonymous_id=([^;]+)/.exec(page.cookie)?.[1] ?? ''
+  const tab = new FakeBrowser().open()
+  createMillrace({ writeKey: 'wk', host: 'https://events.example.com' }, tab)
+  const { cookie } = tab.document
+  const anonymousId = /millrace=([^:;]+)/.exec(cookie)?.[1] ?? ''
   expect(anonymousId).toMatch(/^[0-9a-f-]{36}$/)
-  return { cookie: `theme=dark; ${page.cookie}`, anonymousId }
+  return { cookie: `theme=dark; ${cookie}`, anonymousId }
 }
 
 async function sent(): Promise<readonly unknown[]> {
@@ -79,7 +80,7 @@ describe('Hono', () => {
       client.track({ event: 'Product Viewed', properties: { product_id: context.req.param('id') } })
       return context.text('ok')
     })
-    await Promise.all(['a', 'b', 'c'].map(async (id) => app.request(`/products/${id}`, { headers: { cookie: `millrace_anonymous_id=anonymous-${id}` } })))
+    await Promise.all(['a', 'b', 'c'].map(async (id) => app.request(`/products/${id}`, { headers: { cookie: `millrace=anonymous-${id}` } })))
     const events = await sent()
     expect(events).toHaveLength(3)
     for (const id of ['a', 'b', 'c']) {
@@ -145,7 +146,7 @@ describe('runWithContext', () => {
     const app = new Hono()
     app.use(honoContext(client))
     app.get('/', (context) => context.json(client.track({ userId: 'u', event: 'e' })))
-    await app.request('/', { headers: { 'user-agent': 'x'.repeat(100_000), referer: 'y'.repeat(100_000), cookie: 'millrace_anonymous_id=%E0%A4%A' } })
+    await app.request('/', { headers: { 'user-agent': 'x'.repeat(100_000), referer: 'y'.repeat(100_000), cookie: 'millrace=%E0%A4%A' } })
     expect(await sent()).toMatchObject([{ context: { userAgent: 'x'.repeat(512) } }])
   })
 })

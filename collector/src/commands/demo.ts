@@ -45,11 +45,20 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
   const stop = new AbortController()
   const stopped = terminal.untilStopped().then(() => stop.abort(new MillraceError('unavailable', 'the demo was stopped before its end')))
   const file = flags.get('file') ?? sampleFile()
-  let shopKey = ''
-  const collector = await createCollector(config, shopApp(() => shopKey))
+  let keys = { writeKey: '', secretKey: '' }
+  let url = ''
+  const shop = shopApp({
+    writeKey: () => keys.writeKey,
+    profileOf: async (anonymousId) => {
+      const profile: unknown = Reflect.get(Object(await read(url, `/v1/profiles?anonymousId=${encodeURIComponent(anonymousId)}`, keys.secretKey)), 'profile')
+      return profile
+    },
+  })
+  const collector = await createCollector(config, shop)
   try {
-    const { writeKey, secretKey } = collector.created ?? await collector.createKeys('default')
-    shopKey = writeKey
+    keys = collector.created ?? await collector.createKeys('default')
+    url = collector.url
+    const { writeKey, secretKey } = keys
     terminal.out(`the collector listens at ${collector.url}\n`)
     const progress = new ProgressBar(terminal, () => systemClock.now())
     // A directory that has been used holds events of before; only what comes on top of them is waited for.

@@ -7,6 +7,7 @@ import type { LogReadiness } from '../ports/log.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest } from './edge-request.ts'
+import { IdCookie } from './id-cookie.ts'
 import { InFlight } from './in-flight.ts'
 import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute } from './ingest-request.ts'
 import type { KeyRing } from './key-ring.ts'
@@ -18,6 +19,8 @@ import { TokenBuckets } from './token-bucket.ts'
 export interface EdgeSettings {
   /** Neutral alias of /v1/batch, and prefix of a second set of all ingest paths, that ad blockers leave alone. */
   readonly ingestPath: string
+  /** Sites whose visitors' ids are kept in a cookie of the collector, by their exact origins; none: no cookie. */
+  readonly idCookieOrigins: readonly string[]
   /** Proxies of ours in front of the process. */
   readonly trustedProxies: number
   readonly eventsPerSecondMax: number
@@ -27,6 +30,7 @@ export interface EdgeSettings {
 
 export const edgeDefaults: EdgeSettings = Object.freeze({
   ingestPath: '/e',
+  idCookieOrigins: [],
   trustedProxies: 0,
   eventsPerSecondMax: 1_000_000,
   inFlightBytesMax: 64 * 1024 * 1024,
@@ -66,11 +70,12 @@ const shortNames: Readonly<Record<string, EventType>> = {
  */
 export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const app: EdgeApp = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
-  const { metrics, random, report } = dependencies
-  const ingest = ingestDependencies(dependencies)
-  const paths = ingestPaths(dependencies.settings.ingestPath)
+  const { metrics, random, report, settings } = dependencies
+  const idCookie = new IdCookie(settings.idCookieOrigins)
+  const ingest = ingestDependencies(dependencies, idCookie)
+  const paths = ingestPaths(settings.ingestPath)
   const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
-    answer({ metrics, random, report }, { context, label, work })
+    answer({ metrics, random, report }, { context, label, work, idCookie })
 
   for (const [path, route] of paths.events) {
     app.post(path, (context) => respond(context, route, (request) => ingestRequest(ingest, request, route)))
@@ -82,26 +87,29 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   for (const path of allPaths) {
     app.options(path, (context) => new Response(null, {
       status: 204,
-      headers: preflightHeaders(context.req.header('origin'), context.req.header('access-control-request-headers')),
+      headers: preflightHeaders({
+        origin: context.req.header('origin'), requested: context.req.header('access-control-request-headers'), idCookie,
+      }),
     }))
   }
+  if (idCookie.isOn) addIdRoute(app, settings.ingestPath, idCookie)
   addOperatorRoutes(app, dependencies)
   app.notFound((context) => {
-    const origin = context.req.header('origin')
+    const cors = corsHeaders(context.req.header('origin'), idCookie)
     if (!allPaths.has(withoutSlash(context.req.path))) {
-      return toResponse(errorAnswer(new MillraceError('not_found', 'there is nothing here'), random), origin)
+      return toResponse(errorAnswer(new MillraceError('not_found', 'there is nothing here'), random), cors)
     }
     const refused = errorAnswer(new MillraceError('method_not_allowed', 'events are sent with POST'), random)
-    return toResponse({ ...refused, headers: { Allow: 'POST, OPTIONS' } }, origin)
+    return toResponse({ ...refused, headers: { Allow: 'POST, OPTIONS' } }, cors)
   })
   app.onError((error, context) => {
     if (!(error instanceof MillraceError)) report(error)
-    return toResponse(errorAnswer(error, random), context.req.header('origin'))
+    return toResponse(errorAnswer(error, random), corsHeaders(context.req.header('origin'), idCookie))
   })
   return app
 }
 
-function ingestDependencies(dependencies: EdgeDependencies): IngestDependencies {
+function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie): IngestDependencies {
   const { log, keys, clock, metrics, settings, identity } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
@@ -111,7 +119,7 @@ function ingestDependencies(dependencies: EdgeDependencies): IngestDependencies 
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    log, keys, clock, metrics, inFlight, identity,
+    log, keys, clock, metrics, inFlight, identity, idCookie,
     buckets: new TokenBuckets(settings.eventsPerSecondMax),
     bodyTimeoutMs: settings.bodyTimeoutMs,
     trustedProxies: settings.trustedProxies,
@@ -144,6 +152,16 @@ function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
+/** What the cookie holds, for a page of the site that lost its own id; nobody else may ask. */
+function addIdRoute(app: EdgeApp, ingestPath: string, idCookie: IdCookie): void {
+  app.get(`${withoutSlash(ingestPath)}/id`, (context) => {
+    const origin = context.req.header('origin')
+    if (!idCookie.allows(origin)) throw new MillraceError('not_found', 'this site is not one whose ids are kept here')
+    const body = JSON.stringify({ success: true, anonymousId: idCookie.read(context.req.header('cookie')) })
+    return toResponse({ status: 200, body, headers: { 'Cache-Control': 'no-store' } }, corsHeaders(origin, idCookie))
+  })
+}
+
 function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
   const { random, report } = dependencies
   const { registry } = dependencies.metrics
@@ -152,14 +170,14 @@ function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
     const { ready, reason, storedIn } = dependencies.readiness()
     if (!dependencies.draining() && ready) return context.json({ success: true, ready: true, stored: storedIn ?? 'log' })
     const why = dependencies.draining() ? 'the collector is stopping' : (reason ?? 'an append would not be durable')
-    return toResponse(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), undefined)
+    return toResponse(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), {})
   })
   app.get('/metrics', async (context) => {
     try {
       return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
     } catch (error) {
       report(error)
-      return toResponse(errorAnswer(error, random), undefined)
+      return toResponse(errorAnswer(error, random), {})
     }
   })
 }
@@ -169,10 +187,11 @@ interface Work {
   /** Of the metric; from a closed list. */
   readonly label: string
   work(request: EdgeRequest): Promise<Answer>
+  readonly idCookie: IdCookie
 }
 
 async function answer(
-  { metrics, random, report }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report'>, { context, label, work }: Work,
+  { metrics, random, report }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report'>, { context, label, work, idCookie }: Work,
 ): Promise<Response> {
   const startedAt = performance.now()
   const request = edgeRequest(context)
@@ -180,20 +199,20 @@ async function answer(
   try {
     const done = await work(request)
     status = done.status
-    return toResponse(done, request.header('origin'))
+    return toResponse(done, corsHeaders(request.header('origin'), idCookie))
   } catch (error) {
     // Nobody reads it: the connection is gone.
     if (error instanceof BodyInterrupted) return new Response(null, { status: 400 })
     if (!(error instanceof MillraceError)) report(error)
     const failed = errorAnswer(error, random)
     status = failed.status
-    return toResponse(failed, request.header('origin'))
+    return toResponse(failed, corsHeaders(request.header('origin'), idCookie))
   } finally {
     metrics.requested(label, status, performance.now() - startedAt)
   }
 }
 
 /** Headers as a plain object: the Node adapter writes those as they are. */
-function toResponse({ status, body, headers }: Answer, origin: string | undefined): Response {
-  return new Response(body, { status, headers: { 'Content-Type': 'application/json', ...corsHeaders(origin), ...headers } })
+function toResponse({ status, body, headers }: Answer, cors: Readonly<Record<string, string>>): Response {
+  return new Response(body, { status, headers: { 'Content-Type': 'application/json', ...cors, ...headers } })
 }

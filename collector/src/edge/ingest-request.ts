@@ -10,6 +10,7 @@ import { clientAddress } from './client-address.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import type { EdgeRequest } from './edge-request.ts'
 import { findWriteKey } from './find-write-key.ts'
+import type { IdCookie } from './id-cookie.ts'
 import type { InFlight, Lease } from './in-flight.ts'
 import type { KeyInfo, KeyRing } from './key-ring.ts'
 import { declaredLength } from './read-body.ts'
@@ -26,6 +27,7 @@ export interface IngestDependencies {
   readonly metrics: EdgeMetrics
   readonly inFlight: InFlight
   readonly buckets: TokenBuckets
+  readonly idCookie: IdCookie
   readonly bodyTimeoutMs: number
   readonly trustedProxies: number
   readonly identity: IdentitySettings
@@ -57,7 +59,9 @@ export async function ingestRequest(dependencies: IngestDependencies, request: E
     dependencies.buckets.pay(sender.workspace, events.length, receivedAt)
     dependencies.metrics.accepted(events)
     const appended = await dependencies.log.append(events)
-    return answerOf(dependencies.metrics, events, { appended, wantResults: envelope.wantResults })
+    const answer = answerOf(dependencies.metrics, events, { appended, wantResults: envelope.wantResults })
+    const cookie = dependencies.idCookie.setFor(request, envelope.items)
+    return cookie === undefined ? answer : { ...answer, headers: { 'Set-Cookie': cookie } }
   } finally {
     lease.close()
   }

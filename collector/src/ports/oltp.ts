@@ -173,6 +173,23 @@ export interface DecideChanges {
   readonly sequence: number | null
 }
 
+/** What a batch changes of people: the part of its changes that a rebuild makes again. */
+export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'consents' | 'metrics' | 'timeline' | 'touched'>
+
+/** The open transaction of a rebuild, which began with nobody in it. */
+export interface RebuildTransaction extends IdentityReader {
+  registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Writes what a batch changes of people; no merges, overrides and pointings, which are history. */
+  replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void>
+}
+
+export interface RebuiltPeople {
+  readonly identifiers: number
+  readonly profiles: number
+  /** Identifiers that point at another profile than before: none where nothing but the store was wrong. */
+  readonly moved: readonly IdentityOverride[]
+}
+
 /** Reads see the transaction's own snapshot; each is one round trip for the whole list. */
 export interface DecideTransaction extends IdentityReader {
   readonly partition: PartitionRow
@@ -276,6 +293,12 @@ export interface Oltp {
   pointings(after: IdentityPointing | null, limit: number): Promise<readonly IdentityPointing[]>
   /** Drops duplicate-window periods that ended before the instant, never the source register; of finished batches the decisions, of loaded ones overrides and pointings. */
   prune(partition: number, windowStart: number): Promise<void>
+
+  /**
+   * Makes identifiers, evidence, profiles and timelines anew in one transaction: readers see the old ones until it commits
+   * and no partition decides meanwhile. Versions go on above all old ones.
+   */
+  rebuildProfiles(work: (transaction: RebuildTransaction) => Promise<void>): Promise<RebuiltPeople>
 
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow>
   /**

@@ -7,13 +7,13 @@ import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
-import { resolveBatch } from '../identity/resolve-batch.ts'
+import { type Resolution, resolveBatch } from '../identity/resolve-batch.ts'
 import type { ConsentRow } from '../ports/consent.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Control } from '../ports/record.ts'
 import type {
-  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, ProfileRef, QuarantineRow, RegisterRow,
+  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, PeopleChanges, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
 import { archiveLine, suppressedJson } from './archive-line.ts'
@@ -41,7 +41,7 @@ export interface DecidedBatch {
 }
 
 /** An event that will be stored, with whom it belongs to. */
-interface Stored {
+export interface Stored {
   readonly logged: LoggedEvent
   readonly event: CanonicalEvent
   readonly identifierKey: string
@@ -49,6 +49,8 @@ interface Stored {
   readonly time: number
   /** Goes into the timeline and the OLAP row; made once. */
   readonly propertiesText: string
+  /** Of its own addresses. */
+  readonly consents: readonly ConsentRow[]
 }
 
 type Fate = Stored | 'duplicate' | 'control' | { readonly dropped: QuarantineReason }
@@ -88,23 +90,32 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
   const decisions = fates.map((fate): Decision => typeof fate === 'string' || 'dropped' in fate
     ? fate
     : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
-  const consents = stored.flatMap((one) => consentRows(one, context.settings))
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
   const changes: DecideChanges = {
-    identity: resolution.changes,
+    ...await peopleChanges(transaction, stored, resolution),
     claims,
-    registers: await registerRows(transaction, stored),
-    consents,
-    metrics: metricDeltas(stored),
-    timeline: stored.map(timelineRow),
     quarantine,
     erasures,
-    touched: touchedProfiles([...stored.map(refOf), ...consents], resolution.profileOf),
     batch: frozen.row,
     sequence: sequenceAfter(records),
   }
   await transaction.apply(changes)
   return frozen
+}
+
+/** What stored events change of people; a rebuild does the same with what is archived. */
+export async function peopleChanges(
+  transaction: Pick<DecideTransaction, 'registers'>, stored: readonly Stored[], resolution: Resolution,
+): Promise<PeopleChanges> {
+  const consents = stored.flatMap((one) => one.consents)
+  return {
+    identity: resolution.changes,
+    registers: await registerRows(transaction, stored),
+    consents,
+    metrics: metricDeltas(stored),
+    timeline: stored.map(timelineRow),
+    touched: touchedProfiles([...stored.map(refOf), ...consents], resolution.profileOf),
+  }
 }
 
 async function duplicates(transaction: DecideTransaction, events: readonly LoggedEvent[]): Promise<readonly boolean[]> {
@@ -146,7 +157,7 @@ async function suppressedEvents(
 }
 
 /** Collects the event's evidence, or says why it cannot be stored. */
-function readEvent(logged: LoggedEvent, { settings }: DecideContext, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
+export function readEvent(logged: LoggedEvent, { settings }: Pick<DecideContext, 'settings'>, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
   if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
   const { identifiers } = extractIdentifiers(event, settings)
@@ -156,7 +167,10 @@ function readEvent(logged: LoggedEvent, { settings }: DecideContext, evidence: E
   const time = Date.parse(event.timestamp)
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
-  return { logged, event, identifierKey: identifierKey(workspace, strongest), metric, time, propertiesText: JSON.stringify(propertiesOf(event)) }
+  return {
+    logged, event, identifierKey: identifierKey(workspace, strongest), metric, time,
+    propertiesText: JSON.stringify(propertiesOf(event)), consents: consentRows(logged, event, settings),
+  }
 }
 
 function timelineRow({ logged, identifierKey, metric, time, propertiesText }: Stored): TimelineRow {
@@ -176,7 +190,7 @@ function metricDeltas(stored: readonly Stored[]): readonly MetricDelta[] {
   return [...deltas.values()]
 }
 
-function consentRows({ event, logged: { workspace, messageId, receivedAt } }: Stored, settings: IdentitySettings): readonly ConsentRow[] {
+function consentRows({ workspace, messageId, receivedAt }: LoggedEvent, event: CanonicalEvent, settings: IdentitySettings): readonly ConsentRow[] {
   return consentsOf(event, settings).statements.map(({ address, channel, status, time, method }) =>
     ({ workspace, identifierKey: identifierKey(workspace, address), channel, status, time, messageId, method, receivedAt }))
 }
@@ -201,7 +215,7 @@ function touchedProfiles(identifiers: readonly IdentifierRef[], profileOf: (iden
 }
 
 /** The registers that identify calls of this batch change, read once a workspace and merged. */
-async function registerRows(transaction: DecideTransaction, stored: readonly Stored[]): Promise<readonly RegisterRow[]> {
+async function registerRows(transaction: Pick<DecideTransaction, 'registers'>, stored: readonly Stored[]): Promise<readonly RegisterRow[]> {
   const byWorkspace = Map.groupBy(stored.filter(({ event }) => event.type === 'identify' && event.traits !== undefined),
     ({ logged }) => logged.workspace)
   const rows: RegisterRow[] = []

@@ -70,7 +70,7 @@ function messageIdOf(parsed: unknown): string {
   throw new Error('a quarantined event without messageId')
 }
 
-function controlOf(parsed: unknown): Control {
+export function controlOf(parsed: unknown): Control {
   const messageId = messageIdOf(parsed)
   const control: unknown = Reflect.get(Object(parsed), 'control')
   if (control === 'veto' || control === 'unveto') return { messageId, control, a: textIn(parsed, 'a'), b: textIn(parsed, 'b') }

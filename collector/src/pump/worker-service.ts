@@ -13,6 +13,7 @@ import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
+import { rebuildProfiles, type RebuildProfilesReport } from './rebuild-profiles.ts'
 import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 
 export interface WorkerDependencies {
@@ -135,6 +136,14 @@ export class WorkerService {
   }
 
   /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
+  /** Makes the profiles anew from the archive while readers go on with the old ones; deciding waits. */
+  rebuildProfiles(): Promise<RebuildProfilesReport> {
+    return this.#exclusive.run(async () => {
+      await this.#prepared
+      return rebuildProfiles({ ...this.#dependencies, source: this.#source, partitions: this.#dependencies.log.partitions })
+    })
+  }
+
   rebuildOlap(): Promise<RebuildReport> {
     return this.#exclusive.run(() => this.#rebuildOlap())
   }

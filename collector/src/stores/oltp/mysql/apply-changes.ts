@@ -2,7 +2,7 @@ import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
-import type { BatchRow, DecideChanges, MetricDelta, NewClaim } from '../../../ports/oltp.ts'
+import type { BatchRow, DecideChanges, MetricDelta, NewClaim, PeopleChanges } from '../../../ports/oltp.ts'
 import { putErasures } from './mysql-erasure-store.ts'
 import type { Session, Value } from './session.ts'
 
@@ -13,12 +13,26 @@ import type { Session, Value } from './session.ts'
 export async function applyChanges(session: Session, changes: DecideChanges, isKnown: (row: IdentifierRow) => boolean): Promise<void> {
   const { batch } = changes
   await putClaims(session, changes.claims, batch)
+  await applyPeople(session, changes, { from: batch, isKnown })
+  await session.insert(`INSERT INTO quarantine (workspace, message_key, message_id, reason, received_at, event) VALUES ?
+    ON DUPLICATE KEY UPDATE reason = reason`,
+  changes.quarantine.map((row) => [row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event]))
+  await putErasures(session, changes.erasures)
+  await putBatch(session, batch)
+  await session.run('UPDATE `partition` SET position = ?, sequence = ?, batch = ? WHERE `partition` = ?',
+    batch.lastPosition, changes.sequence, batch.batch, batch.partition)
+}
+
+/** The part of {@link applyChanges} that is about people. */
+export async function applyPeople(
+  session: Session, changes: PeopleChanges, { from, isKnown }: { from: Pick<BatchRow, 'partition' | 'batch'>; isKnown: (row: IdentifierRow) => boolean },
+): Promise<void> {
   await putIdentifiers(session, changes.identity.identifiers, isKnown)
   await putProfiles(session, changes.identity.profiles)
   await touchProfiles(session, changes)
   await putEdges(session, changes.identity.edges)
   await putVetoes(session, changes.identity)
-  await putMerges(session, changes.identity, batch)
+  await putMerges(session, changes.identity, from)
   await session.insert(`INSERT INTO identifier_register (workspace, identifier_key, registers) VALUES ?
     ON DUPLICATE KEY UPDATE registers = VALUES(registers)`,
   byKey(changes.registers).map((row) => [row.workspace, uuidBytes(row.identifierKey), row.registers]))
@@ -30,13 +44,6 @@ export async function applyChanges(session: Session, changes: DecideChanges, isK
   await session.insert(`INSERT INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES ?
     ON DUPLICATE KEY UPDATE time = VALUES(time)`,
   byKey(changes.timeline).map((row) => [row.workspace, uuidBytes(row.identifierKey), row.metric, row.time, row.messageId, row.properties]))
-  await session.insert(`INSERT INTO quarantine (workspace, message_key, message_id, reason, received_at, event) VALUES ?
-    ON DUPLICATE KEY UPDATE reason = reason`,
-  changes.quarantine.map((row) => [row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event]))
-  await putErasures(session, changes.erasures)
-  await putBatch(session, batch)
-  await session.run('UPDATE `partition` SET position = ?, sequence = ?, batch = ? WHERE `partition` = ?',
-    batch.lastPosition, changes.sequence, batch.batch, batch.partition)
 }
 
 function byKey<T extends { readonly workspace: number; readonly identifierKey: string }>(rows: readonly T[]): readonly T[] {
@@ -78,7 +85,7 @@ async function putProfiles(session: Session, profiles: readonly ProfileRow[]): P
 }
 
 /** New events change the card, so its version rises, unless this batch's identity already wrote the row. */
-async function touchProfiles(session: Session, { touched, identity }: DecideChanges): Promise<void> {
+async function touchProfiles(session: Session, { touched, identity }: PeopleChanges): Promise<void> {
   const written = new Set(identity.profiles.map((profile) => `${profile.workspace}/${profile.id}`))
   const rest = touched.filter(({ workspace, id }) => !written.has(`${workspace}/${id}`))
   for (const [workspace, group] of Map.groupBy(rest, (row) => row.workspace)) {
@@ -108,7 +115,7 @@ async function putVetoes(session: Session, { vetoes, liftedVetoes }: IdentityCha
   }
 }
 
-async function putMerges(session: Session, { merges, overrides, pointings }: IdentityChanges, { partition, batch }: BatchRow): Promise<void> {
+async function putMerges(session: Session, { merges, overrides, pointings }: IdentityChanges, { partition, batch }: Pick<BatchRow, 'partition' | 'batch'>): Promise<void> {
   await session.insert(`INSERT INTO merge_log (workspace, \`partition\`, batch, line, from_profile, to_profile, identifier_keys,
     cause_message_id, cause_metric, at) VALUES ?`, merges.map((merge, line) => [
     merge.workspace, partition, batch, line, uuidBytes(merge.fromProfile), uuidBytes(merge.toProfile),

@@ -2,10 +2,10 @@ import { MillraceError } from '../../../platform/errors.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
 import type { Suppression } from '../../../ports/erasure-store.ts'
-import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../../ports/oltp.ts'
+import type { BatchRow, DecideChanges, DecideTransaction, EventRef, PartitionRow, PeopleChanges } from '../../../ports/oltp.ts'
 import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, textOf } from '../row.ts'
-import { applyChanges } from './apply-changes.ts'
+import { applyChanges, applyPeople } from './apply-changes.ts'
 import { suppressionsOf } from './mysql-erasure-store.ts'
 import type { Session } from './session.ts'
 
@@ -104,6 +104,10 @@ export class MysqlDecideTransaction implements DecideTransaction {
 
   apply(changes: DecideChanges): Promise<void> {
     return applyChanges(this.#session, changes, (row) => this.#read.get(`${row.workspace}/${row.key}`) === true)
+  }
+
+  applyPeople(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void> {
+    return applyPeople(this.#session, changes, { from, isKnown: (row) => this.#read.get(`${row.workspace}/${row.key}`) === true })
   }
 
   /**

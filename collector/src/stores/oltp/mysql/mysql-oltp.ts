@@ -5,7 +5,7 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, SegmentDraft, SegmentRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
@@ -17,6 +17,7 @@ import { MysqlAutomationStore } from './mysql-automation-store.ts'
 import { MysqlErasureStore } from './mysql-erasure-store.ts'
 import { isUnreachable, mysqlFailure } from './mysql-failure.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
+import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { putSegment } from './segments.ts'
 import { Session } from './session.ts'
 
@@ -186,6 +187,16 @@ class MysqlOltp implements Oltp {
     for (const feed of ['identity_override_change', 'identity_pointing_change']) {
       await this.#inPieces((limit) => this.#session.run(`DELETE FROM ${feed} WHERE \`partition\` = ? AND batch <= ? LIMIT ?`, partition, row.loadedBatch, limit))
     }
+  }
+
+  /** Holds every partition from beginning to end, so nobody decides meanwhile. */
+  rebuildProfiles(work: (transaction: RebuildTransaction) => Promise<void>): Promise<RebuiltPeople> {
+    return this.#transaction(async (session) => {
+      const [partition] = (await session.all('SELECT * FROM `partition` ORDER BY `partition` FOR UPDATE')).map(partitionRow)
+      await beginRebuild(session)
+      if (partition !== undefined) await work(rebuildTransaction(new MysqlDecideTransaction(session, partition)))
+      return endRebuild(session)
+    })
   }
 
   async createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {

@@ -1,6 +1,6 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
-import type { BatchRow, DecideChanges, MetricDelta, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
+import type { BatchRow, DecideChanges, MetricDelta, PeopleChanges, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
 import type { TimelineRow } from '../../../ports/profile-reader.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import type { Connection } from './connection.ts'
@@ -11,13 +11,7 @@ import type { EventPeriods } from './event-periods.ts'
 export function applyChanges(connection: Connection, periods: EventPeriods, changes: DecideChanges): void {
   const { batch } = changes
   periods.claim(changes.claims, batch.partition, batch.batch)
-  applyIdentity(connection, changes.identity, batch)
-  touchProfiles(connection, changes)
-  for (const row of byKey(changes.registers)) putRegisters(connection, row)
-  // A message id that comes again after the duplicate window says the same of the same moment.
-  for (const row of consentsByKey(changes.consents)) connection.run(`INSERT OR IGNORE INTO consent (${consentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...consentValues(row))
-  for (const row of byKey(changes.metrics)) addMetric(connection, row)
-  for (const row of byKey(changes.timeline)) putTimeline(connection, row)
+  applyPeople(connection, changes, batch)
   for (const row of changes.quarantine) putQuarantine(connection, row)
   for (const erasure of changes.erasures) putErasure(connection, erasure)
   putBatch(connection, batch)
@@ -25,11 +19,22 @@ export function applyChanges(connection: Connection, periods: EventPeriods, chan
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)
 }
 
+/** The part of {@link applyChanges} that is about people. */
+export function applyPeople(connection: Connection, changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): void {
+  applyIdentity(connection, changes.identity, from)
+  touchProfiles(connection, changes)
+  for (const row of byKey(changes.registers)) putRegisters(connection, row)
+  // A message id that comes again after the duplicate window says the same of the same moment.
+  for (const row of consentsByKey(changes.consents)) connection.run(`INSERT OR IGNORE INTO consent (${consentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...consentValues(row))
+  for (const row of byKey(changes.metrics)) addMetric(connection, row)
+  for (const row of byKey(changes.timeline)) putTimeline(connection, row)
+}
+
 function byKey<T extends { readonly workspace: number; readonly identifierKey: string }>(rows: readonly T[]): readonly T[] {
   return rows.toSorted((a, b) => a.workspace - b.workspace || (a.identifierKey < b.identifierKey ? -1 : a.identifierKey > b.identifierKey ? 1 : 0))
 }
 
-function applyIdentity(connection: Connection, identity: IdentityChanges, batch: BatchRow): void {
+function applyIdentity(connection: Connection, identity: IdentityChanges, batch: Pick<BatchRow, 'partition' | 'batch'>): void {
   for (const row of identity.identifiers.toSorted((a, b) => (a.key < b.key ? -1 : 1))) putIdentifier(connection, row)
   for (const row of identity.profiles.toSorted((a, b) => (a.id < b.id ? -1 : 1))) putProfile(connection, row)
   for (const row of identity.edges.toSorted((a, b) => (a.a + a.b < b.a + b.b ? -1 : 1))) putEdge(connection, row)
@@ -85,7 +90,7 @@ function putEdge(connection: Connection, row: EdgeRow): void {
 }
 
 /** New events change the card, so its version rises, unless this batch's identity already wrote the row. */
-function touchProfiles(connection: Connection, { touched, identity }: DecideChanges): void {
+function touchProfiles(connection: Connection, { touched, identity }: PeopleChanges): void {
   const written = new Set(identity.profiles.map((profile) => `${profile.workspace}/${profile.id}`))
   for (const { workspace, id } of touched.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     if (!written.has(`${workspace}/${id}`)) {

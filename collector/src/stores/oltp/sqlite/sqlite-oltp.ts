@@ -4,7 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, SegmentDraft,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -15,6 +15,7 @@ import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
+import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
@@ -199,6 +200,15 @@ export class SqliteOltp implements Oltp {
       for (const feed of ['identity_override_change', 'identity_pointing_change']) {
         this.#connection.run(`DELETE FROM ${feed} WHERE partition = ? AND batch <= ?`, partition, row.loadedBatch)
       }
+    })
+  }
+
+  rebuildProfiles(work: (transaction: RebuildTransaction) => Promise<void>): Promise<RebuiltPeople> {
+    return this.#write(async () => {
+      beginRebuild(this.#connection)
+      const partition = this.#connection.all('SELECT * FROM partition ORDER BY partition LIMIT 1').map(partitionRow)[0]
+      if (partition !== undefined) await work(rebuildTransaction(this.#connection, new SqliteDecideTransaction(this.#connection, this.#periods, partition)))
+      return endRebuild(this.#connection)
     })
   }
 

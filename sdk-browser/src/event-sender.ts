@@ -1,0 +1,109 @@
+import { type EventQueue, queueEventsMax } from './event-queue.ts'
+import type { Frame } from './frame.ts'
+import type { SendingTimes } from './sending-times.ts'
+
+export interface SenderSettings {
+  readonly url: string
+  readonly writeKey: string
+  readonly credentials: 'omit' | 'include'
+  /** Merged into every event of a body. */
+  readonly context: object
+}
+
+/** Browsers allow 65,536 bytes to outlive a page, over all requests of the page together; some are for what is around the events. */
+const eventsBytesMax = 60_000
+const answerMsMax = 30_000
+/** After so many requests without any answer they are taken to be blocked. */
+const silencesMax = 3
+const leaveMs = 2_000
+const heardMs = 200
+
+export interface EventSender {
+  /** The collector has them. */
+  delivered: number
+  /** Sends what waits, if nobody else does and it is time; resolves when that was tried. */
+  drain(): Promise<void>
+  /** A new page, or a network that is back: a host that was silent gets one more try. */
+  wake(): void
+  /** The page may end now. */
+  leave(): void
+}
+
+/**
+ * Sends what waits in the queue. An event stays there while it is under way: it is removed when an answer has confirmed
+ * or refused it, and never before. One page of an origin sends at a time, under a lock.
+ */
+export function eventSender(frame: Frame, queue: EventQueue, { times, settings }: { readonly times: SendingTimes; readonly settings: SenderSettings }): EventSender {
+  const underWay = new Set<string>()
+  let [silences, batchEvents] = [0, queueEventsMax]
+  let draining: Promise<void> | undefined
+  /** The oldest that fit, with what is under way, together; none while there is no point in sending. */
+  const take = (isOwn?: boolean): readonly string[] => {
+    if (silences >= silencesMax) return []
+    let bytes = 0
+    const waiting = queue.waiting(isOwn).filter((key) => !underWay.has(key)).slice(0, batchEvents)
+    return [...underWay, ...waiting].filter((key) => (bytes += bytesOf(queue.read(key)) + 1) < eventsBytesMax && !underWay.has(key))
+  }
+  const send = async (keys: readonly string[]): Promise<void> => {
+    const { url, credentials, writeKey, context } = settings
+    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context })
+    keys.forEach((key) => underWay.add(key))
+    const answer = await frame.fetch(url, {
+      // Without a header of our own the browser asks for no leave beforehand.
+      method: 'POST', body: `${head.slice(0, -1)},"batch":[${keys.map(queue.read).join()}]}`, credentials, signal: AbortSignal.timeout?.(answerMsMax),
+      // Another script may have used the quota up: after a silence a plain request is the better one.
+      keepalive: !silences,
+    }).catch(() => undefined)
+    const [status, results] = [answer?.status ?? 0, (await answer?.json().catch(() => undefined))?.results]
+    keys.forEach((key) => underWay.delete(key))
+    silences = status ? 0 : silences + 1
+    const isRead = status === 200 && results?.length === keys.length
+    // A 200 without a result for each event is some other program's, as the sign-in page of a café gives it.
+    if (!isRead && (status < 400 || status === 408 || status === 429 || status >= 500)) times.later(answer?.headers.get('retry-after'))
+    else if (status === 413 && keys.length > 1) {
+      batchEvents = Math.ceil(keys.length / 2)
+      times.succeeded()
+    } else {
+      const done = keys.filter((_, index) => results?.[index]?.result !== 'retry')
+      for (const key of done) {
+        if (isRead) sender.delivered += queue.remove(key)
+        else queue.remove(key, status === 413 ? 'too_large' : 'rejected')
+      }
+      batchEvents *= 2
+      if (done.length < keys.length) times.later()
+      else times.succeeded()
+    }
+  }
+  const sendAll = async (): Promise<void> => {
+    queue.persist()
+    const keys = take()
+    const waitMs = times.waitMs()
+    if (keys.length === 0) return
+    if (waitMs > 0) return times.plan(waitMs)
+    // Without locks, holding everybody else back has to do: the ids make a second copy harmless.
+    if (!frame.navigator.locks) times.hold(answerMsMax)
+    await send(keys)
+    // Other tabs may hear of the lock before they hear of what was removed.
+    await new Promise((heard) => setTimeout(heard, heardMs))
+    return sendAll()
+  }
+  const sender: EventSender = {
+    delivered: 0,
+    drain: () => draining ??= (frame.navigator.locks?.request(settings.writeKey, sendAll).catch(sendAll) ?? sendAll()).finally(() => {
+      draining = undefined
+    }),
+    wake: () => void (silences = Math.min(silences, silencesMax - 1)),
+    // Only what this page queued: others may be sending the rest. Nobody may see the answer, so all of it stays in the queue.
+    leave: () => {
+      queue.persist()
+      const keys = times.failures ? [] : take(true)
+      if (keys.length > 0) void send(keys)
+      if (underWay.size > 0) times.hold(leaveMs)
+    },
+  }
+  return sender
+}
+
+export function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length
+}

@@ -1,0 +1,78 @@
+import { type Frame, keep, type Shelf } from './frame.ts'
+import { freshId } from './fresh-id.ts'
+
+const name = 'millrace_visit'
+const idleMsMax = 1_800_000
+const sessionMsMax = 86_400_000
+/** A session's last moment is kept this exactly. */
+const seenMsStep = 10_000
+const valueCharactersMax = 500
+
+/** What advertisers add to the addresses they send people to; `gclid`, `msclkid` and `irclickid` are all of one form. */
+const campaignFields = /^(?:utm_(.+)|.+cl(?:ic)?k?id|[gw]braid|ScCid|li_fat_id|epik|_kx)$/
+
+export interface Visit {
+  /** Fields of a context. How the person came is told once in a session, and when it changes. */
+  fields(now: number): object
+  forget(): void
+}
+
+interface Kept {
+  /** Tells when it began. */
+  sessionId?: string
+  seenAt?: number
+  campaign?: object
+  firstTouch?: object
+}
+
+/** The session of this browser, shared by its tabs, and how the person came: the first time ever, and the last time. */
+export function keptVisit(frame: Frame, shelf: Shelf): Visit {
+  let kept: Kept = {}
+  let seenAt = 0
+  const isOver = (now: number): boolean =>
+    !(now - seenAt < idleMsMax && now - parseInt((kept.sessionId ?? '').replace('-', ''), 16) < sessionMsMax)
+  /** True if there is something new to tell. Another tab may have gone on with the session. */
+  const begin = (now: number): boolean => {
+    try {
+      kept = { ...JSON.parse(shelf[name] ?? '{}') }
+    } catch {
+      // Not of our making.
+      kept = {}
+    }
+    seenAt = kept.seenAt ?? 0
+    const { location, document } = frame
+    const campaign = campaignOf(location.search)
+    kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer || undefined }
+    const text = JSON.stringify(campaign)
+    const isNew = text !== '{}' && text !== JSON.stringify(kept.campaign)
+    if (isNew) kept.campaign = campaign
+    if (!isOver(now)) return isNew
+    kept.sessionId = freshId(now)
+    return true
+  }
+  return {
+    fields: (now) => {
+      const tells = isOver(now) && begin(now)
+      seenAt = now
+      if (tells || now - (kept.seenAt ?? 0) > seenMsStep) {
+        kept.seenAt = now
+        keep(shelf, name, JSON.stringify(kept))
+      }
+      const { seenAt: _, ...told } = kept
+      return tells ? told : { sessionId: told.sessionId }
+    },
+    forget: () => {
+      seenAt = 0
+      delete shelf[name]
+    },
+  }
+}
+
+function campaignOf(search: string): object {
+  const found: Record<string, string> = {}
+  for (const [key, value] of new URLSearchParams(search)) {
+    const [field, utm = field] = campaignFields.exec(key) ?? []
+    if (utm) found[utm === 'campaign' ? 'name' : utm] = value.slice(0, valueCharactersMax)
+  }
+  return found
+}
