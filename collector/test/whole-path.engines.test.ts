@@ -9,6 +9,7 @@ import type { MissingEngine, StartedEngine } from '../../scripts/engines/started
 import { startVersitygw, versitygwAccount } from '../../scripts/engines/versitygw.ts'
 import { ownPlace } from './own-place.ts'
 import { startNativePulsar } from './native-pulsar.ts'
+import { wholePathIdentity } from './whole-path-identity.ts'
 import { wholePathSegments } from './whole-path-segments.ts'
 import { wholePath } from './whole-path.ts'
 
@@ -34,6 +35,7 @@ for (const [name, { flag, start }] of Object.entries(swaps)) {
   if ('missing' in engine) it.skip(`the whole path with ${name}: ${engine.missing}`, () => {})
   else {
     wholePathSegments(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
+    wholePathIdentity(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
     wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
   }
 }

@@ -55,6 +55,8 @@ describe('parseSegmentDefinition', () => {
     [timeframe({ type: 'after', instant: '01/02/2026' }), 'bad_window definition.timeframe.instant'],
     [timeframe({ type: 'in-the-next', quantity: 1, unit: 'day' }), 'bad_window definition.timeframe.type'],
     [property({ operator: 'within', timeframe: { type: 'in-the-next', quantity: 1, unit: 'day' } }), 'none'],
+    [property({ property: 'consent', operator: 'is-set' }), 'wrong_value definition.property'],
+    [property({ property: 'consent.email', operator: 'is-set' }), 'wrong_value definition.property'], [property({ property: 'consents', operator: 'is-set' }), 'none'],
     [property({ operator: 'within' }), 'missing definition.timeframe'], [property({ operator: 'is-set', value: 1 }), 'unknown_key definition.value'],
     [property({ operator: 'equals' }), 'missing definition.value'], [property({ operator: 'equals', value: null }), 'wrong_value definition.value'],
     [property({ operator: 'equals', value: '\ud800' }), 'wrong_value definition.value'], [property({ operator: 'in', value: [] }), 'wrong_value definition.value'],

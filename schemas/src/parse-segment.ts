@@ -78,5 +78,9 @@ function parseAnyItem(reader: Reader): NonNullable<ProfileMetric['anyItem']> {
 
 function parseProperty(reader: Reader): ProfileProperty {
   reader.allow(['type', ...filterFields])
-  return { type: 'profile-property', ...parseFilter(reader) }
+  const filter = parseFilter(reader)
+  if (/^consent(?:\.|$)/.test(filter.property)) {
+    refuse(`${reader.path}.property`, 'wrong_value', 'consent belongs to addresses and is no property of a profile')
+  }
+  return { type: 'profile-property', ...filter }
 }

@@ -18,12 +18,12 @@ export const quarantineReasons = Object.freeze([
 export type QuarantineReason = (typeof quarantineReasons)[number]
 
 /**
- * What was altered in an event that is stored all the same. The last is no alteration: `imported` marks history that
- * `millrace import` brought. No client can set or clear a flag, so it is safe to act on: history starts no automation.
+ * What was altered in an event that is stored all the same. The last two are no alterations: `imported` marks history that
+ * `millrace import` brought, `consent_ignored` what says something of consent that cannot be understood or has no address. No client can set or clear a flag, so it is safe to act on: history starts no automation.
  */
 export const flagCodes = Object.freeze([
   'replaced_surrogate', 'replaced_nul', 'replaced_utf8', 'dropped_proto', 'dropped_non_finite', 'unsafe_integer',
-  'clamped_future', 'bad_timestamp', 'bad_typed_value', 'ambiguous_path', 'imported',
+  'clamped_future', 'bad_timestamp', 'bad_typed_value', 'ambiguous_path', 'imported', 'consent_ignored',
 ] as const)
 
 export type FlagCode = (typeof flagCodes)[number]

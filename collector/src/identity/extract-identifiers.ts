@@ -47,6 +47,13 @@ export function strongestIdentifier(event: Fields, settings: Region): Identifier
     ?? extractIdentifiers(event, settings).identifiers[0] ?? null
 }
 
+/** The address that an event is about: of two of one kind the one in its own traits, before that in its context. */
+export function addressOf({ traits, context }: { readonly traits?: unknown; readonly context?: unknown }, kind: 'email' | 'phone', settings: Region): Identifier | null {
+  const own = isObject(traits) ? identifierOf(kind, traits[kind], settings) : null
+  if (own !== null || !isObject(context) || !isObject(context['traits'])) return own
+  return identifierOf(kind, context['traits'][kind], settings)
+}
+
 function identifierOf(kind: IdentifierKind, value: unknown, settings: Region): Identifier | null {
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
   return typeof text === 'string' ? normaliseIdentifier(kind, text, settings) : null

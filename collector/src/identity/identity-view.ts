@@ -1,5 +1,6 @@
 import type { IdentityView } from '../query/identity-view.ts'
 import { isoTime } from '../query/profile-card.ts'
+import { explain } from './explain.ts'
 import { identifierKey } from './identifier-key.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 import { normaliseIdentifier } from './normalise.ts'
@@ -22,6 +23,7 @@ export function identityView(settings: IdentitySettings): IdentityView {
       }
       return mergedProperties([...registers.values()])
     },
+    explain: (around) => explain(around, settings),
     propertiesOf: (registers) => mergedProperties(registers.map(parseRegisters)),
   }
 }

@@ -23,6 +23,9 @@ export interface Statement {
 /** Names kept per identifier: the newest. The events hold all of them. */
 const namesMax = 512
 
+/** Said of an address, not of a person: see identity/consent.ts. */
+const consentTrait = 'consent'
+
 export function emptyRegisters(): Registers {
   return new Map()
 }
@@ -32,7 +35,7 @@ export function applyTraits(registers: Registers, traits: JsonObject, statement:
   const next = new Map(registers)
   for (const name of Object.keys(traits)) {
     const value = traits[name]
-    if (value === undefined) continue
+    if (value === undefined || name === consentTrait) continue
     const known = next.get(name)
     if (known !== undefined && !isLater(statement, known)) continue
     if (Buffer.byteLength(name) + Buffer.byteLength(JSON.stringify(value)) > limits.propertyBytesMax) continue

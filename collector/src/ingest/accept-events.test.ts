@@ -245,3 +245,12 @@ describe('whatever is sent', () => {
     )
   })
 })
+
+describe('consent', () => {
+  it('is flagged where it says nothing of an address of the event, which is taken all the same', () => {
+    const said = (traits: object): unknown => acceptObject({ type: 'identify', userId: 'u', traits })
+    expect(said({ consent: { email: 'subscribed' } })).toMatchObject({ result: 'ok', flags: ['consent_ignored'] })
+    expect(said({ email: 'ada@shop.example', consent: { email: 'perhaps' } })).toMatchObject({ result: 'ok', flags: ['consent_ignored'] })
+    expect(said({ email: 'ada@shop.example', consent: { email: 'subscribed' } })).toMatchObject({ result: 'ok', flags: [] })
+  })
+})

@@ -1,5 +1,6 @@
 import { type EventType, limits, type FlagCode, type QuarantineReason } from '@millrace/schemas'
 import { encodeRecordLine, type Trust } from '../ports/record.ts'
+import { consentsOf } from '../identity/consent.ts'
 import { strongestIdentifier } from '../identity/extract-identifiers.ts'
 import type { Identifier } from '../identity/identifier.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
@@ -67,6 +68,7 @@ interface Verdict {
 
 const replacedUtf8 = flag('replaced_utf8')
 const imported = flag('imported')
+const consentIgnored = flag('consent_ignored')
 
 /** A header may be 16 KiB long, an event 32. */
 const userAgentCharactersMax = 1024
@@ -151,7 +153,10 @@ function judge(request: Request, item: unknown, index: number): Verdict {
   const json = JSON.stringify(draft.event)
   const reason = draft.reason ?? (identifier === null ? 'missing_identifier' : null) ?? sizeReason(json)
   const flags = canonical.flags | draft.flags | request.flags
-  if (reason === null) return { messageId, flags, reason, json, identifier }
+  if (reason === null) {
+    const { ignored } = consentsOf(draft.event, request.context.identity)
+    return { messageId, flags: ignored ? flags | consentIgnored : flags, reason, json, identifier }
+  }
   return { messageId, flags, reason, json: quarantinedJson(messageId, Buffer.from(json)), identifier }
 }
 

@@ -1,5 +1,6 @@
 import type { QuarantineReason } from '@millrace/schemas'
 import type { AutomationReader, AutomationStore } from './automation-store.ts'
+import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { LogPosition } from './log.ts'
@@ -160,6 +161,7 @@ export interface DecideChanges {
   readonly identity: IdentityChanges
   readonly claims: readonly NewClaim[]
   readonly registers: readonly RegisterRow[]
+  readonly consents: readonly ConsentRow[]
   readonly metrics: readonly MetricDelta[]
   readonly timeline: readonly TimelineRow[]
   readonly quarantine: readonly QuarantineRow[]
@@ -172,7 +174,7 @@ export interface DecideChanges {
 }
 
 /** What a batch changes of people: the part of its changes that a rebuild makes again. */
-export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'metrics' | 'timeline' | 'touched'>
+export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'consents' | 'metrics' | 'timeline' | 'touched'>
 
 /** The open transaction of a rebuild, which began with nobody in it. */
 export interface RebuildTransaction extends IdentityReader {

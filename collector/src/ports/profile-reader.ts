@@ -1,3 +1,4 @@
+import type { ConsentAddress, ConsentHistoryQuery, ConsentRow } from './consent.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from './identity.ts'
 
 export interface TimelineRow {
@@ -39,6 +40,9 @@ export interface ProfileReader {
   /** In key order; at most `limit`. */
   identifiersOf(workspace: number, profileId: string, limit: number): Promise<readonly IdentifierRow[]>
   registersOf(workspace: number, identifierKeys: readonly string[]): Promise<readonly string[]>
+  /** The statement that counts for each of the addresses; none for one that nothing was said of. */
+  consentsOf(workspace: number, addresses: readonly ConsentAddress[]): Promise<readonly ConsentRow[]>
+  consentHistory(query: ConsentHistoryQuery): Promise<readonly ConsentRow[]>
   /** Totals over the identifiers, one row a metric, newest first. */
   metricTotals(workspace: number, identifierKeys: readonly string[]): Promise<readonly MetricTotal[]>
   /** Newest first by (time, messageId). */

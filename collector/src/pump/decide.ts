@@ -1,12 +1,14 @@
 import { metricOf, type CanonicalEvent, type QuarantineReason } from '@millrace/schemas'
 import type { Clock } from '../platform/clock.ts'
 import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseRegisters } from '../identity/registers.ts'
+import { consentsOf } from '../identity/consent.ts'
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { type Resolution, resolveBatch } from '../identity/resolve-batch.ts'
+import type { ConsentRow } from '../ports/consent.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Control } from '../ports/record.ts'
@@ -47,6 +49,8 @@ export interface Stored {
   readonly time: number
   /** Goes into the timeline and the OLAP row; made once. */
   readonly propertiesText: string
+  /** Of its own addresses. */
+  readonly consents: readonly ConsentRow[]
 }
 
 type Fate = Stored | 'duplicate' | 'control' | { readonly dropped: QuarantineReason }
@@ -103,12 +107,14 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
 export async function peopleChanges(
   transaction: Pick<DecideTransaction, 'registers'>, stored: readonly Stored[], resolution: Resolution,
 ): Promise<PeopleChanges> {
+  const consents = stored.flatMap((one) => one.consents)
   return {
     identity: resolution.changes,
     registers: await registerRows(transaction, stored),
+    consents,
     metrics: metricDeltas(stored),
     timeline: stored.map(timelineRow),
-    touched: touchedProfiles(stored, resolution.profileOf),
+    touched: touchedProfiles([...stored.map(refOf), ...consents], resolution.profileOf),
   }
 }
 
@@ -161,7 +167,10 @@ export function readEvent(logged: LoggedEvent, { settings }: Pick<DecideContext,
   const time = Date.parse(event.timestamp)
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
-  return { logged, event, identifierKey: identifierKey(workspace, strongest), metric, time, propertiesText: JSON.stringify(propertiesOf(event)) }
+  return {
+    logged, event, identifierKey: identifierKey(workspace, strongest), metric, time,
+    propertiesText: JSON.stringify(propertiesOf(event)), consents: consentRows(logged, event, settings),
+  }
 }
 
 function timelineRow({ logged, identifierKey, metric, time, propertiesText }: Stored): TimelineRow {
@@ -181,11 +190,26 @@ function metricDeltas(stored: readonly Stored[]): readonly MetricDelta[] {
   return [...deltas.values()]
 }
 
-function touchedProfiles(stored: readonly Stored[], profileOf: (identifierKey: string) => string): readonly ProfileRef[] {
+function consentRows({ workspace, messageId, receivedAt }: LoggedEvent, event: CanonicalEvent, settings: IdentitySettings): readonly ConsentRow[] {
+  return consentsOf(event, settings).statements.map(({ address, channel, status, time, method }) =>
+    ({ workspace, identifierKey: identifierKey(workspace, address), channel, status, time, messageId, method, receivedAt }))
+}
+
+interface IdentifierRef {
+  readonly workspace: number
+  readonly identifierKey: string
+}
+
+function refOf({ logged: { workspace }, identifierKey }: Stored): IdentifierRef {
+  return { workspace, identifierKey }
+}
+
+/** Whoever has one of the identifiers. The address of a consent may be another person's than the event is. */
+function touchedProfiles(identifiers: readonly IdentifierRef[], profileOf: (identifierKey: string) => string): readonly ProfileRef[] {
   const touched = new Map<string, ProfileRef>()
-  for (const { logged, identifierKey } of stored) {
+  for (const { workspace, identifierKey } of identifiers) {
     const id = profileOf(identifierKey)
-    touched.set(`${logged.workspace}/${id}`, { workspace: logged.workspace, id })
+    touched.set(`${workspace}/${id}`, { workspace, id })
   }
   return [...touched.values()]
 }

@@ -47,7 +47,7 @@ export async function rebuildProfiles(dependencies: RebuildProfilesDependencies)
     if (vetoes.size === 0) return
     const inOrder = [...vetoes.values()].toSorted((a, b) => a.at - b.at || (a.messageId < b.messageId ? -1 : 1))
     const { changes } = await resolveBatch(transaction, { evidence: [], vetoes: inOrder }, context)
-    await transaction.replay({ identity: changes, registers: [], metrics: [], timeline: [], touched: [] }, { partition: -1, batch: 0 })
+    await transaction.replay({ identity: changes, registers: [], consents: [], metrics: [], timeline: [], touched: [] }, { partition: -1, batch: 0 })
   })
   await olap.putPointings(rebuilt.moved.map((row) => ({ ...row, partition: 0, batch: 0 })))
   await olap.putOverrides(rebuilt.moved)

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@millrace/schemas'
 import type { IdentifierKind } from '../ports/identity.ts'
+import type { EvidenceAround, Explanation } from './explanation.ts'
 
 export interface PropertyStatement {
   readonly value: unknown
@@ -30,4 +31,6 @@ export interface IdentityView {
   statementsOf(registers: readonly string[]): Readonly<Record<string, PropertyStatement>>
   /** The same from the identify events themselves, in any order. */
   propertiesOfTraits(statements: readonly TraitStatement[]): JsonObject
+  /** Why two identifiers are one person, or two. */
+  explain(around: EvidenceAround): Explanation
 }

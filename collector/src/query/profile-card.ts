@@ -1,6 +1,7 @@
 import type { Cache } from '../ports/cache.ts'
 import type { IdentifierRow, ProfileRow } from '../ports/identity.ts'
 import type { ProfileReader, TimelineRow } from '../ports/profile-reader.ts'
+import { type ConsentCard, consentCard } from './consent-view.ts'
 import type { IdentityView } from './identity-view.ts'
 
 /** Events shown for each metric: "the last 10 orders, not the last 1,500 events". */
@@ -22,7 +23,7 @@ export interface ProfileCard {
   readonly version: number
   readonly identifiers: Readonly<Record<string, readonly string[]>>
   readonly properties: Readonly<Record<string, unknown>>
-  readonly consent: Readonly<Record<string, unknown>>
+  readonly consent: ConsentCard
   readonly createdAt: string
   readonly metrics: Readonly<Record<string, { readonly count: number; readonly firstAt: string; readonly lastAt: string; readonly last: readonly TimelineEvent[] }>>
 }
@@ -71,7 +72,7 @@ async function buildCard(profile: ProfileRow, { reader, identity }: CardDependen
     version: profile.version,
     identifiers: identifiersByKind(identifiers),
     properties: identity.propertiesOf(registers),
-    consent: {},
+    consent: await consentCard(profile.workspace, identifiers, reader),
     createdAt: isoTime(profile.createdAt),
     metrics,
   }

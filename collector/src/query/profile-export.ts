@@ -2,6 +2,7 @@ import { MillraceError } from '../platform/errors.ts'
 import type { ProfileRow } from '../ports/identity.ts'
 import type { OltpReader } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
+import { consentHistory } from './consent-view.ts'
 import type { DecidedEvents } from './event-feed.ts'
 import type { IdentityView } from './identity-view.ts'
 import { isoTime, timelineEvent } from './profile-card.ts'
@@ -35,19 +36,20 @@ export async function* profileExport(
   if (identifiers.length > identifiersMax) throw new MillraceError('unavailable', `this profile has more than ${identifiersMax} identifiers`)
   const keys = identifiers.map(({ key }) => key)
   const totals = await reader.metricTotals(workspace, keys)
-  const { edges, rejected, merges } = await profileGraph(profile, reader)
+  const { edges, rejected, vetoes, merges } = await profileGraph(profile, reader)
   const head = {
     exportedAt: isoTime(now),
     profile: { id, version: profile.version, createdAt: isoTime(profile.createdAt) },
     ...(mergedFrom === undefined ? {} : { mergedFrom }),
     identifiers: identifiers.map(({ kind, namespace, value, firstSeen, firstReceivedAt }) =>
       ({ kind, namespace, value, firstSeen: isoTime(firstSeen), firstReceivedAt: isoTime(firstReceivedAt) })),
-    edges, rejected, merges,
+    edges, rejected, vetoes, merges,
     properties: identity.statementsOf(await reader.registersOf(workspace, keys)),
-    consent: {},
     metrics: Object.fromEntries(totals.map(({ metric, count, firstAt, lastAt }) => [metric, { count, firstAt: isoTime(firstAt), lastAt: isoTime(lastAt) }])),
   }
-  yield `${JSON.stringify(head).slice(0, -1)},"events":[`
+  yield `${JSON.stringify(head).slice(0, -1)},"consent":`
+  yield* consentHistory(workspace, identifiers, reader)
+  yield ',"events":['
   let count = 0
   for await (const page of timelinePages({ workspace, keys }, reader)) {
     for (const row of page) {

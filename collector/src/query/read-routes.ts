@@ -4,6 +4,7 @@ import type { Cache } from '../ports/cache.ts'
 import type { DecidedWatch } from './decided-watch.ts'
 import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
 import { parseLater, type EraseReport, type EraseRequest } from './erase-profile.ts'
+import { explainIdentity, parsePair } from './explain-identity.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
 import { orderReport, type OrderReportRequest, type ReportPeriod, reportPeriods } from './order-report.ts'
 import { profileCard } from './profile-card.ts'
@@ -39,7 +40,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/reports/*', '/segments', '/segments/*']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/identity/*', '/reports/*', '/segments', '/segments/*']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -81,6 +82,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     return context.body(ReadableStream.from(encoded(pieces)), 200, {
       ...jsonHeaders, 'content-disposition': `attachment; filename="profile-${found.profile.id}.json"`,
     })
+  })
+  app.get('/identity/explain', async (context) => {
+    const pair = parsePair(new URL(context.req.url).searchParams)
+    return json(context, JSON.stringify(await explainIdentity(context.get('workspace'), pair, dependencies)))
   })
   app.get('/receipts/:messageId', async (context) =>
     json(context, JSON.stringify(await receipt(context.get('workspace'), context.req.param('messageId'), reader))))

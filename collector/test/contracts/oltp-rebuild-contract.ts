@@ -4,7 +4,7 @@ import { batchRow } from './batch-row.ts'
 import type { OltpUnderTest } from './oltp-contract.ts'
 import { changes, identifier, noIdentity, profile, timelineRow, uuid } from './oltp-rows.ts'
 
-const nobody: PeopleChanges = { identity: noIdentity, registers: [], metrics: [], timeline: [], touched: [] }
+const nobody: PeopleChanges = { identity: noIdentity, registers: [], consents: [], metrics: [], timeline: [], touched: [] }
 
 /** How every OLTP driver makes the profiles anew. */
 export function oltpRebuildContract(name: string, open: () => Promise<OltpUnderTest>): void {

@@ -1,4 +1,5 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
+import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, NewClaim, PeopleChanges } from '../../../ports/oltp.ts'
@@ -35,6 +36,9 @@ export async function applyPeople(
   await session.insert(`INSERT INTO identifier_register (workspace, identifier_key, registers) VALUES ?
     ON DUPLICATE KEY UPDATE registers = VALUES(registers)`,
   byKey(changes.registers).map((row) => [row.workspace, uuidBytes(row.identifierKey), row.registers]))
+  // A message id that comes again after the duplicate window says the same of the same moment.
+  await session.insert(`INSERT INTO consent (${consentColumns}) VALUES ? ON DUPLICATE KEY UPDATE time = VALUES(time)`,
+    consentsByKey(changes.consents).map(consentValues))
   await putMetrics(session, changes.metrics)
   // A message id that comes again after the duplicate window is stored again, but it is the same moment of the same person.
   await session.insert(`INSERT INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES ?

@@ -3,6 +3,7 @@ import { afterAll, it } from 'vitest'
 import { startMariadb } from '../../../../../scripts/engines/mariadb.ts'
 import { startMysql } from '../../../../../scripts/engines/mysql.ts'
 import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpConsentContract } from '../../../../test/contracts/oltp-consent-contract.ts'
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { automationContract } from '../../../../test/contracts/automation-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
@@ -34,6 +35,7 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
   }
   oltpContract(name, open)
   oltpErasureContract(name, open)
+  oltpConsentContract(name, open)
   oltpRebuildContract(name, open)
   automationContract(name, open)
   oltpConcurrencyContract(name, open, 60)

@@ -1,10 +1,15 @@
 import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
+import { type ConsentAddress, type ConsentHistoryQuery, type ConsentRow, strictnessOf } from '../../../ports/consent.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type { MetricTotal, ProfileReader, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
+import { consentRow } from '../consent-rows.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import type { Session } from './session.ts'
 import { readTimeline } from './timeline.ts'
+
+/** Addresses that one statement looks up. */
+const rangesMax = 50
 
 /** Reads of people on a session that somebody else holds: a reader's pool, or a writer's open transaction. */
 export class MysqlProfileReader implements ProfileReader {
@@ -38,6 +43,27 @@ export class MysqlProfileReader implements ProfileReader {
       'SELECT identifier_key, registers FROM identifier_register WHERE workspace = ? AND identifier_key IN (?)', workspace)
     const found = new Map(rows.map((row) => [uuidText(bytesOf(row, 'identifier_key')), textOf(row, 'registers')]))
     return identifierKeys.flatMap((key) => found.get(key) ?? [])
+  }
+
+  async consentsOf(workspace: number, addresses: readonly ConsentAddress[]): Promise<readonly ConsentRow[]> {
+    const one = `(SELECT * FROM consent WHERE workspace = ? AND identifier_key = ? AND channel = ?
+      ORDER BY time DESC, strictness DESC, message_id DESC LIMIT 1)`
+    const rows: ConsentRow[] = []
+    for (let from = 0; from < addresses.length; from += rangesMax) {
+      const some = addresses.slice(from, from + rangesMax)
+      const found = await this.#session.all(some.map(() => one).join(' UNION ALL '),
+        ...some.flatMap(({ identifierKey, channel }) => [workspace, uuidBytes(identifierKey), channel]))
+      for (const row of found) rows.push(consentRow(row))
+    }
+    return rows
+  }
+
+  async consentHistory({ workspace, identifierKey, channel, below, limit }: ConsentHistoryQuery): Promise<readonly ConsentRow[]> {
+    // The time by itself, too: a row comparison would not be served by the key.
+    const [past, values] = below === undefined ? ['', []]
+      : ['AND time <= ? AND (time, strictness, message_id) < (?, ?, ?)', [below.time, below.time, strictnessOf(below.status), below.messageId]]
+    return (await this.#session.all(`SELECT * FROM consent WHERE workspace = ? AND identifier_key = ? AND channel = ? ${past}
+      ORDER BY time DESC, strictness DESC, message_id DESC LIMIT ?`, workspace, uuidBytes(identifierKey), channel, ...values, limit)).map(consentRow)
   }
 
   async metricTotals(workspace: number, identifierKeys: readonly string[]): Promise<readonly MetricTotal[]> {

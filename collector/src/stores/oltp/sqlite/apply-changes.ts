@@ -2,6 +2,7 @@ import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, PeopleChanges, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
 import type { TimelineRow } from '../../../ports/profile-reader.ts'
+import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import type { Connection } from './connection.ts'
 import { putErasure } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
@@ -23,6 +24,8 @@ export function applyPeople(connection: Connection, changes: PeopleChanges, from
   applyIdentity(connection, changes.identity, from)
   touchProfiles(connection, changes)
   for (const row of byKey(changes.registers)) putRegisters(connection, row)
+  // A message id that comes again after the duplicate window says the same of the same moment.
+  for (const row of consentsByKey(changes.consents)) connection.run(`INSERT OR IGNORE INTO consent (${consentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...consentValues(row))
   for (const row of byKey(changes.metrics)) addMetric(connection, row)
   for (const row of byKey(changes.timeline)) putTimeline(connection, row)
 }

@@ -168,4 +168,11 @@ CREATE TABLE IF NOT EXISTS segment (
   PRIMARY KEY (workspace, segment_id, version)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS consent (
+  workspace INTEGER NOT NULL, identifier_key BLOB NOT NULL, channel TEXT NOT NULL, time INTEGER NOT NULL, strictness INTEGER NOT NULL,
+  message_id TEXT NOT NULL, method TEXT, received_at INTEGER NOT NULL,
+  PRIMARY KEY (workspace, identifier_key, channel, time, strictness, message_id)
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -144,7 +144,8 @@ export class SqliteErasureStore implements ErasureStore {
 
 /** Tables with a row, or many, of each identifier. */
 const keyedTables: readonly string[] = [
-  'timeline', 'identifier_metric', 'identifier_register', 'identity_override', 'identity_override_change', 'identity_pointing_change', 'cart', 'identifier',
+  'timeline', 'identifier_metric', 'identifier_register', 'consent', 'identity_override', 'identity_override_change', 'identity_pointing_change',
+  'cart', 'identifier',
 ]
 
 export function readErasure(connection: Connection, workspace: number, id: string): ErasureRow | null {

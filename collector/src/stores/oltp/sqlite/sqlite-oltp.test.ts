@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { automationContract } from '../../../../test/contracts/automation-contract.ts'
 import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/oltp-contract.ts'
+import { oltpConsentContract } from '../../../../test/contracts/oltp-consent-contract.ts'
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
 import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
@@ -28,6 +29,7 @@ async function open(): Promise<OltpUnderTest> {
 
 oltpContract('SQLite', open)
 oltpErasureContract('SQLite', open)
+oltpConsentContract('SQLite', open)
 oltpRebuildContract('SQLite', open)
 oltpConcurrencyContract('SQLite', open, 40)
 automationContract('SQLite', open)

@@ -1,6 +1,8 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
+import { type ConsentAddress, type ConsentHistoryQuery, type ConsentRow, strictnessOf } from '../../../ports/consent.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type { MetricTotal, ProfileReader, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
+import { consentRow } from '../consent-rows.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
 import type { Connection } from './connection.ts'
@@ -40,6 +42,19 @@ export class SqliteProfileReader implements ProfileReader {
       const row = statement.get(workspace, uuidBytes(key))
       return row === undefined ? [] : [textOf(row, 'registers')]
     })
+  }
+
+  async consentsOf(workspace: number, addresses: readonly ConsentAddress[]): Promise<readonly ConsentRow[]> {
+    const statement = this.#connection.statement(`SELECT * FROM consent WHERE workspace = ? AND identifier_key = ? AND channel = ?
+      ORDER BY time DESC, strictness DESC, message_id DESC LIMIT 1`)
+    return addresses.flatMap(({ identifierKey, channel }) => statement.all(workspace, uuidBytes(identifierKey), channel).map(consentRow))
+  }
+
+  async consentHistory({ workspace, identifierKey, channel, below, limit }: ConsentHistoryQuery): Promise<readonly ConsentRow[]> {
+    const [past, values] = below === undefined ? ['', []]
+      : ['AND (time, strictness, message_id) < (?, ?, ?)', [below.time, strictnessOf(below.status), below.messageId]]
+    return this.#connection.all(`SELECT * FROM consent WHERE workspace = ? AND identifier_key = ? AND channel = ? ${past}
+      ORDER BY time DESC, strictness DESC, message_id DESC LIMIT ?`, workspace, uuidBytes(identifierKey), channel, ...values, limit).map(consentRow)
   }
 
   async metricTotals(workspace: number, identifierKeys: readonly string[]): Promise<readonly MetricTotal[]> {
