@@ -14,6 +14,7 @@ import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
 import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface WorkerDependencies {
   readonly oltp: Oltp
@@ -154,7 +155,7 @@ export class WorkerService {
         try {
           await fill()
           await this.#dependencies.oltp.setSetting('olap_generation', String(generation))
-          await this.#dependencies.olap.useGeneration(generation)
+          await failStep('rebuild.swap', () => this.#dependencies.olap.useGeneration(generation))
           this.#generation = generation
         } finally {
           for (const pump of pumps) pump.resumeLoads()

@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { MillraceError, messageOf } from '../../platform/errors.ts'
 import type { LogPosition, LogReadiness, LogReader, LogRecord, LogWriter } from '../../ports/log.ts'
+import { failStep } from '../../platform/fail-point.ts'
 
 /** The local log that stands in; its reader remembers how far it was forwarded. */
 export interface SpoolReader extends LogReader {
@@ -138,7 +139,7 @@ export class SpoolingWriter implements LogWriter {
     this.#bytes += payload.length
     lane.entering += 1
     try {
-      await this.#dependencies.spool.append(lane.partition, payload, events)
+      await failStep('spool.append', () => this.#dependencies.spool.append(lane.partition, payload, events))
       lane.waiting += 1
       return null
     } catch (error) {
@@ -190,12 +191,12 @@ export class SpoolingWriter implements LogWriter {
       this.#bytes -= record.payload.length
     }
     const last = records.at(-1)
-    if (last !== undefined) await this.#dependencies.reader.acknowledge(lane.partition, last.position)
+    if (last !== undefined) await failStep('spool.acknowledge', () => this.#dependencies.reader.acknowledge(lane.partition, last.position))
   }
 
   async #forwarded({ partition, payload, events }: LogRecord): Promise<boolean> {
     if (this.#stop.signal.aborted) return false
-    return this.#send(partition, payload, events).then(() => true, () => false)
+    return failStep('spool.forward', () => this.#send(partition, payload, events)).then(() => true, () => false)
   }
 
   /** A broker that hangs is as good as one that is away. */
