@@ -53,7 +53,7 @@ export const failPoints = Object.freeze({
 export type FailPoint = keyof typeof failPoints
 
 /** How long `hang` stops the process: longer than any poll, shorter than any lease or time limit. */
-export const hangMs = 1_000
+const hangMs = 1_000
 
 interface Arm {
   readonly point: FailPoint
