@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { failPoints, type FailPoint } from '../../collector/src/platform/fail-point.ts'
 import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { testKeys } from '../../collector/test/collector-process.ts'
 import { killAtRandom } from '../../collector/test/kill-at-random.ts'
+import { untilAtRest } from '../../collector/test/read-side.ts'
 import { activityOf, type Scene, sendInput } from './activities.ts'
 import { chaosInput } from './input.ts'
 import { judge, type Verdict, type Witnesses } from './judge.ts'
@@ -24,6 +24,8 @@ export interface PointRun extends Verdict {
 }
 
 const roundsMax = 40
+/** What a round sends is in all tiers by then, unless something is broken just now. */
+const roundMsMax = 4_000
 const killsAtRandom = 6
 
 /** The same input without anything broken: what the others are compared with. */
@@ -89,7 +91,7 @@ async function actUntilFired(scene: Scene, { points, arms, kills }: Plot, { jour
     for (const activity of activities) await activity(scene, round)
     const fired = readdirSync(journal).filter((entry) => entry.startsWith('fired-')).length
     if (fired === arms.length && allKilled) break
-    await sleep(100)
+    await untilAtRest(() => scene.running.url, testKeys.secretKey, { accepted: 1, withinMs: roundMsMax }).catch(() => undefined)
   }
   return killing
 }
