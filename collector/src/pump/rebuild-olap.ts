@@ -35,6 +35,8 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
   const generation = plan.generation + 1
   // A rebuild that died half way left a table under this name, whose tokens would block the new rows.
   await olap.dropGeneration(generation)
+  // One that failed behind its swap left the one before.
+  await olap.dropGeneration(plan.generation - 1)
   await olap.createGeneration(generation)
   const done = new Map<number, number>()
   let loads = 0
