@@ -66,14 +66,11 @@ const readProfiles: Activity = async (scene, round) => {
   }
 }
 
+/** Tried once, since a repeat would mend what a failed one left; then more is loaded, into whatever is there now. */
 const rebuild: Activity = async (scene, round) => {
+  const control = await connectControl(scene.data)
+  await control?.call('rebuildOlap', {}).catch(() => undefined)
   await sendMore(scene, round)
-  await untilDone('the OLAP is rebuilt', async () => {
-    const control = await connectControl(scene.data)
-    if (control === null) return false
-    await control.call('rebuildOlap', {})
-    return true
-  })
 }
 
 const erase: Activity = async (scene, round) => {
