@@ -1,7 +1,7 @@
 /**
  * Breaks a running collector on purpose, at every fail-point and by killing its processes at random, and holds what its tiers
  * contain in the end against what was sent. Exit code 1 if anything was lost, doubled or otherwise wrong.
- * `--runs N`: so often each (1), `--seed S`: repeats the choices of a run, `--point NAME`: only this one.
+ * `--runs N`: so often each (1), `--seed S`: repeats the choices of a run, `--point NAME`: only this one, or `erase.*`.
  */
 import { parseArgs } from 'node:util'
 import { runChaos } from './chaos/run-chaos.ts'
