@@ -14,6 +14,7 @@ import { sqlCommand } from './commands/sql.ts'
 import { statusCommand } from './commands/status.ts'
 import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
+import { armFailPoints } from './platform/fail-point.ts'
 
 const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, importCommand, automationsCommand, doctorCommand, rebuildCommand, splitCommand, eraseCommand]
 
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
     terminal.out(`millrace ${command.usage}\n  ${command.about}\n`)
     return 0
   }
+  armFailPoints(process.env)
   for (const name of unknownVariables(process.env)) terminal.err(`warning: ${name} is no setting of millrace; \`millrace serve --help\` lists them\n`)
   return command.run({ arguments: parsed, config: parseConfig({ flags: config, env: process.env }), flags: own, terminal })
 }

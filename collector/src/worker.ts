@@ -16,6 +16,7 @@ import { createLogger, type Logger } from './platform/logger.ts'
 import { partitionRoles } from './ports/oltp.ts'
 import { PumpMetrics } from './pump/pump-metrics.ts'
 import { WorkerService } from './pump/worker-service.ts'
+import { armFailPoints } from './platform/fail-point.ts'
 
 /**
  * The child process with the pump and load roles, the only writer of the OLTP. Its parent sends the configuration
@@ -41,6 +42,8 @@ interface Running {
 
 /** An engine that is away when this process starts is tried again so often, and for ever. */
 const retryMs = 1_000
+
+armFailPoints(process.env)
 
 const registry = new Registry()
 collectDefaultMetrics({ register: registry, prefix: 'millrace_worker_' })

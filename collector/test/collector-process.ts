@@ -11,6 +11,8 @@ const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 export class CollectorProcess {
   readonly #data: string
   readonly #flags: readonly string[]
+  /** Of the starts to come, beside what this process has itself. */
+  environment: Readonly<Record<string, string>> = {}
   #child: ChildProcess | null = null
   #url = ''
 
@@ -27,7 +29,7 @@ export class CollectorProcess {
   /** Resolves when it says that it is ready; fails with what it printed if it ends before. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, [program, 'serve', '--data', this.#data, '--port', '0', ...this.#flags], {
-      env: { ...process.env, MILLRACE_WRITE_KEY: testKeys.writeKey, MILLRACE_SECRET_KEY: testKeys.secretKey },
+      env: { ...process.env, ...this.environment, MILLRACE_WRITE_KEY: testKeys.writeKey, MILLRACE_SECRET_KEY: testKeys.secretKey },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
@@ -65,7 +67,7 @@ export class CollectorProcess {
     const victim = this.processes().find((entry) => entry.name === name)
     if (victim === undefined) return
     process.kill(victim.pid, 'SIGKILL')
-    if (name === 'collector') await this.#ended()
+    if (name === 'collector') await this.ended()
   }
 
   /** To all its processes: SIGSTOP and SIGCONT make a zombie of it and wake it up. */
@@ -76,10 +78,11 @@ export class CollectorProcess {
   /** SIGTERM; answers the exit code. */
   async stop(): Promise<number | null> {
     this.#child?.kill('SIGTERM')
-    return this.#ended()
+    return this.ended()
   }
 
-  async #ended(): Promise<number | null> {
+  /** Resolves once the collector has ended by itself or by force. */
+  async ended(): Promise<number | null> {
     const child = this.#child
     if (child === null) return null
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')

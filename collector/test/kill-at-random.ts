@@ -7,6 +7,8 @@ export interface KillPlan {
   readonly seed: number
   /** Between two kills, milliseconds: least and most. */
   readonly pauseMs: readonly [number, number]
+  /** Starts a killed collector again; its own start unless told. */
+  readonly restart?: () => Promise<void>
 }
 
 const victims = ['worker', 'engine', 'collector']
@@ -15,7 +17,7 @@ const victims = ['worker', 'engine', 'collector']
  * SIGKILL of each process in turn at random moments; a killed collector is started again at once, as a supervisor
  * would. Answers who was killed when, in milliseconds from the start.
  */
-export async function killAtRandom(collector: CollectorProcess, { kills, seed, pauseMs: [least, most] }: KillPlan): Promise<readonly string[]> {
+export async function killAtRandom(collector: CollectorProcess, { kills, seed, pauseMs: [least, most], restart = () => collector.start() }: KillPlan): Promise<readonly string[]> {
   const begin = performance.now()
   const random = randomFrom(seed)
   const done: string[] = []
@@ -24,13 +26,13 @@ export async function killAtRandom(collector: CollectorProcess, { kills, seed, p
     const victim = victims[done.length % victims.length] ?? 'worker'
     await collector.kill(victim)
     done.push(`${victim} at ${Math.round(performance.now() - begin)} ms`)
-    if (victim === 'collector') await collector.start()
+    if (victim === 'collector') await restart()
   }
   return done
 }
 
 /** The linear congruential generator of "Numerical Recipes" (Press et al.): enough to repeat a run by its seed. */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
 import type { AttemptOutcome, AutomationStore } from '../ports/automation-store.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface OutcomeWriterDependencies {
   readonly store: Pick<AutomationStore, 'finishAttempts'>
@@ -44,7 +45,7 @@ export class OutcomeWriter {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.slice(0, outcomesPerWriteMax)
       try {
-        await this.#dependencies.store.finishAttempts(group.map(({ outcome }) => outcome))
+        await failStep('webhook.finish', () => this.#dependencies.store.finishAttempts(group.map(({ outcome }) => outcome)))
       } catch (error) {
         this.#dependencies.report(error)
         if (!this.#stop.signal.aborted) {

@@ -10,6 +10,7 @@ import { OutcomeWriter } from './outcome-writer.ts'
 import type { WebhookPoster } from './post-webhook.ts'
 import { liveSettings, type LiveSettings } from './read-settings.ts'
 import { secretKeyOf, webhookSignature } from './webhook-signature.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface SenderDependencies {
   readonly store: AutomationStore
@@ -109,7 +110,7 @@ export class WebhookSender {
     const limit = reason === null ? Math.min(slots - (this.#busy.get(keyOf(ref)) ?? 0), triesMax - this.#tries.size) : parkedPerRoundMax
     if (limit <= 0) return
     const now = clock.now()
-    const leased = await store.leaseDeliveries(ref, { owner, now, until: now + leaseMs, limit })
+    const leased = await failStep('webhook.lease', () => store.leaseDeliveries(ref, { owner, now, until: now + leaseMs, limit }))
     if (webhook === null || reason !== null) {
       await Promise.all(leased.map((delivery) => this.#park(delivery, reason ?? 'automation_disabled')))
       return
@@ -142,13 +143,13 @@ export class WebhookSender {
     const { workspace, automation, webhookId, body } = delivery
     const startedAt = clock.now()
     const timestamp = Math.floor(startedAt / 1_000)
-    const result = await poster.post({
+    const result = await failStep('webhook.post', () => poster.post({
       url: webhook.url, body,
       headers: {
         'content-type': 'application/json', 'user-agent': 'Millrace-Webhooks/1', 'webhook-id': webhookId, 'webhook-timestamp': String(timestamp),
         'webhook-signature': webhookSignature({ id: webhookId, timestamp, body }, keysOf(webhook, startedAt)),
       },
-    })
+    }))
     metrics.tried(result, delivery.attempts === 0 ? startedAt - delivery.dueAt : null)
     // Read again: neighbours have ended meanwhile.
     const endpoint = await store.endpoint({ workspace, automation })

@@ -3,6 +3,7 @@ import { partitionOf } from '../ingest/partition-of.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { LogWriter } from '../ports/log.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 /** What the gatherer needs of an accepted event. */
 export type GatheredEvent = Pick<AcceptedEvent, 'partitionKey' | 'line'>
@@ -194,7 +195,7 @@ export class RecordGatherer {
     const payload = Buffer.from(record.lines.join(''))
     // From here on the payload is the only copy this side holds.
     record.lines = []
-    await this.#dependencies.log.append(partition, payload, record.events)
+    await failStep('edge.append', () => this.#dependencies.log.append(partition, payload, record.events))
   }
 
   #settle(lane: Lane, record: PendingRecord, result: { error: MillraceError | null, ms: number }): void {

@@ -2,6 +2,7 @@ import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogPosition, LogWriter } from '../ports/log.ts'
 import type { PartitionRow, StatusReader } from '../ports/oltp.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 /** Events of one partition on their way into the log: lines as ports/record.ts says, and their message ids. */
 export interface ImportRecord {
@@ -147,7 +148,7 @@ export class ImportLane {
     await Promise.all(taken.map(async (waiting) => {
       const { lines, stored, failed } = waiting
       try {
-        const position = await this.#dependencies.log.append(partition, Buffer.from(`${lines.join('\n')}\n`), lines.length)
+        const position = await failStep('import.append', () => this.#dependencies.log.append(partition, Buffer.from(`${lines.join('\n')}\n`), lines.length))
         this.#count(partition, position, lines.length)
         stored()
       } catch (error) {

@@ -5,6 +5,7 @@ import type { BatchRow, Fence, ObjectRow, Oltp } from '../ports/oltp.ts'
 import { encodeObject, objectName, runDigest } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import type { BatchSource } from './batch-source.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface ArchiverDependencies {
   readonly oltp: Pick<Oltp, 'openObject' | 'batches' | 'planObject' | 'finishObject' | 'partition'>
@@ -84,7 +85,7 @@ export class Archiver {
       plannedAt: this.#dependencies.clock.now(),
       archivedAt: null,
     }
-    await this.#dependencies.oltp.planObject(this.#fence, row)
+    await failStep('archive.plan', () => this.#dependencies.oltp.planObject(this.#fence, row))
     await this.#finish(row, run, buffer)
   }
 
@@ -92,11 +93,12 @@ export class Archiver {
     const { oltp, objects, log, source, clock } = this.#dependencies
     const lines: Buffer[] = []
     for (const batch of run) lines.push(await source.lines(batch, buffer))
-    await objects.put(row.name, await encodeObject(run, lines))
-    await oltp.finishObject(this.#fence, row, clock.now())
+    const bytes = await encodeObject(run, lines)
+    await failStep('archive.put', () => objects.put(row.name, bytes))
+    await failStep('archive.finish', () => oltp.finishObject(this.#fence, row, clock.now()))
     buffer.archived(row.lastBatch)
     const last = run.at(-1)
-    if (last !== undefined) await log.acknowledge(this.#fence.partition, last.lastPosition)
+    if (last !== undefined) await failStep('log.acknowledge', () => log.acknowledge(this.#fence.partition, last.lastPosition))
   }
 }
 

@@ -3,6 +3,7 @@ import { liveSettings } from '../automation/read-settings.ts'
 import { type DecidedEvent, takeEvents, type TakenEvents } from '../automation/take-events.ts'
 import { NameSet } from '../automation/event-name.ts'
 import type { Clock } from '../platform/clock.ts'
+import { failStep } from '../platform/fail-point.ts'
 import type { AutomationStore, ConsumerFence } from '../ports/automation-store.ts'
 import type { BatchRow, Oltp } from '../ports/oltp.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
@@ -61,7 +62,8 @@ export class AutomationFeed {
   }
 
   async #take(throughBatch: number, events: readonly DecidedEvent[]): Promise<void> {
-    const taken = await this.#dependencies.store.consume(this.#fence, throughBatch, (transaction) => takeEvents(transaction, events))
+    const { store } = this.#dependencies
+    const taken = await failStep('automation.take', () => store.consume(this.#fence, throughBatch, (transaction) => takeEvents(transaction, events)))
     this.#batch = throughBatch
     this.#dependencies.taken(taken)
   }

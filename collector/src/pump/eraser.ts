@@ -6,6 +6,7 @@ import type { Olap, OlapSelection } from '../ports/olap.ts'
 import type { BatchRow, ObjectRow, Oltp } from '../ports/oltp.ts'
 import { decodeObject, encodeObject, objectName, runDigest, sha256 } from './archive-object.ts'
 import { readDecidedLine } from './read-archive-line.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface EraserDependencies {
   readonly oltp: Pick<Oltp, 'erasures' | 'partition' | 'batches' | 'objectOf'>
@@ -42,7 +43,7 @@ export async function carryOutErasure(
 ): Promise<ErasureReport> {
   const { generation } = dependencies
   const { oltp, olap, objects, clock } = dependencies
-  const erasure = await oltp.erasures.collectErasure(workspace, id, clock.now())
+  const erasure = await failStep('erase.collect', () => oltp.erasures.collectErasure(workspace, id, clock.now()))
   const { collected } = erasure
   if (erasure.report !== null) return reportOf(erasure.report)
   if (collected === null) throw new MillraceError('internal', `erasure ${id} was not collected`)
@@ -51,13 +52,13 @@ export async function carryOutErasure(
   const places = [...await olap.placesOf(generation, selection), ...collected.quarantined.flatMap(({ place }) => place ?? [])]
   const archive = await rewriteArchive(erasure, places, dependencies)
   for (const name of erasure.replacedObjects) await objects.delete(name)
-  const rows = await olap.erase(generation, selection)
-  await oltp.erasures.scrub()
+  const rows = await failStep('erase.olap', () => olap.erase(generation, selection))
+  await failStep('erase.scrub', () => oltp.erasures.scrub())
   const report: ErasureReport = {
     id, mode: erasure.mode, identifiers: erasure.identifierKeys.length, profiles: collected.profileIds.length, oltp: collected.rows,
     archive: { objects: erasure.replacedObjects.length + archive.objects, events: erasure.erasedEvents + archive.events }, olap: { rows },
   }
-  await oltp.erasures.finishErasure(erasure, JSON.stringify(report))
+  await failStep('erase.finish', () => oltp.erasures.finishErasure(erasure, JSON.stringify(report)))
   return report
 }
 
@@ -96,8 +97,8 @@ async function rewriteArchive(erasure: ErasureRow, places: readonly ArchivedPlac
     const rewritten = await rewriteObject(erasure, object, { oltp, objects })
     if (rewritten === null) continue
     seen.add(rewritten.name)
-    await oltp.erasures.replaceObject(erasure, rewritten)
-    await objects.delete(rewritten.replacedName)
+    await failStep('erase.replace', () => oltp.erasures.replaceObject(erasure, rewritten))
+    await failStep('erase.delete', () => objects.delete(rewritten.replacedName))
     done.objects += 1
     done.events += rewritten.erasedEvents
   }
@@ -131,7 +132,8 @@ async function rewriteObject(
   }
   if (erasedLines === 0) return null
   const name = objectName(rows)
-  await objects.put(name, await encodeObject(rows, kept))
+  const content = await encodeObject(rows, kept)
+  await failStep('erase.put', () => objects.put(name, content))
   return {
     partition: object.partition, lastBatch: object.lastBatch, name, replacedName: object.name, digest: runDigest(rows), erasedEvents,
     batches: changed.map(({ partition, batch, digest, lineBytes }) => ({ partition, batch, digest, lineBytes })),

@@ -5,6 +5,7 @@ import { runDigest } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import type { BatchSource } from './batch-source.ts'
 import { rowsOf } from './olap-rows.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 /** ClickHouse refuses an insert over 100 partitions; events are partitioned by month. */
 const monthsMax = 90
@@ -59,7 +60,7 @@ export class Loader {
     const wait = (run[0]?.decidedAt ?? 0) + this.#bounds.loadDelayMs - clock.now()
     if (run.length === pending.length && wait > 0 && !force) return Math.min(wait, this.#bounds.loadDelayMs)
     const loads = this.#plan(run, cursor.load)
-    await oltp.planLoads(this.#fence, loads)
+    await failStep('load.plan', () => oltp.planLoads(this.#fence, loads))
     for (const load of loads) await this.#finish(load, buffer)
     return 0
   }
@@ -101,7 +102,7 @@ export class Loader {
   async #finish(load: LoadRow, buffer: BatchBuffer | undefined): Promise<void> {
     const { oltp, clock, generation } = this.#dependencies
     const rows = await insertLoad(load, this.#dependencies, { generation: generation(), buffer })
-    await oltp.finishLoad(this.#fence, load, { rows, loadedAt: clock.now() })
+    await failStep('load.finish', () => oltp.finishLoad(this.#fence, load, { rows, loadedAt: clock.now() }))
     if (load.closesRun) buffer?.loaded(load.lastBatch)
   }
 }
@@ -115,9 +116,9 @@ export async function insertLoad(
   const run = await oltp.batches(load.partition, load.firstBatch, load.lastBatch - load.firstBatch + 1)
   const overrides = await oltp.overridesOf(load.partition, load.firstBatch, load.lastBatch)
   // Before the rows: a row must never be seen under a profile that was already merged away.
-  if (overrides.length > 0) await olap.putOverrides(overrides)
+  if (overrides.length > 0) await failStep('load.identity', () => olap.putOverrides(overrides))
   const pointings = await oltp.pointingsOf(load.partition, load.firstBatch, load.lastBatch)
-  if (pointings.length > 0) await olap.putPointings(pointings)
+  if (pointings.length > 0) await failStep('load.identity', () => olap.putPointings(pointings))
   const parts: Buffer[] = []
   let count = 0
   for (const batch of run) {
@@ -128,12 +129,13 @@ export async function insertLoad(
   }
   if (count === 0) return 0
   const months = load.firstMonth === null ? '' : `/${load.firstMonth}-${load.lastMonth}`
-  await olap.insert({
+  const insert = {
     generation: target.generation,
     token: `event_g${target.generation}/${load.partition}/${load.load}/${load.digest.slice(0, 32)}/${load.schemaVersion}${months}`,
     rows: Buffer.concat(parts),
     rowCount: count,
-  })
+  }
+  await failStep('load.insert', () => olap.insert(insert))
   return count
 }
 

@@ -4,6 +4,7 @@ import type { IdentityOverride, IdentityPointing } from '../ports/identity.ts'
 import type { Oltp } from '../ports/oltp.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertLoad } from './loader.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface RebuildDependencies {
   readonly oltp: Oltp
@@ -34,6 +35,8 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
   const generation = plan.generation + 1
   // A rebuild that died half way left a table under this name, whose tokens would block the new rows.
   await olap.dropGeneration(generation)
+  // One that failed behind its swap left the one before.
+  await olap.dropGeneration(plan.generation - 1)
   await olap.createGeneration(generation)
   const done = new Map<number, number>()
   let loads = 0
@@ -51,13 +54,13 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
     await putAllOverrides({ oltp, olap })
     await putAllPointings({ oltp, olap })
   }
-  await fill()
+  await failStep('rebuild.fill', fill)
   await plan.swap(async () => {
     await fill()
     const counted = await olap.countRows(generation)
     if (counted !== rows) throw new MillraceError('corrupt', `the rebuilt OLAP holds ${counted} rows where the loads hold ${rows}; the old one stays`)
   }, generation)
-  await olap.dropGeneration(plan.generation)
+  await failStep('rebuild.drop', () => olap.dropGeneration(plan.generation))
   return { generation, loads, rows }
 }
 

@@ -15,6 +15,7 @@ import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
 import { rebuildProfiles, type RebuildProfilesReport } from './rebuild-profiles.ts'
 import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 export interface WorkerDependencies {
   readonly oltp: Oltp
@@ -49,6 +50,7 @@ export class WorkerService {
   #generation = 1
   #prepared: Promise<void> = Promise.resolve()
   #isPrepared = false
+  #failed: (error: unknown) => void = () => {}
   #owner: PartitionOwner | null = null
   #pruning: Promise<void> = Promise.resolve()
   /** What rewrites a tier: one at a time. */
@@ -65,6 +67,7 @@ export class WorkerService {
    * away holds nothing up but the loads; one that is there and unfit fails the start.
    */
   async start(failed: (error: unknown) => void): Promise<void> {
+    this.#failed = failed
     const { oltp, log, clock, logger } = this.#dependencies
     this.#generation = Number(await oltp.settingOnce('olap_generation', '1'))
     if (this.#bounds.member.roles.includes('load')) this.#prepared = this.#prepareOlap()
@@ -90,6 +93,8 @@ export class WorkerService {
         await olap.prepare()
         await olap.createGeneration(this.#generation)
         await olap.useGeneration(this.#generation)
+        // A rebuild that died behind its swap left the one before.
+        await olap.dropGeneration(this.#generation - 1)
         await this.#fillPointings()
         this.#isPrepared = true
         return
@@ -162,14 +167,28 @@ export class WorkerService {
         for (const pump of pumps) await pump.pauseLoads()
         try {
           await fill()
-          await this.#dependencies.oltp.setSetting('olap_generation', String(generation))
-          await this.#dependencies.olap.useGeneration(generation)
-          this.#generation = generation
+          await this.#useGeneration(generation)
         } finally {
           for (const pump of pumps) pump.resumeLoads()
         }
       },
     })
+  }
+
+  /**
+   * Where this fails nobody knows which generation the next start takes: what is loaded until then could go into the other,
+   * so this process ends.
+   */
+  async #useGeneration(generation: number): Promise<void> {
+    const { oltp, olap } = this.#dependencies
+    try {
+      await oltp.setSetting('olap_generation', String(generation))
+      await failStep('rebuild.swap', () => olap.useGeneration(generation))
+      this.#generation = generation
+    } catch (error) {
+      this.#failed(error)
+      throw error
+    }
   }
 
   #pump(partition: number): PartitionPump {

@@ -3,6 +3,7 @@ import type { IdentifierRow, ProfileRow } from '../ports/identity.ts'
 import type { ProfileReader, TimelineRow } from '../ports/profile-reader.ts'
 import { type ConsentCard, consentCard } from './consent-view.ts'
 import type { IdentityView } from './identity-view.ts'
+import { failStep } from '../platform/fail-point.ts'
 
 /** Events shown for each metric: "the last 10 orders, not the last 1,500 events". */
 const lastEventsMax = 10
@@ -43,7 +44,7 @@ export async function profileCard(profile: ProfileRow, dependencies: CardDepende
   const cached = (await dependencies.cache.get([key])).get(key)
   if (cached !== undefined && cached.version === profile.version && cached.value !== null) return cached.value
   const card = JSON.stringify(await buildCard(profile, dependencies))
-  await dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]]))
+  await failStep('cache.put', () => dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]])))
   return card
 }
 

@@ -11,6 +11,7 @@ import { filePosition, type Recovered } from './recover.ts'
 import { dropArchived } from './retention.ts'
 import { createSegment, listSegments, type SegmentStart } from './segments.ts'
 import type { Watermark, WatermarkFile } from './watermark.ts'
+import { failPlace, failStep } from '../../platform/fail-point.ts'
 
 export interface LogWriterBounds {
   /** A segment is closed by the first group that starts at or after this many bytes. */
@@ -182,10 +183,11 @@ export class EmbeddedLogWriter implements LogWriter {
     if (this.#end.offset - this.#log.segment.offset >= this.#bounds.segmentBytesMax) this.#roll()
     const group = this.#build(appends)
     this.#torn = true
-    await writeAll(this.#log.file, group.buffers, filePosition(this.#log.segment, this.#log.start, this.#end.offset))
-    await fdatasyncAsync(this.#log.file)
+    await failStep('log.write', () => writeAll(this.#log.file, group.buffers, filePosition(this.#log.segment, this.#log.start, this.#end.offset)))
+    await failStep('log.sync', () => fdatasyncAsync(this.#log.file))
     this.#torn = false
     this.#end = group.end
+    failPlace('log.mark')
     this.#log.watermark.write(group.end)
     return group
   }

@@ -4,6 +4,7 @@ import type { Acknowledged } from './acknowledged.ts'
 import { positionText } from './position.ts'
 import { scanFrames } from './recover.ts'
 import { listSegments, readSegmentStart, type Segment, syncDirectory } from './segments.ts'
+import { failPlace } from '../../platform/fail-point.ts'
 
 export interface RetentionBounds {
   /** A segment is kept this long after its last write even if all of it is archived, milliseconds. */
@@ -23,6 +24,7 @@ export function dropArchived(directory: string, acknowledged: Acknowledged, { re
     if (next === undefined || statSync(segment.path).mtimeMs + retentionMs > now) break
     if (!isArchived(segment, lastOffsetsOf(segment, next), acknowledged)) break
     rmSync(segment.path)
+    failPlace('log.retention')
     dropped += 1
   }
   if (dropped > 0) syncDirectory(directory)

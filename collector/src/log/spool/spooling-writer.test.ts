@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../platform/clock.ts'
 import { MillraceError } from '../../platform/errors.ts'
+import { armFailPoints } from '../../platform/fail-point.ts'
 import type { LogPosition, LogReadiness, LogWriter } from '../../ports/log.ts'
 import { openLogReader, openLogWriter } from '../embedded/embedded-log.ts'
 import { ReopeningWriter } from './reopening-writer.ts'
@@ -122,6 +123,37 @@ describe('SpoolingWriter', () => {
     await forwarded(writer)
     await append(writer, 'room again')
     expect(broker.taken[0]).toHaveLength(texts.length - refused.length + 1)
+  })
+})
+
+describe('SpoolingWriter at its fail-points', () => {
+  afterEach(() => armFailPoints({}))
+
+  it.each([
+    'spool.append=throw@3', 'spool.append=outcome-unknown@3', 'spool.forward=throw@2', 'spool.forward=outcome-unknown@2', 'spool.forward=twice@2',
+    'spool.acknowledge=throw@1', 'spool.acknowledge=outcome-unknown@1', 'spool.acknowledge=twice@1',
+  ])('loses nothing and goes back to the broker with %s', async (arm) => {
+    const journal = join(directory, 'journal')
+    mkdirSync(journal)
+    const writer = await start()
+    armFailPoints({ MILLRACE_FAIL_POINTS: arm, MILLRACE_FAIL_POINTS_JOURNAL: journal })
+    broker.mode = 'down'
+    const refused: string[] = []
+    for (const text of texts) await append(writer, text).catch(() => refused.push(text))
+    expect(refused).toEqual(arm.startsWith('spool.append') ? [texts[2]] : [])
+    broker.mode = 'up'
+    await forwarded(writer)
+    // Whoever was refused sends again, as every client does.
+    for (const text of refused) await append(writer, text)
+    await forwarded(writer)
+    expect(readdirSync(journal)).toContain(`fired-${arm}`)
+    const repeats = /^spool\.(?:append=outcome|forward=(?:outcome|twice)|acknowledge=throw)/.test(arm)
+    expect(new Set(broker.taken[0])).toEqual(new Set(texts))
+    if (!repeats) expect(broker.taken[0]?.length).toBe(texts.length)
+    expect(writer.spooledBytes).toBe(0)
+    // What is acknowledged late is forwarded again, which deciding drops; nothing is left for ever.
+    await writer.close()
+    await forwarded(await start())
   })
 })
 

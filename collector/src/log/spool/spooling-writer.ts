@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { MillraceError, messageOf } from '../../platform/errors.ts'
 import type { LogPosition, LogReadiness, LogReader, LogRecord, LogWriter } from '../../ports/log.ts'
+import { failStep } from '../../platform/fail-point.ts'
 
 /** The local log that stands in; its reader remembers how far it was forwarded. */
 export interface SpoolReader extends LogReader {
@@ -29,8 +30,13 @@ interface Lane {
   /** Appends under way to the broker and to the spool. */
   direct: number
   entering: number
-  /** Records in the spool that are not forwarded. */
+  /** Records in the spool that are not forwarded, and their bytes. */
   waiting: number
+  bytes: number
+  /** How often the count became doubtful: an append with an unknown outcome, a forwarding that was cut off. Then only an empty read says that the spool is empty. */
+  doubts: number
+  /** Doubts that a read of the whole spool has settled. */
+  settled: number
 }
 
 const retryMs = [100, 10_000] as const
@@ -48,13 +54,12 @@ export class SpoolingWriter implements LogWriter {
   readonly #lanes: readonly Lane[]
   readonly #stop = new AbortController()
   readonly #forwarding = new Set<Promise<void>>()
-  #bytes = 0
 
   private constructor(dependencies: SpoolDependencies, bounds: SpoolBounds) {
     this.partitions = dependencies.broker.partitions
     this.#dependencies = dependencies
     this.#bounds = bounds
-    this.#lanes = Array.from({ length: this.partitions }, (_, partition) => ({ partition, spooling: false, direct: 0, entering: 0, waiting: 0 }))
+    this.#lanes = Array.from({ length: this.partitions }, (_, partition) => ({ partition, spooling: false, direct: 0, entering: 0, waiting: 0, bytes: 0, doubts: 0, settled: 0 }))
   }
 
   /** Starts forwarding what an earlier process left. */
@@ -66,7 +71,7 @@ export class SpoolingWriter implements LogWriter {
 
   /** Bytes that wait for the broker. */
   get spooledBytes(): number {
-    return this.#bytes
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   async append(partition: number, payload: Uint8Array, events: number): Promise<LogPosition | null> {
@@ -90,7 +95,7 @@ export class SpoolingWriter implements LogWriter {
     const spooling = this.#lanes.some((lane) => lane.spooling)
     const direct = broker.readiness()
     if (!spooling && direct.ready) return { ready: true, storedIn: 'log' }
-    if (this.#bytes >= this.#bounds.bytesMax) return { ready: false, reason: `the spool is full and the broker is away: ${direct.reason ?? 'not caught up'}` }
+    if (this.spooledBytes >= this.#bounds.bytesMax) return { ready: false, reason: `the spool is full and the broker is away: ${direct.reason ?? 'not caught up'}` }
     const local = spool.readiness()
     return local.ready ? { ready: true, storedIn: 'spool' } : local
   }
@@ -122,7 +127,7 @@ export class SpoolingWriter implements LogWriter {
         const records = await cursor.next({ ...forwardBounds, waitMs: 0 })
         if (records.length === 0) break
         lane.waiting += records.length
-        this.#bytes += sizeOf(records)
+        lane.bytes += sizeOf(records)
       }
     } finally {
       await cursor.close()
@@ -131,18 +136,19 @@ export class SpoolingWriter implements LogWriter {
   }
 
   async #spool(lane: Lane, payload: Uint8Array, events: number): Promise<null> {
-    if (this.#bytes + payload.length > this.#bounds.bytesMax) {
+    if (this.spooledBytes + payload.length > this.#bounds.bytesMax) {
       throw new MillraceError('log_full', 'the spool is full and the broker is away', { retryable: true })
     }
     this.#enter(lane)
-    this.#bytes += payload.length
+    lane.bytes += payload.length
     lane.entering += 1
     try {
-      await this.#dependencies.spool.append(lane.partition, payload, events)
+      await failStep('spool.append', () => this.#dependencies.spool.append(lane.partition, payload, events))
       lane.waiting += 1
       return null
     } catch (error) {
-      this.#bytes -= payload.length
+      if (isUnknown(error)) lane.doubts += 1
+      else lane.bytes -= payload.length
       throw error
     } finally {
       lane.entering -= 1
@@ -152,13 +158,24 @@ export class SpoolingWriter implements LogWriter {
   #enter(lane: Lane): void {
     if (lane.spooling) return
     lane.spooling = true
-    const forwarding = this.#forward(lane).catch((error: unknown) => {
-      // The next append starts it again; nothing of the spool is lost meanwhile.
-      this.#dependencies.report(`the spool of partition ${lane.partition} cannot be forwarded: ${messageOf(error)}`)
-      lane.spooling = false
-    })
+    const forwarding = this.#forwardAll(lane)
     this.#forwarding.add(forwarding)
     void forwarding.finally(() => this.#forwarding.delete(forwarding))
+  }
+
+  /** Until it is done: a spool that was left half forwarded would be overtaken by what comes next. */
+  async #forwardAll(lane: Lane): Promise<void> {
+    const { report, clock } = this.#dependencies
+    for (let attempt = 0; lane.spooling && !this.#stop.signal.aborted; attempt += 1) {
+      try {
+        await this.#forward(lane)
+      } catch (error) {
+        report(`the spool of partition ${lane.partition} cannot be forwarded, it is tried again: ${messageOf(error)}`)
+        // What was sent and not acknowledged is read again, so the count is not to be relied on.
+        lane.doubts += 1
+        await clock.sleep(Math.min(retryMs[1], retryMs[0] * 2 ** Math.min(attempt, 7)), this.#stop.signal)
+      }
+    }
   }
 
   async #forward(lane: Lane): Promise<void> {
@@ -166,10 +183,12 @@ export class SpoolingWriter implements LogWriter {
     const cursor = await reader.open(lane.partition, reader.acknowledged(lane.partition))
     try {
       while (!this.#stop.signal.aborted) {
+        const { waiting, entering, doubts } = lane
         const records = await cursor.next(forwardBounds)
         if (records.length > 0) await this.#forwardRecords(lane, records)
+        else if (entering === 0 && lane.entering === 0 && lane.waiting === waiting && lane.doubts === doubts) settle(lane)
         // No await between the question and the answer: an append either sees `spooling` or is counted here.
-        if (lane.waiting === 0 && lane.entering === 0 && lane.direct === 0) {
+        if (lane.waiting === 0 && lane.doubts === lane.settled && lane.entering === 0 && lane.direct === 0) {
           lane.spooling = false
           report(`partition ${lane.partition} is forwarded and goes straight to the broker again`)
           return
@@ -186,16 +205,16 @@ export class SpoolingWriter implements LogWriter {
         if (this.#stop.signal.aborted) return
         await this.#dependencies.clock.sleep(Math.min(retryMs[1], retryMs[0] * 2 ** Math.min(attempt, 7)), this.#stop.signal)
       }
-      lane.waiting -= 1
-      this.#bytes -= record.payload.length
+      lane.waiting = Math.max(0, lane.waiting - 1)
+      lane.bytes = Math.max(0, lane.bytes - record.payload.length)
     }
     const last = records.at(-1)
-    if (last !== undefined) await this.#dependencies.reader.acknowledge(lane.partition, last.position)
+    if (last !== undefined) await failStep('spool.acknowledge', () => this.#dependencies.reader.acknowledge(lane.partition, last.position))
   }
 
   async #forwarded({ partition, payload, events }: LogRecord): Promise<boolean> {
     if (this.#stop.signal.aborted) return false
-    return this.#send(partition, payload, events).then(() => true, () => false)
+    return failStep('spool.forward', () => this.#send(partition, payload, events)).then(() => true, () => false)
   }
 
   /** A broker that hangs is as good as one that is away. */
@@ -210,6 +229,17 @@ export class SpoolingWriter implements LogWriter {
       answered.abort()
     }
   }
+}
+
+/** Nothing came in since before the read, and the read found nothing: the spool of the lane is empty. */
+function settle(lane: Lane): void {
+  lane.settled = lane.doubts
+  lane.waiting = 0
+  lane.bytes = 0
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'outcome_unknown'
 }
 
 function sizeOf(records: readonly LogRecord[]): number {

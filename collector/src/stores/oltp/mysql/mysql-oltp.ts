@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { MillraceError } from '../../../platform/errors.ts'
+import { failStep } from '../../../platform/fail-point.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -95,7 +96,7 @@ class MysqlOltp implements Oltp {
   }
 
   decide<T>(fence: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T> {
-    return this.#fenced(fence, (session, row) => work(new MysqlDecideTransaction(session, row)))
+    return this.#fenced(fence, (session, row) => failStep('decide.work', () => work(new MysqlDecideTransaction(session, row))))
   }
 
   batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
@@ -249,7 +250,7 @@ class MysqlOltp implements Oltp {
         await connection.rollback().catch(() => connection.destroy())
         throw error
       })
-      await commit(connection)
+      await failStep('oltp.commit', () => commit(connection))
       return result
     })
   }

@@ -21,6 +21,7 @@ import { migrations } from './schema.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
+import { failStep } from '../../../platform/fail-point.ts'
 
 export function sqlitePath(dataDirectory: string): string {
   return join(dataDirectory, 'oltp', 'millrace.db')
@@ -105,7 +106,7 @@ export class SqliteOltp implements Oltp {
   }
 
   decide<T>(fence: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T> {
-    return this.#write(() => work(new SqliteDecideTransaction(this.#connection, this.#periods, this.#fenced(fence))))
+    return this.#write(() => failStep('decide.work', () => work(new SqliteDecideTransaction(this.#connection, this.#periods, this.#fenced(fence)))))
   }
 
   async batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]> {
@@ -261,7 +262,7 @@ export class SqliteOltp implements Oltp {
       this.#exec('BEGIN IMMEDIATE')
       try {
         const result = await work()
-        this.#exec('COMMIT')
+        await failStep('oltp.commit', async () => this.#exec('COMMIT'))
         return result
       } catch (error) {
         this.#periods.forget()

@@ -1,0 +1,157 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { MillraceError } from './errors.ts'
+
+/**
+ * What can go wrong around a step. `kill-before` and `kill-after` end the process by SIGKILL; `throw` fails the step before
+ * it is done, `outcome-unknown` after it was done; `hang` stops the whole process for {@link hangMs}; `twice` does it twice.
+ */
+export type FailKind = 'kill-before' | 'kill-after' | 'throw' | 'outcome-unknown' | 'hang' | 'twice'
+
+const place: readonly FailKind[] = ['kill-before', 'hang']
+const step: readonly FailKind[] = [...place, 'kill-after', 'throw', 'outcome-unknown']
+const repeatable: readonly FailKind[] = [...step, 'twice']
+
+/** Every fail-point there is, in the order in which an event meets them, with what can be made to go wrong at it. */
+export const failPoints = Object.freeze({
+  'edge.append': repeatable,
+  'import.append': repeatable,
+  'spool.append': step,
+  'spool.forward': repeatable,
+  'spool.acknowledge': repeatable,
+  'log.write': step,
+  'log.sync': step,
+  'log.mark': place,
+  'decide.work': step,
+  'oltp.commit': step,
+  'archive.plan': step,
+  'archive.put': repeatable,
+  'archive.finish': repeatable,
+  'log.acknowledge': repeatable,
+  'log.retention': place,
+  'load.plan': step,
+  'load.identity': repeatable,
+  'load.insert': repeatable,
+  'load.finish': repeatable,
+  'cache.put': repeatable,
+  'automation.take': step,
+  'webhook.lease': step,
+  'webhook.post': repeatable,
+  'webhook.finish': step,
+  'rebuild.fill': step,
+  'rebuild.swap': repeatable,
+  'rebuild.drop': repeatable,
+  'erase.collect': repeatable,
+  'erase.put': repeatable,
+  'erase.replace': step,
+  'erase.delete': repeatable,
+  'erase.olap': repeatable,
+  'erase.scrub': repeatable,
+  'erase.finish': repeatable,
+} satisfies Record<string, readonly FailKind[]>)
+
+export type FailPoint = keyof typeof failPoints
+
+/** How long `hang` stops the process: longer than any poll, shorter than any lease or time limit. */
+const hangMs = 1_000
+
+interface Arm {
+  readonly point: FailPoint
+  readonly kind: FailKind
+  /** Fires at this pass of the point in its process, or the first one after it. */
+  readonly pass: number
+  /** Its file in the journal; there once it has fired, in whatever process. */
+  readonly fired: string
+}
+
+/** Null outside of tests, so that a step costs one read. */
+let armed: ArmedFailPoints | null = null
+
+/** Does one step between two durable states. */
+export function failStep<T>(point: FailPoint, work: () => Promise<T>): Promise<T> {
+  return armed === null ? work() : armed.step(point, work)
+}
+
+/** As {@link failStep}, for a moment in code that cannot wait. */
+export function failPlace(point: FailPoint): void {
+  if (armed !== null) armed.place(point)
+}
+
+/**
+ * Arms what MILLRACE_FAIL_POINTS says, such as `archive.put=kill-before@2,load.insert=twice@1`: each fires once, at that
+ * pass of its point. MILLRACE_FAIL_POINTS_JOURNAL names a directory, as only a test has one, in which every process leaves a file
+ * for each point it passed and for each that fired. Fails with `bad_config` where one is given without the other, or unreadable.
+ */
+export function armFailPoints(env: Readonly<Record<string, string | undefined>>): void {
+  const text = env['MILLRACE_FAIL_POINTS']
+  const journal = env['MILLRACE_FAIL_POINTS_JOURNAL']
+  armed = null
+  if (text === undefined && journal === undefined) return
+  if (text === undefined || journal === undefined || !statSync(journal, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new MillraceError('bad_config', 'MILLRACE_FAIL_POINTS breaks this process on purpose; only a test may set it, and names a directory in MILLRACE_FAIL_POINTS_JOURNAL with it')
+  }
+  armed = new ArmedFailPoints(journal, text.split(',').filter((part) => part !== '').map((part) => armOf(part, journal)))
+}
+
+function armOf(text: string, journal: string): Arm {
+  const [, name = '', wanted = '', pass = ''] = /^([\w.]+)=([\w-]+)@([1-9]\d{0,5})$/.exec(text) ?? []
+  if (isFailPoint(name)) {
+    const kinds: readonly FailKind[] = failPoints[name]
+    const kind = kinds.find((known) => known === wanted)
+    if (kind !== undefined) return { point: name, kind, pass: Number(pass), fired: join(journal, `fired-${text}`) }
+  }
+  throw new MillraceError('bad_config', `MILLRACE_FAIL_POINTS: "${text}" is no POINT=KIND@PASS that this version knows`)
+}
+
+function isFailPoint(name: string): name is FailPoint {
+  return Object.hasOwn(failPoints, name)
+}
+
+class ArmedFailPoints {
+  readonly #journal: string
+  readonly #arms: readonly Arm[]
+  readonly #passes = new Map<FailPoint, number>()
+
+  constructor(journal: string, arms: readonly Arm[]) {
+    this.#journal = journal
+    this.#arms = arms
+  }
+
+  async step<T>(point: FailPoint, work: () => Promise<T>): Promise<T> {
+    const kind = this.#next(point)
+    breakBefore(kind, point)
+    if (kind === 'twice') await work()
+    const result = await work()
+    if (kind === 'kill-after') die()
+    if (kind === 'outcome-unknown') throw new MillraceError('outcome_unknown', `fail-point ${point}: done, and reported as failed`, { retryable: true })
+    return result
+  }
+
+  place(point: FailPoint): void {
+    breakBefore(this.#next(point), point)
+  }
+
+  #next(point: FailPoint): FailKind | null {
+    const pass = (this.#passes.get(point) ?? 0) + 1
+    this.#passes.set(point, pass)
+    if (pass === 1) writeFileSync(join(this.#journal, `passed-${point}`), '')
+    return this.#arms.find((arm) => arm.point === point && arm.pass <= pass && this.#fires(arm))?.kind ?? null
+  }
+
+  /** The file is made before anything is broken, so that a process that starts again is not broken again. */
+  #fires({ fired }: Arm): boolean {
+    if (existsSync(fired)) return false
+    writeFileSync(fired, '')
+    return true
+  }
+}
+
+function breakBefore(kind: FailKind | null, point: FailPoint): void {
+  if (kind === 'kill-before') die()
+  if (kind === 'throw') throw new MillraceError('unavailable', `fail-point ${point}`, { retryable: true })
+  if (kind === 'hang') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, hangMs)
+}
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
