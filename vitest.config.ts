@@ -3,7 +3,7 @@ import { CountReporter } from './scripts/count-reporter.ts'
 
 export default defineConfig({
   test: {
-    include: ['{schemas,sdk-browser,sdk-node,collector,examples,scripts}/**/*.test.ts'],
+    include: ['{schemas,sdk-browser,sdk-node,console,collector,examples,scripts}/**/*.test.{ts,tsx}'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.engines.test.ts'],
     // Real processes with signals, locks and exit codes; worker threads would share them.
     pool: 'forks',

@@ -4,7 +4,7 @@ import { CountReporter } from './scripts/count-reporter.ts'
 /** The contract suites and the whole path on real engines: one file at a time, since each engine takes a machine's share. */
 export default defineConfig({
   test: {
-    include: ['{collector,scripts,sdk-browser}/**/*.engines.test.ts'],
+    include: ['{collector,console,scripts,sdk-browser}/**/*.engines.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     pool: 'forks',
     fileParallelism: false,

@@ -17,6 +17,8 @@ export default defineConfig({
   // The demo's sample comes along, with the file that names its licence.
   publicDir: '../examples/data',
   clean: true,
+  // Loaded in a clone alone: an installed collector has the console's built files beside it.
+  external: ['@millrace/console'],
   // So does its shop, whose files are sent as they are.
   onSuccess: `node -e "fs.cpSync('../examples/web-shop', 'dist/web-shop', { recursive: true })"`,
 })

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -173,4 +174,24 @@ test('the browser SDK weighs at most 4.0 KB as it is packed', () => {
   const size = (name: string): number => gzipSync(readFileSync(join(installed('browser'), 'dist', name)), { level: 9 }).length
   expect(size('index.js')).toBeLessThanOrEqual(4_096)
   expect(size('stub.global.js')).toBeLessThanOrEqual(500)
+})
+
+test('the console comes along, built, and is served without its source', async () => {
+  const served = spawn(process.execPath, [join(project, 'node_modules/.bin/millrace'), 'serve', '--port', '0', '--data', join(directory, 'console')], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    let printed = ''
+    while (!/^millrace ready \S+$/m.test(printed)) {
+      const [text]: unknown[] = await once(served.stdout, 'data')
+      printed += String(text)
+    }
+    const url = /^millrace ready (\S+)$/m.exec(printed)?.[1] ?? ''
+    for (const path of ['/console', '/console/console.js', '/console/console.css']) {
+      const response = await fetch(`${url}${path}`)
+      expect([path, response.status]).toEqual([path, 200])
+      expect((await response.text()).length).toBeGreaterThan(300)
+    }
+  } finally {
+    served.kill('SIGTERM')
+    await once(served, 'exit')
+  }
 })

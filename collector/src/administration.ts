@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { usualShop } from '@millrace/schemas'
 import { hashKey } from './edge/key-ring.ts'
 import type { Handler } from './platform/channel.ts'
 import type { Clock } from './platform/clock.ts'
 import { MillraceError } from './platform/errors.ts'
 import type { Oltp, SegmentDraft } from './ports/oltp.ts'
+import { templateSegments } from './query/segments/template-segments.ts'
 
 export interface CreatedKeys {
   readonly workspace: string
@@ -43,6 +45,7 @@ export function administration(oltp: Oltp, clock: Clock): ReadonlyMap<string, Ha
   return new Map<string, Handler>([
     ['createKeys', (params) => createKeys(oltp, { workspace: textField(params, 'workspace') }, clock)],
     ['putSegment', (params) => oltp.putSegment(asDraft(params))],
+    ['addTemplateSegments', (params) => oltp.addSegments(Number(Reflect.get(Object(params), 'workspace')), templateSegments(usualShop, clock.now()))],
     // A key may be named by its id or shown whole: whoever wants it gone often holds nothing but the key.
     ['revokeKey', async (params) => {
       const id = textField(params, 'id')

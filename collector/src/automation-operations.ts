@@ -1,13 +1,12 @@
 import { abandonedCart } from './automation/cart-settings.ts'
-import { automationView } from './automation/automation-view.ts'
+import { type AutomationSources, automationView } from './automation/automation-view.ts'
 import type { AutomationRouteDependencies } from './automation/automation-routes.ts'
 import { textField } from './administration.ts'
 import type { Handler } from './platform/channel.ts'
 import type { Clock } from './platform/clock.ts'
-import type { AutomationReader } from './ports/automation-store.ts'
 
 export interface AutomationOperationDependencies {
-  readonly reader: AutomationReader
+  readonly reader: AutomationSources
   readonly clock: Clock
   readonly change: AutomationRouteDependencies['change']
   /** The number of a workspace, by its name. */

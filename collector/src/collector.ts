@@ -52,6 +52,8 @@ export interface Collector {
   rebuildOlap(): Promise<unknown>
   /** Makes the workspace if need be, and a further pair of keys for it. */
   createKeys(workspace: string): Promise<CreatedKeys>
+  /** Stores the ready-made segments that the workspace does not have yet, by name. */
+  addTemplateSegments(workspace: string): Promise<void>
   /** Stops in order: no new requests, open ones finished, log synced, pump after its step, engine. */
   close(): Promise<void>
 }
@@ -129,7 +131,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
     ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
     ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
     ...automationOperations({
-      reader: reader.automations, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
+      reader, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
     }),
   ])
   const control = await startControl(config.data, operations)
@@ -141,10 +143,8 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
     status: readStatus,
     sql: async (request) => String(await operate('sql', request)),
     rebuildOlap: () => operate('rebuildOlap', {}),
-    createKeys: async (workspace) => {
-      const keys = await operate('createKeys', { workspace })
-      return { workspace, writeKey: textField(keys, 'writeKey'), secretKey: textField(keys, 'secretKey') }
-    },
+    createKeys: async (workspace) => asKeys(workspace, await operate('createKeys', { workspace })),
+    addTemplateSegments: async (workspace) => void await operate('addTemplateSegments', { workspace }),
     close: () => lifecycle.close(),
   }
 }
@@ -203,7 +203,7 @@ async function administrator(config: Config, lifecycle: Lifecycle): Promise<Pick
   const oltp = await composeOltp(config)
   lifecycle.add(() => oltp.close())
   const handlers = new Map([...administration(oltp, systemClock), ...automationAdministration({
-    store: oltp.automations, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => {},
+    store: oltp.automations, segments: oltp, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => {},
   })])
   return {
     call: async (method, params) => {
@@ -258,6 +258,10 @@ async function olapRows(olap: Olap, logger: Logger): Promise<number | null> {
   }
 }
 
+function asKeys(workspace: string, keys: unknown): CreatedKeys {
+  return { workspace, writeKey: textField(keys, 'writeKey'), secretKey: textField(keys, 'secretKey') }
+}
+
 /** The other end is this program. */
 function asSegment(value: unknown): SegmentRow {
   if (isSegment(value)) return value
@@ -304,6 +308,8 @@ function operationsOf({ split, erase, olap, reader, worker, front, readStatus }:
     ['rebuildProfiles', () => worker.call('rebuildProfiles', {})],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
     ['createKeys', (params) => admin('createKeys', params)],
+    ['addTemplateSegments', async (params) =>
+      worker.call('admin', { method: 'addTemplateSegments', params: { workspace: await workspaceId(reader, textField(params, 'workspace')) } })],
     ['revokeKey', (params) => admin('revokeKey', params)],
     ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
   ])

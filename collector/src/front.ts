@@ -3,6 +3,7 @@ import type { Hono } from 'hono'
 import { Registry } from 'prom-client'
 import { type AutomationRouteDependencies, automationRoutes } from './automation/automation-routes.ts'
 import type { Config } from './config.ts'
+import { consoleApp } from './console/console-app.ts'
 import { createEdgeApp, edgeDefaults } from './edge/edge-app.ts'
 import { EdgeMetrics } from './edge/edge-metrics.ts'
 import { KeyFile } from './edge/key-file.ts'
@@ -89,7 +90,8 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))
-  if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader: reader.automations, clock, change: dependencies.changeAutomation, workspaceOf }))
+  if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader, clock, change: dependencies.changeAutomation, workspaceOf }))
+  if (config.roles.includes('query')) app.route('/', consoleApp())
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch((error: unknown) => {
     stop.abort()

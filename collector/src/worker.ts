@@ -105,7 +105,7 @@ async function run({ config, olap: address, logger, metrics, automationMetrics }
     process.exit(1)
   })
   const handlers = new Map([...administration(oltp, systemClock), ...automationAdministration({
-    store: oltp.automations, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => automation.wake(),
+    store: oltp.automations, segments: oltp, clock: systemClock, allowPrivate: config.webhookAllowPrivate, changed: () => automation.wake(),
   })])
   return { service, handlers, close: () => lifecycle.close() }
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { segmentTemplates, usualShop } from '@millrace/schemas'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectControl } from '../src/control-client.ts'
 import { CollectorProcess, testKeys } from './collector-process.ts'
@@ -38,11 +39,40 @@ describe('the abandoned cart, as a user has it', () => {
     expect(body).toMatchObject({ automations: [{ name: 'abandoned-cart', enabled: false, delaySeconds: 3_600, webhook: null, cartMetrics: expect.arrayContaining(['Product Added']) }] })
     const refused = await put({ enabled: true })
     expect(refused).toMatchObject({ status: 400, body: { success: false, error: { code: 'bad_request', message: expect.stringContaining('webhook: give') } } })
+    expect(await segments()).toEqual([])
     expect(await put({ webhook: { url: 'ftp://example.com' } })).toMatchObject({ status: 400, body: { error: { message: expect.stringContaining('webhook.url: must begin with https://') } } })
     expect((await readJson(collector.url, '/v1/automations', testKeys.writeKey)).status).toBe(401)
     expect(await put({ enabled: true, delaySeconds: 1, webhook: { url: hook, secret } })).toMatchObject({
       status: 200, body: { automation: { enabled: true, webhook: { url: hook, secret: expect.not.stringContaining(secret), state: 'ok' } } },
     })
+  })
+
+  it('stored three segments at its start, each once, and leaves one that was changed as it is', async () => {
+    const made = await segments()
+    const names = segmentTemplates().map(({ name }) => name)
+    expect(made.map(({ name, version }) => [name, version]).toSorted()).toEqual(names.toSorted().map((name) => [name, 1]))
+    const { body } = await readJson(collector.url, '/v1/automations', testKeys.secretKey)
+    expect(body).toMatchObject({ automations: [{ segments: names.map((name) => ({ name, about: expect.any(String), id: made.find((one) => one.name === name)?.id })) }] })
+    const definition = { type: 'profile-property', property: 'vip', operator: 'equals', value: true }
+    const changed = await fetch(`${collector.url}/v1/segments`, {
+      method: 'POST', headers: { authorization: `Bearer ${testKeys.secretKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Top spenders', definition }),
+    })
+    expect(changed.status).toBe(200)
+    for (const enabled of [false, true]) expect(await put({ enabled })).toMatchObject({ status: 200 })
+    expect((await segments()).find(({ name }) => name === 'Top spenders')).toMatchObject({ version: 2, definition })
+    expect(await segments()).toHaveLength(3)
+  })
+
+  it('stores them with the shop\'s own order metric, where another workspace is started by the command', async () => {
+    const control = await connectControl(data)
+    const keys = await control?.call('createKeys', { workspace: 'other' })
+    const body = { enabled: true, webhook: { url: hook, secret }, orderMetrics: ['Paid', 'Placed Order'] }
+    expect(await control?.call('changeAutomation', { workspace: 'other', automation: 'abandoned-cart', body })).toMatchObject({
+      automation: { enabled: true, segments: segmentTemplates().map(({ name }) => ({ name, id: expect.any(String) })) },
+    })
+    const stored = await segments(String(Reflect.get(Object(keys), 'secretKey')))
+    expect(stored.map(({ name, definition }) => ({ name, definition }))).toEqual(expect.arrayContaining(
+      segmentTemplates({ ...usualShop, orderMetric: 'Paid' }).map(({ name, definition }) => ({ name, definition }))))
   })
 
   it('sends one signed webhook with profile and lines a delay after the last cart event', async () => {
@@ -181,6 +211,19 @@ async function put(body: unknown): Promise<{ readonly status: number; readonly b
     method: 'PUT', headers: { authorization: `Bearer ${testKeys.secretKey}`, 'content-type': 'application/json' }, body: JSON.stringify(body),
   })
   return { status: response.status, body: await response.json() }
+}
+
+interface StoredSegment {
+  readonly id: string
+  readonly name: string
+  readonly version: number
+  readonly definition: unknown
+}
+
+async function segments(secretKey = testKeys.secretKey): Promise<readonly StoredSegment[]> {
+  const { body } = await readJson(collector.url, '/v1/segments', secretKey)
+  const list: readonly StoredSegment[] = Object(Reflect.get(Object(body), 'segments'))
+  return list
 }
 
 function receivedOf(visitor: string): WebhookReceiver['received'] {

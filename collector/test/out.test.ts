@@ -140,6 +140,27 @@ describe('GET /v1/profiles/{id}/export', () => {
   })
 })
 
+describe('GET /v1/reports/orders', () => {
+  it('counts what was sent as orders, for whoever has the key', async () => {
+    const order = (messageId: string, timestamp: string, properties: object): unknown => ({ type: 'track', event: 'Placed Order', messageId, userId: 'rita', timestamp, properties })
+    await send([
+      order('r1', '2025-01-31T23:59:59.999Z', { revenue: '0.10', currency: 'EUR' }), order('r2', '2025-02-01T00:00:00.000Z', { total: 0.2, currency: 'EUR' }),
+      order('r3', '2025-02-01T12:00:00.000Z', { value: 19.99, currency: 'EUR' }), order('r3', '2025-02-01T12:00:00.000Z', { value: 19.99, currency: 'EUR' }),
+    ])
+    await untilAtRest(() => collector.url, testKeys.secretKey, { accepted, withinMs: 30_000 })
+    const ask = (query: string, key = testKeys.secretKey) => readJson(collector.url, `/v1/reports/orders?metric=Placed%20Order&${query}`, key)
+    expect(await ask('by=month')).toMatchObject({
+      status: 200, body: {
+        by: 'month', complete: true, totals: [{ currency: 'EUR', orders: 3, customers: 1, revenue: '20.29' }],
+        rows: [{ period: '2025-01', orders: 1, revenue: '0.1' }, { period: '2025-02', orders: 2, revenue: '20.19' }],
+      },
+    })
+    expect(await ask('by=day&after=2025-02-01T00:00:00Z')).toMatchObject({ body: { rows: [{ period: '2025-02-01', orders: 2 }] } })
+    for (const query of ['by=year', 'by=day&after=soon', 'by=toString']) expect(await ask(query)).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } })
+    expect((await ask('by=month', testKeys.writeKey)).status).toBe(401)
+  })
+})
+
 async function profileId(query: string): Promise<string> {
   const { body } = await readJson(collector.url, `/v1/profiles?${query}`, testKeys.secretKey)
   return String(Reflect.get(Object(Reflect.get(Object(body), 'profile')), 'id'))

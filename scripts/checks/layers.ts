@@ -12,6 +12,7 @@ const packagesBelow = new Map([
   ['schemas', ['schemas']],
   ['sdk-node', ['sdk-node', 'schemas']],
   ['sdk-browser', ['sdk-browser', 'schemas']],
+  ['console', ['console', 'schemas']],
   ['collector', ['collector', 'schemas', 'sdk-node']],
   ['examples', ['examples', 'sdk-node', 'sdk-browser']],
 ])
@@ -31,7 +32,7 @@ export function findLayerViolations(files: readonly SourceFile[]): readonly Viol
 }
 
 function isShipped(path: string): boolean {
-  return /^[\w-]+\/src\//.test(path) && !path.endsWith('.test.ts')
+  return /^[\w-]+\/src\//.test(path) && !/\.test\.tsx?$/.test(path)
 }
 
 function wrongPackage(path: string, target: string): string | undefined {

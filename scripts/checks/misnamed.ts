@@ -13,7 +13,7 @@ export function findMisnamed(files: readonly SourceFile[]): readonly Violation[]
 }
 
 function messagesFor({ path, text }: SourceFile): readonly string[] {
-  const name = (path.split('/').at(-1) ?? '').replace(/(?:\.engines)?(?:\.(?:test|config|d))?\.ts$/, '')
+  const name = (path.split('/').at(-1) ?? '').replace(/(?:\.engines)?(?:\.(?:test|config|d))?\.tsx?$/, '')
   const found: string[] = []
   if (!/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(name)) found.push('the file name is not kebab-case')
   if (grabBags.has(name)) found.push(`"${name}" says nothing: name the file for what it exports`)

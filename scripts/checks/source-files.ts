@@ -14,13 +14,13 @@ export interface Violation {
   readonly message: string
 }
 
-const folders = ['schemas', 'sdk-browser', 'sdk-node', 'collector', 'examples', 'scripts', 'bench', 'docs', '.ci']
+const folders = ['schemas', 'sdk-browser', 'sdk-node', 'console', 'collector', 'examples', 'scripts', 'bench', 'docs', '.ci']
 const leftOut = new Set(['node_modules', 'dist', 'pnpm-lock.yaml'])
 const textEndings = /\.(?:[cm]?[jt]s|tsx|md|json|ya?ml|html|css|sql|sh)$/
 
 /** Every TypeScript file of the repository, in one fixed order. */
 export function readSourceFiles(root: string): readonly SourceFile[] {
-  return readTextFiles(root).filter(({ path }) => path.endsWith('.ts'))
+  return readTextFiles(root).filter(({ path }) => /\.tsx?$/.test(path))
 }
 
 /** Every file of the repository that people write, the lockfile left out, in one fixed order. */

@@ -16,7 +16,7 @@ const rules: readonly Rule[] = [
 /** Lines that say what the repository must not say. Text inside template literals counts as well. */
 export function findWording(files: readonly SourceFile[]): readonly Violation[] {
   return files.flatMap(({ path, text }) => {
-    const isTest = path.endsWith('.test.ts')
+    const isTest = /\.test\.tsx?$/.test(path)
     const wanted = rules.filter(({ testsOnly }) => isTest || testsOnly !== true)
     return text.split('\n').flatMap((line, index) =>
       wanted.filter(({ pattern }) => pattern.test(line)).map(({ message }) => ({ path, line: index + 1, message })))

@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { type ShopMetrics, usualShop } from '@millrace/schemas'
 import type { Handler } from '../platform/channel.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { AutomationStore } from '../ports/automation-store.ts'
-import { abandonedCart, changedSettings, defaultCartSettings, parseSettings, settingsText } from './cart-settings.ts'
+import type { Oltp } from '../ports/oltp.ts'
+import { templateSegments } from '../query/segments/template-segments.ts'
+import { abandonedCart, type CartSettings, changedSettings, defaultCartSettings, parseSettings, settingsText } from './cart-settings.ts'
+import { canonicalName } from './event-name.ts'
 
 export interface AutomationAdministration {
   readonly store: Pick<AutomationStore, 'automations' | 'putAutomation' | 'replay'>
+  readonly segments: Pick<Oltp, 'addSegments'>
   readonly clock: Clock
   readonly allowPrivate: boolean
   /** Called after a change that somebody may wait for. */
@@ -16,7 +21,7 @@ export interface AutomationAdministration {
 const replayedMax = 10_000
 
 /** What the writer of the OLTP does for routes and commands that change an automation, by name. */
-export function automationAdministration({ store, clock, allowPrivate, changed }: AutomationAdministration): ReadonlyMap<string, Handler> {
+export function automationAdministration({ store, segments, clock, allowPrivate, changed }: AutomationAdministration): ReadonlyMap<string, Handler> {
   return new Map<string, Handler>([
     ['putAutomation', async (params) => {
       const { workspace, automation } = refOf(params)
@@ -26,6 +31,8 @@ export function automationAdministration({ store, clock, allowPrivate, changed }
       const settings = changedSettings(Reflect.get(Object(params), 'body'), {
         current, allowPrivate, now: clock.now(), newSecret: () => (made = `whsec_${randomBytes(32).toString('base64')}`),
       })
+      // First, so that a start which fails in between does both when it is tried again.
+      if (settings.enabled && !current.enabled) await segments.addSegments(workspace, templateSegments(shopOf(settings), clock.now()))
       await store.putAutomation({ workspace, automation, settings: settingsText(settings), updatedAt: clock.now() }, settings.delaySeconds * 1_000)
       changed()
       return { secret: made }
@@ -37,6 +44,12 @@ export function automationAdministration({ store, clock, allowPrivate, changed }
       return replayed
     }],
   ])
+}
+
+/** The segments ask for one exact name: the usual one where the automation knows it, in the spelling that it is given in. */
+function shopOf({ orderMetrics }: CartSettings): ShopMetrics {
+  const usual = canonicalName(usualShop.orderMetric)
+  return { ...usualShop, orderMetric: orderMetrics.find((name) => canonicalName(name) === usual) ?? orderMetrics[0] ?? usualShop.orderMetric }
 }
 
 function refOf(params: unknown): { readonly workspace: number; readonly automation: string } {

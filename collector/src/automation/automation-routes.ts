@@ -1,13 +1,12 @@
 import { Hono, type Context } from 'hono'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
-import type { AutomationReader } from '../ports/automation-store.ts'
 import { deliveryStates } from '../ports/delivery-state.ts'
-import { automationView, deliveryPage, type DeliveryPageRequest } from './automation-view.ts'
+import { type AutomationSources, automationView, deliveryPage, type DeliveryPageRequest } from './automation-view.ts'
 import { abandonedCart } from './cart-settings.ts'
 
 export interface AutomationRouteDependencies {
-  readonly reader: AutomationReader
+  readonly reader: AutomationSources
   readonly clock: Clock
   /** The workspace of a secret key; undefined for any other text. */
   readonly workspaceOf: (secretKey: string) => number | undefined
@@ -46,11 +45,11 @@ export function automationRoutes({ reader, clock, workspaceOf, change }: Automat
   })
   app.get('/automations/:name/deliveries', async (context) => {
     requireName(context)
-    return json(context, await deliveryPage(reader, context.get('workspace'), pageRequest(context)))
+    return json(context, await deliveryPage(reader.automations, context.get('workspace'), pageRequest(context)))
   })
   app.get('/automations/:name/deliveries/:id', async (context) => {
     requireName(context)
-    const page = await deliveryPage(reader, context.get('workspace'), { webhookId: context.req.param('id'), limit: 1 })
+    const page = await deliveryPage(reader.automations, context.get('workspace'), { webhookId: context.req.param('id'), limit: 1 })
     const [delivery]: readonly unknown[] = Object(Reflect.get(Object(page), 'deliveries'))
     if (delivery === undefined) throw new MillraceError('not_found', 'there is no delivery with this webhook id')
     return json(context, { delivery })

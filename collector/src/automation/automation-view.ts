@@ -1,5 +1,7 @@
+import { segmentTemplates } from '@millrace/schemas'
 import type { AttemptRow, AutomationReader, DeliveryRow } from '../ports/automation-store.ts'
 import type { DeliveryState } from '../ports/delivery-state.ts'
+import type { OltpReader } from '../ports/oltp.ts'
 import { isoTime } from '../query/profile-card.ts'
 import { abandonedCart, type CartSettings, defaultCartSettings, parseSettings } from './cart-settings.ts'
 import { maskedSecret } from './webhook-signature.ts'
@@ -19,21 +21,27 @@ export interface AutomationView extends Omit<CartSettings, 'webhook'> {
     readonly disabledAt?: string
     readonly disabledReason?: string
   } | null
+  /** Ready-made segments that a start stores; `id` is null where the workspace has none of that name. */
+  readonly segments: readonly { readonly name: string; readonly about: string; readonly id: string | null }[]
   readonly carts: { readonly open: number }
   readonly deliveries: Readonly<Record<DeliveryState, number>>
 }
 
+export type AutomationSources = Pick<OltpReader, 'automations' | 'segments'>
+
 const title = 'Abandoned cart'
 const about = 'Somebody put something into the cart and ordered nothing within the delay: one signed webhook with the profile and the cart. ' +
-  'To start it, give a webhook URL and enable it.'
+  'To start it, give a webhook URL and enable it; three segments to go with it are then stored as well.'
 
 /** With the defaults where nothing was set yet. */
-export async function automationView(reader: AutomationReader, workspace: number, now: number): Promise<AutomationView> {
+export async function automationView(oltp: AutomationSources, workspace: number, now: number): Promise<AutomationView> {
+  const reader = oltp.automations
   const ref = { workspace, automation: abandonedCart }
   const row = await reader.automation(ref)
   const { webhook, ...settings } = row === null ? defaultCartSettings : parseSettings(row.settings)
   const endpoint = await reader.endpoint(ref)
   const { openCarts, deliveries } = await reader.counts(ref)
+  const stored = await oltp.segments(workspace)
   const state = endpoint?.disabledAt != null ? 'disabled' : endpoint?.failingSince != null ? 'failing' : 'ok'
   return {
     name: abandonedCart, title, about, ...settings,
@@ -43,6 +51,7 @@ export async function automationView(reader: AutomationReader, workspace: number
       ...(endpoint?.failingSince == null ? {} : { failingSince: isoTime(endpoint.failingSince) }),
       ...(endpoint?.disabledAt == null ? {} : { disabledAt: isoTime(endpoint.disabledAt), disabledReason: endpoint.disabledReason ?? '' }),
     },
+    segments: segmentTemplates().map(({ name, about: what }) => ({ name, about: what, id: stored.find((row) => row.name === name)?.id ?? null })),
     carts: { open: openCarts }, deliveries,
   }
 }

@@ -54,7 +54,13 @@ function automationText(view: unknown): string {
     `  webhook     ${target}`,
     `  delay       ${String(at('delaySeconds'))} s after the last of: ${String(at('cartMetrics')).replaceAll(',', ', ')}`,
     `  cancelled   by: ${String(at('orderMetrics')).replaceAll(',', ', ')}`,
+    `  segments    ${segmentNames(at('segments'))}`,
     `  open carts  ${String(at('open', at('carts')))}`,
     `  webhooks    ${['waiting', 'sent', 'parked'].map((state) => `${state} ${String(at(state, deliveries))}`).join(', ')}`, '',
   ].join('\n')
+}
+
+function segmentNames(segments: unknown): string {
+  const list: readonly unknown[] = Array.isArray(segments) ? segments : []
+  return list.map((segment) => `${String(Reflect.get(Object(segment), 'name'))}${Reflect.get(Object(segment), 'id') === null ? ' (not made yet)' : ''}`).join(', ')
 }

@@ -59,6 +59,7 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
     keys = collector.created ?? await collector.createKeys('default')
     url = collector.url
     const { writeKey, secretKey } = keys
+    await collector.addTemplateSegments('default')
     terminal.out(`the collector listens at ${collector.url}\n`)
     const progress = new ProgressBar(terminal, () => systemClock.now())
     // A directory that has been used holds events of before; only what comes on top of them is waited for.
@@ -76,7 +77,9 @@ async function runDemo({ flags, terminal }: CommandContext, config: Config): Pro
     terminal.out(await report({ read: (path) => read(collector.url, path, secretKey), sql: (sql) => collector.sql({ sql, format: 'TSV' }), status }))
     if (!status.agree) return 1
     if (flags.has('exit')) return 0
-    terminal.out(`\nIt goes on serving; Ctrl-C ends it. A shop to click in: ${collector.url}/shop\nOr try:\n` +
+    // The key is behind the #, which no browser sends; the page takes it out of the address as it opens.
+    terminal.out(`\nIt goes on serving; Ctrl-C ends it. Open both side by side; a click in the shop is in the console within a second:\n` +
+      `  the console  ${collector.url}/console#key=${secretKey}\n  a shop       ${collector.url}/shop\nOr try:\n` +
       `  curl -u ${writeKey}: -H 'content-type: application/json' -d '{"userId":"me","event":"Hello"}' ${collector.url}/v1/track\n` +
       `  curl -H 'authorization: Bearer ${secretKey}' '${collector.url}/v1/profiles?externalId=me'\n\nmillrace ready ${collector.url}\n`)
     await stopped

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { segmentTemplates } from '@millrace/schemas'
 import type { Status } from '../query/status.ts'
 import { visitorEmail } from './visitor-story.ts'
 
@@ -11,11 +12,11 @@ export interface ReportSources {
 
 const ordersShown = 10
 
-/** What the demo shows at its end: one visitor as one profile, one analytic answer, the reconciliation of the tiers. */
+/** What the demo shows at its end: one visitor as one profile, one analytic answer, the ready-made segments, the reconciliation of the tiers. */
 export async function report({ read, sql, status }: ReportSources): Promise<string> {
   const card = field(await read(`/v1/profiles?email=${encodeURIComponent(visitorEmail)}`), 'profile')
   const months = await sql("select formatDateTime(time, '%Y-%m') as month, count() as orders, sum(value) as revenue from events where metric = 'Order Completed' and time < '2012-01-01' group by month order by month")
-  return ['', ...profileLines(card), '', ...revenueLines(months), '', ...reconciliationLines(status), ''].join('\n')
+  return ['', ...profileLines(card), '', ...revenueLines(months), '', ...await segmentLines(read), '', ...reconciliationLines(status), ''].join('\n')
 }
 
 function profileLines(card: unknown): readonly string[] {
@@ -43,6 +44,18 @@ function revenueLines(tsv: string): readonly string[] {
     ...rows.map(([month = '', orders = '', revenue = '']) =>
       `  ${month}  ${orders.padStart(6)} orders  ${Number(revenue).toFixed(2).padStart(13)} GBP  ${'█'.repeat(Math.max(0, Math.round(Number(revenue) / most * 30)))}`),
   ]
+}
+
+async function segmentLines(read: ReportSources['read']): Promise<readonly string[]> {
+  const stored = field(await read('/v1/segments'), 'segments')
+  const segments: readonly unknown[] = Array.isArray(stored) ? stored : []
+  const lines = await Promise.all(segmentTemplates().map(async ({ name, about }) => {
+    const id = field(segments.find((segment) => field(segment, 'name') === name), 'id')
+    if (typeof id !== 'string') return []
+    const members = await read(`/v1/segments/${id}/members?limit=1`)
+    return [`  ${name.padEnd(26)} ${Number(field(members, 'count')).toLocaleString('en').padStart(8)}  ${about}`]
+  }))
+  return [title('Segments, as they are now'), ...lines.flat()]
 }
 
 function reconciliationLines({ totals, agree }: Status): readonly string[] {

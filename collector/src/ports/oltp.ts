@@ -308,6 +308,8 @@ export interface Oltp {
    * workspace would have more than `segmentsMax` segments.
    */
   putSegment(draft: SegmentDraft): Promise<SegmentRow>
+  /** Stores, in one transaction, those drafts of one workspace whose name no segment of it has, while there is room; what is there stays as it is. */
+  addSegments(workspace: number, drafts: readonly NewSegment[]): Promise<void>
   putKey(row: KeyRow): Promise<void>
   /** False if there is no such live key. */
   revokeKey(id: string, revokedAt: number): Promise<boolean>
@@ -315,10 +317,13 @@ export interface Oltp {
 }
 
 /** A segment's definition as somebody wants it stored. */
-export interface SegmentDraft {
+export interface SegmentDraft extends NewSegment {
   readonly workspace: number
   /** Null: by its name. */
   readonly id: string | null
+}
+
+export interface NewSegment {
   /** UUID text, for a segment that is not there yet. */
   readonly newId: string
   /** 1 to 200 characters. */

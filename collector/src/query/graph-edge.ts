@@ -1,4 +1,4 @@
-import type { EdgeRow, IdentifierRow } from '../ports/identity.ts'
+import type { EdgeRow, IdentifierRow, Witness } from '../ports/identity.ts'
 
 export interface GraphEnd {
   readonly kind: string
@@ -13,8 +13,8 @@ export interface GraphEdge {
   readonly lastSeen: string
   readonly count: number
   readonly cause: { readonly messageId: string; readonly metric: string }
-  /** For a rejected edge, what it would have broken. */
-  readonly witness?: unknown
+  /** For a rejected edge, what it would have broken; `between` says which identifiers the keys `a` and `b` are. */
+  readonly witness?: Witness & { readonly between: readonly [GraphEnd, GraphEnd] }
 }
 
 export function graphEdge(edge: EdgeRow, known: ReadonlyMap<string, IdentifierRow>): GraphEdge {
@@ -22,7 +22,7 @@ export function graphEdge(edge: EdgeRow, known: ReadonlyMap<string, IdentifierRo
   return {
     a: graphEnd(known.get(edge.a)), b: graphEnd(known.get(edge.b)), state: edge.state,
     firstSeen: new Date(firstSeen).toISOString(), lastSeen: new Date(edge.lastSeen).toISOString(), count: edge.count, cause: edge.cause,
-    ...(edge.witness === null ? {} : { witness: edge.witness }),
+    ...(edge.witness === null ? {} : { witness: { ...edge.witness, between: [graphEnd(known.get(edge.witness.a)), graphEnd(known.get(edge.witness.b))] as const } }),
   }
 }
 

@@ -31,7 +31,8 @@ export async function profileGraph(profile: ProfileRow, reader: ProfileReader): 
   const edges = await reader.edgesOf(workspace, keys, edgesMax)
   const vetoes = await reader.vetoesOf(workspace, keys, vetoesMax)
   const known = new Map(identifiers.map((identifier) => [identifier.key, identifier]))
-  const others = [...edges, ...vetoes].flatMap(({ a, b }) => [a, b]).filter((key) => !known.has(key))
+  const witnesses = edges.flatMap(({ witness }) => witness ?? [])
+  const others = [...edges, ...witnesses, ...vetoes].flatMap(({ a, b }) => [a, b]).filter((key) => !known.has(key))
   for (const row of await reader.identifiers(workspace, [...new Set(others)])) known.set(row.key, row)
   const shown = edges.map((edge) => graphEdge(edge, known))
   return {

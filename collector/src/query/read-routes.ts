@@ -6,6 +6,7 @@ import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-fee
 import { parseLater, type EraseReport, type EraseRequest } from './erase-profile.ts'
 import { explainIdentity, parsePair } from './explain-identity.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
+import { orderReport, type OrderReportRequest, type ReportPeriod, reportPeriods } from './order-report.ts'
 import { profileCard } from './profile-card.ts'
 import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
@@ -39,7 +40,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/identity/*', '/segments', '/segments/*']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/identity/*', '/reports/*', '/segments', '/segments/*']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -92,6 +93,8 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const signal = AbortSignal.any([dependencies.stopping, context.req.raw.signal])
     return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
   })
+  app.get('/reports/orders', async (context) =>
+    json(context, JSON.stringify(await orderReport(reportRequest(context, context.get('workspace')), dependencies.olap, dependencies.now()))))
   app.route('/', segmentRoutes(dependencies))
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
@@ -149,6 +152,19 @@ function feedRequest(context: Context, workspace: number): FeedRequest {
     dropped: dropped === 'true',
     waitMs: wholeNumber(context, 'waitMs', { fallback: 0, least: 0, most: 30_000 }),
   }
+}
+
+function reportRequest(context: Context, workspace: number): OrderReportRequest {
+  const by = context.req.query('by') ?? 'month'
+  if (!isPeriod(by)) throw new MillraceError('bad_request', `by must be one of ${Object.keys(reportPeriods).join(', ')}`)
+  const metric = context.req.query('metric') ?? 'Order Completed'
+  const after = instant(context, 'after')
+  const before = instant(context, 'before')
+  return { workspace, by, metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
+}
+
+function isPeriod(text: string): text is ReportPeriod {
+  return Object.hasOwn(reportPeriods, text)
 }
 
 function wholeNumber(

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { BatchRow, DecideChanges, Fence, Oltp, OltpReader } from '../../src/ports/oltp.ts'
+import { type BatchRow, type DecideChanges, type Fence, type Oltp, type OltpReader, segmentsMax } from '../../src/ports/oltp.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
 import { changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
@@ -220,6 +220,21 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.reader.segment(2, uuid(1), null)).toBeNull()
       expect((await under.reader.segments(1)).map((row) => row.id)).toEqual([uuid(1), uuid(10), uuid(11), uuid(12), uuid(13)])
       expect((await under.reader.segments(1))[0]).toEqual(renamed)
+    })
+
+    it('adds segments only where no other has the name, and leaves those that are there', async () => {
+      const draft = { workspace: 1, id: null, newId: uuid(1), name: 'Loyal', definition: '{"a":1}', createdAt: t0 }
+      await under.oltp.createWorkspace('first', t0)
+      const mine = await under.oltp.putSegment(draft)
+      const added = (index: number, name: string) => ({ newId: uuid(index), name, definition: '{"b":1}', createdAt: t0 })
+      const both = [added(2, 'Loyal'), added(3, 'New')]
+      await Promise.all([under.oltp.addSegments(1, both), under.oltp.addSegments(1, both.map((one, index) => ({ ...one, newId: uuid(4 + index) })))])
+      const segments = await under.reader.segments(1)
+      expect(segments.map(({ name, version, definition }) => [name, version, definition])).toEqual([['Loyal', 1, '{"a":1}'], ['New', 1, '{"b":1}']])
+      expect(segments[0]).toEqual(mine)
+      expect(await under.reader.segments(2)).toEqual([])
+      await under.oltp.addSegments(1, Array.from({ length: segmentsMax }, (_, index) => added(1_000 + index, `number ${index}`)))
+      expect(await under.reader.segments(1)).toHaveLength(segmentsMax)
     })
 
     it('knows who lives, by its own clock, and forgets who leaves', async () => {

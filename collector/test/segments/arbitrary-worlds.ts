@@ -24,12 +24,14 @@ export interface World {
 export const worldStart = Date.UTC(2024, 0, 31, 10)
 const day = 86_400_000
 
-const propertyNames = ['a', 'b', 'tags', 'when', 'x.y', 'x', 'price']
+const propertyNames = ['a', 'a', 'b', 'tags', 'when', 'x.y', 'x', 'price']
 const texts = ['', '5', '5.0', '+5', '05', '1e1', '1e999', 'true', 'DE', 'de', 'Straße', 'STRASSE', 'ΟΔΟΣ', 'οδός', 'x\ny', "it's \\ \"q\"", ' 7', '0x10', 'inf', 'nan',
   '2024-01-31', '2024-02-30', '2024-02-29T10:00:00+02:00', '2024-01-31 10:00', '01/02/2026', '2024-03-01T00:00:00.5Z', '+491712345', '+4112', '💥a']
 const numbers = [5, 5.5, -1, 0, 10, 0.1, 0.2, 0.3, 1e21, 1e20, 1e-7, 19.99, 1_706_695_200, 1_706_695_200_000, 16, 7, 1e13]
 
-const scalar: fc.Arbitrary<Scalar> = fc.oneof(fc.constantFrom(...texts), fc.constantFrom(...numbers), fc.boolean())
+/** So few that properties and what they are compared with meet often. */
+const common: readonly Scalar[] = ['5', '5.0', 5, 'DE', 'de', true, 'true', '1e1', 10]
+const scalar: fc.Arbitrary<Scalar> = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...common) }, fc.constantFrom(...texts), fc.constantFrom(...numbers), fc.boolean())
 const flat: fc.Arbitrary<JsonValue> = fc.oneof({ weight: 8, arbitrary: scalar }, { weight: 1, arbitrary: fc.constant(null) })
 const line: fc.Arbitrary<JsonValue> = fc.dictionary(fc.constantFrom('sku', 'price', 'x.y'), flat, { maxKeys: 3 })
 const value: fc.Arbitrary<JsonValue> = fc.oneof(
@@ -58,11 +60,12 @@ const unit: fc.Arbitrary<WindowUnit> = fc.constantFrom('minute', 'hour', 'day', 
 const instant = moment.map((ms) => new Date(ms).toISOString())
 const eventWindow: fc.Arbitrary<Timeframe> = fc.oneof(
   fc.constant<Timeframe>({ type: 'all-time' }),
-  fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }),
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }) },
   fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 30 }), unit).map(([start, length, of]): Timeframe => ({ type: 'between-ago', start, end: start + length, unit: of })),
   fc.record({ type: fc.constantFrom('after', 'before'), instant }),
-  fc.tuple(moment, fc.integer({ min: 1, max: 40 * day })).map(([from, length]): Timeframe => (
-    { type: 'between', start: new Date(from).toISOString(), end: new Date(from + length).toISOString() })),
+  // Both ends where events may be, too.
+  fc.uniqueArray(moment, { minLength: 2, maxLength: 2 }).map(([one = 0, other = 0]): Timeframe => (
+    { type: 'between', start: new Date(Math.min(one, other)).toISOString(), end: new Date(Math.max(one, other)).toISOString() })),
 )
 const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof(eventWindow, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }))
 
@@ -75,7 +78,7 @@ const patterns = ['^d', 'ß$', 'x.y', '[0-9]+', '(?:DE|de)', '^$', 'S{2}', 'e$',
 function filterOn(names: readonly string[]): fc.Arbitrary<PropertyFilter> {
   const property = fc.constantFrom(...names)
   const test: fc.Arbitrary<DistributiveOmit<PropertyFilter, 'property'>> = fc.oneof(
-    fc.tuple(fc.constantFrom('equals', 'not-equals'), scalar, flag).map(([operator, one, blind]) => ({ operator, value: one, ...blind })),
+    { weight: 3, arbitrary: fc.tuple(fc.constantFrom('equals', 'not-equals'), scalar, flag).map(([operator, one, blind]) => ({ operator, value: one, ...blind })) },
     fc.tuple(fc.constantFrom('greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal', 'length-equals', 'length-not-equals', 'length-greater-than', 'length-less-than-or-equal'), amount)
       .map(([operator, one]) => ({ operator, value: one })),
     fc.tuple(amount, amount).map(([one, other]) => ({ operator: 'between' as const, value: [Math.min(one, other), Math.max(one, other)] as const })),
@@ -92,19 +95,24 @@ function filterOn(names: readonly string[]): fc.Arbitrary<PropertyFilter> {
 
 type DistributiveOmit<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never
 
+/** Conditions that hold seldom hide every other fault when each leaf has several of them. */
+function seldom<T, Nil>(arbitrary: fc.Arbitrary<T>, nil: Nil): fc.Arbitrary<T | Nil> {
+  return fc.oneof({ weight: 2, arbitrary: fc.constant(nil) }, { weight: 1, arbitrary })
+}
+
 const filter = filterOn(propertyNames)
 const metricLeaf: fc.Arbitrary<SegmentDefinition> = fc.record({
-  metric: fc.constantFrom('Order', 'View', 'identify', 'Never'), measured: fc.constantFrom('count', 'sum'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal'),
-  between: fc.option(fc.tuple(amount, amount), { freq: 6, nil: null }), value: fc.oneof(fc.integer({ min: 0, max: 3 }), amount), timeframe: eventWindow,
-  filters: fc.array(filter, { maxLength: 2 }), property: fc.constantFrom('price', 'a', 'x.y'),
-  anyItem: fc.option(fc.record({ of: fc.constantFrom('items', 'tags', 'x'), filters: fc.array(filterOn(['sku', 'price', 'x.y']), { maxLength: 2 }) }), { freq: 3, nil: undefined }),
+  metric: fc.constantFrom('Order', 'Order', 'View', 'View', 'identify', 'Never'), measured: fc.constantFrom('count', 'count', 'sum'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than', 'greater-than-or-equal', 'less-than', 'less-than-or-equal'),
+  between: seldom(fc.tuple(amount, amount), null), value: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 3 }) }, amount), timeframe: eventWindow,
+  filters: seldom(fc.array(filter, { maxLength: 2 }), []), property: fc.constantFrom('price', 'a', 'x.y'),
+  anyItem: seldom(fc.record({ of: fc.constantFrom('items', 'items', 'tags', 'x'), filters: fc.array(filterOn(['sku', 'price', 'x.y']), { maxLength: 2 }) }), undefined),
 }).map(({ metric, measured, operator, between, value: one, timeframe, filters, property, anyItem }): SegmentDefinition => ({
   type: 'profile-metric', metric, ...(measured === 'sum' ? { measurement: 'sum', property } : { measurement: 'count' }),
   ...(between === null ? { operator, value: one } : { operator: 'between', value: [Math.min(...between), Math.max(...between)] as const }),
   timeframe, filters, ...(anyItem === undefined ? {} : { anyItem }),
 }))
 const propertyLeaf = filter.map((rest): SegmentDefinition => ({ type: 'profile-property', ...rest }))
-const leaf = fc.oneof({ weight: 2, arbitrary: metricLeaf }, { weight: 1, arbitrary: propertyLeaf })
+const leaf = fc.oneof({ weight: 3, arbitrary: metricLeaf }, { weight: 2, arbitrary: propertyLeaf })
 
 const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDefinition }>((tie) => ({
   tree: fc.oneof(
@@ -116,6 +124,6 @@ const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDef
 })).tree
 
 export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
-  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 1, maxLength: 2 }),
+  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 3, maxLength: 6, size: 'max' }),
   picks: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 4, maxLength: 4 }),
 })

@@ -23,6 +23,8 @@ import { bruteForceMembers, type OracleEvent, shifted } from './brute-force.ts'
 
 /** Worlds a run: each is a workspace of its own, all go through one decide and one insert. */
 const worldsMax = 40
+/** Changes of the members that the engine is asked around, for each definition. */
+const changesAsked = 4
 const longRuns = Number(process.env['MILLRACE_RUNS'] ?? 0)
 const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 7), clock: systemClock }
 
@@ -79,12 +81,13 @@ describe('segments', () => {
 
   async function check({ world, workspace, batch, profiles, events }: Played): Promise<void> {
     const position = { generation: 1, batches: [batch] }
-    const questions = world.definitions.map(parsed).flatMap((definition, index) => instantsOf(definition, events, world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
+    const definitions = world.definitions.map(parsed)
+    const questions = definitions.flatMap((definition, index) => askedAt(momentsOf(definition, { profiles, events }), world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
     const { sql, params } = compileSegments(questions, { workspace, ...position })
     const text = await bench.olap.query({ sql, params, format: 'JSONCompactEachRow', own: true })
     const answers = text.trim().split('\n').map(answerRow)
     expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
-    const whole: SegmentDefinition = { and: world.definitions.map(parsed) }
+    const whole: SegmentDefinition = { and: definitions }
     const facts = await Promise.all(profiles.slice(0, 2).map(async (profileId) => ({
       profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(context.settings) }),
     })))
@@ -93,9 +96,16 @@ describe('segments', () => {
       const oracle = bruteForceMembers(definition, { profiles, events }, at)
       const engine = answers.filter((row) => row[index + 1] === 1).map(([id]) => id)
       expect(engine.toSorted(), `the engine: ${asked}`).toEqual([...oracle].toSorted())
-      for (const { profileId, facts: known } of facts) {
-        if (known === null) throw new Error(`profile ${profileId} has no facts`)
-        expect(evaluateSegment(definition, known, at).answer, `the evaluator for ${profileId}: ${asked}`).toBe(oracle.includes(profileId))
+    }
+    for (const { profileId, facts: known } of facts) {
+      if (known === null) throw new Error(`profile ${profileId} has no facts`)
+      const own = { profiles: [profileId], events }
+      for (const definition of definitions) {
+        const { real, idle } = momentsOf(definition, own)
+        for (const at of [...real, ...idle.slice(0, 10)].flatMap((ms) => [ms - 1, ms])) {
+          const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
+          expect(evaluateSegment(definition, known, at).answer, `the evaluator for ${profileId}: ${asked}`).toBe(bruteForceMembers(definition, own, at).length === 1)
+        }
       }
     }
   }
@@ -166,8 +176,29 @@ function oracleWorld(workspace: number, sent: readonly SentEvent[], pointings: R
   }
 }
 
-/** Where some event enters or leaves a window of the definition: a millisecond before, exactly, a millisecond after. */
-function instantsOf(definition: SegmentDefinition, events: readonly OracleEvent[], pick: number): readonly number[] {
+interface Moments {
+  /** At which the members change. */
+  readonly real: readonly number[]
+  /** At which they could have. */
+  readonly idle: readonly number[]
+}
+
+function momentsOf(definition: SegmentDefinition, world: Pick<Played, 'profiles' | 'events'>): Moments {
+  const members = (at: number): string => bruteForceMembers(definition, world, at).join()
+  const all = changesOf(definition, world.events)
+  const real = all.filter((ms) => members(ms - 1) !== members(ms))
+  return { real, idle: all.filter((ms) => !real.includes(ms)) }
+}
+
+/** The millisecond before a change and the change itself; where the members never change, around some other moment. */
+function askedAt({ real, idle }: Moments, pick: number): readonly number[] {
+  const chosen = Array.from({ length: Math.min(real.length, changesAsked) }, (_, index) => real[(pick + Math.floor(index * real.length / changesAsked)) % real.length])
+  const asked = chosen.length > 0 ? chosen : [idle[pick % Math.max(1, idle.length)]]
+  return [...new Set(asked.flatMap((ms = worldStart) => [ms - 1, ms]))]
+}
+
+/** Where some event enters or leaves a window of the definition. */
+function changesOf(definition: SegmentDefinition, events: readonly OracleEvent[]): readonly number[] {
   const changes = new Set<number>([worldStart])
   const moments = events.map(({ time }) => time)
   for (const found of JSON.stringify(definition).matchAll(/"(?:quantity|start|end)":(\d+)(?:,"end":(\d+))?,"unit":"(\w+)"/g)) {
@@ -175,7 +206,6 @@ function instantsOf(definition: SegmentDefinition, events: readonly OracleEvent[
     for (const moment of moments) for (const quantity of [one, other]) changes.add(shifted(moment, Number(quantity), unit))
   }
   for (const moment of moments) changes.add(moment)
-  const all = [...changes].filter((ms) => ms > 0 && ms < Date.UTC(2190, 0, 1))
-  const chosen = [all[pick % all.length], all[(pick * 7 + 3) % all.length]]
-  return [...new Set(chosen.flatMap((ms = worldStart) => [ms - 1, ms, ms + 1]))]
+  for (const [, text = ''] of JSON.stringify(definition).matchAll(/"(?:instant|start|end)":"([^"]+)"/g)) changes.add(Date.parse(text))
+  return [...changes].filter((ms) => ms > 0 && ms < Date.UTC(2190, 0, 1))
 }

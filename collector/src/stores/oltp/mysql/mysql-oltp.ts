@@ -5,7 +5,7 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
@@ -18,7 +18,7 @@ import { MysqlErasureStore } from './mysql-erasure-store.ts'
 import { isUnreachable, mysqlFailure } from './mysql-failure.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
-import { putSegment } from './segments.ts'
+import { addSegments, putSegment } from './segments.ts'
 import { Session } from './session.ts'
 
 /** A decide transaction a partition, and what archive, load and commands do beside them. */
@@ -203,6 +203,10 @@ class MysqlOltp implements Oltp {
     await this.#session.run('INSERT INTO workspace (name, created_at) VALUES (?, ?) ON DUPLICATE KEY UPDATE name = name', name, createdAt)
     const row = await this.#session.get('SELECT * FROM workspace WHERE name = ?', name) ?? {}
     return { workspace: numberOf(row, 'workspace'), name: textOf(row, 'name'), createdAt: numberOf(row, 'created_at') }
+  }
+
+  addSegments(workspace: number, drafts: readonly NewSegment[]): Promise<void> {
+    return this.#transaction((session) => addSegments(session, workspace, drafts))
   }
 
   putSegment(draft: SegmentDraft): Promise<SegmentRow> {

@@ -1,15 +1,24 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
-import type { SegmentDraft, SegmentRow } from '../../../ports/oltp.ts'
-import { nextSegment } from '../next-segment.ts'
+import type { NewSegment, SegmentDraft, SegmentRow } from '../../../ports/oltp.ts'
+import { missingSegments, nextSegment } from '../next-segment.ts'
 import { segmentRow } from '../rows.ts'
 import type { Connection } from './connection.ts'
 
 /** Inside of a write transaction. */
 export function putSegment(connection: Connection, draft: SegmentDraft): SegmentRow {
   const row = nextSegment(newestSegments(connection, draft.workspace), draft)
+  insert(connection, row)
+  return row
+}
+
+/** Inside of a write transaction. */
+export function addSegments(connection: Connection, workspace: number, drafts: readonly NewSegment[]): void {
+  for (const row of missingSegments(newestSegments(connection, workspace), workspace, drafts)) insert(connection, row)
+}
+
+function insert(connection: Connection, row: SegmentRow): void {
   connection.run('INSERT INTO segment (workspace, segment_id, version, name, definition, created_at) VALUES (?, ?, ?, ?, ?, ?)',
     row.workspace, uuidBytes(row.id), row.version, row.name, row.definition, row.createdAt)
-  return row
 }
 
 export function newestSegments(connection: Connection, workspace: number): readonly SegmentRow[] {

@@ -4,7 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -16,7 +16,7 @@ import { EventPeriods } from './event-periods.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
-import { putSegment } from './segments.ts'
+import { addSegments, putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
@@ -218,6 +218,10 @@ export class SqliteOltp implements Oltp {
       const row = this.#connection.get('SELECT * FROM workspace WHERE name = ?', name) ?? {}
       return { workspace: numberOf(row, 'workspace'), name: textOf(row, 'name'), createdAt: numberOf(row, 'created_at') }
     })
+  }
+
+  addSegments(workspace: number, drafts: readonly NewSegment[]): Promise<void> {
+    return this.#write(() => addSegments(this.#connection, workspace, drafts))
   }
 
   putSegment(draft: SegmentDraft): Promise<SegmentRow> {
