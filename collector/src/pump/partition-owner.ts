@@ -62,10 +62,20 @@ export class PartitionOwner {
     if (this.#settings.shared) await this.#dependencies.oltp.leave(this.#settings.member.member).catch(() => undefined)
   }
 
-  /** The pumps that load, if they are all there are: whoever pauses all loads must own all of them. */
-  allLoads(): readonly PartitionPump[] | null {
-    const loading = [...this.#owned.values()].filter(({ roles }) => roles.includes('load'))
-    return loading.length === this.#settings.partitions ? loading.map(({ pump }) => pump) : null
+  /**
+   * The pumps that load, if they are all there are: whoever pauses all loads must own all of them. Waits for as long as a
+   * process that died counts as alive; null if others load after that too.
+   */
+  async allLoads(): Promise<readonly PartitionPump[] | null> {
+    const { clock } = this.#dependencies
+    const { partitions, shared } = this.#settings
+    const until = clock.now() + aliveMs + 2 * heartbeatMs
+    for (;;) {
+      const loading = [...this.#owned.values()].filter(({ roles }) => roles.includes('load'))
+      if (loading.length === partitions) return loading.map(({ pump }) => pump)
+      if (!shared || this.#stop.signal.aborted || clock.now() >= until) return null
+      await clock.sleep(heartbeatMs, this.#stop.signal)
+    }
   }
 
   async #beatOn(): Promise<void> {

@@ -140,7 +140,6 @@ export class WorkerService {
     for (const erasure of await this.#dependencies.oltp.erasures.openErasures()) await this.carryOutErasure(erasure)
   }
 
-  /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
   /** Makes the profiles anew from the archive while readers go on with the old ones; deciding waits. */
   rebuildProfiles(): Promise<RebuildProfilesReport> {
     return this.#exclusive.run(async () => {
@@ -149,13 +148,14 @@ export class WorkerService {
     })
   }
 
+  /** Fills a new generation of the OLAP from the archive and swaps it in, while everything else goes on. */
   rebuildOlap(): Promise<RebuildReport> {
     return this.#exclusive.run(() => this.#rebuildOlap())
   }
 
   async #rebuildOlap(): Promise<RebuildReport> {
     await this.#prepared
-    const pumps = this.#owner?.allLoads() ?? null
+    const pumps = await this.#owner?.allLoads() ?? null
     if (pumps === null) {
       throw new MillraceError('unavailable', 'other processes load too and would write into the old generation; stop all processes with the load role but this one')
     }
