@@ -47,9 +47,9 @@ const moment = fc.oneof(
 
 const properties = fc.tuple(
   fc.dictionary(fc.constantFrom(...propertyNames), value, { maxKeys: 4 }), fc.option(fc.array(fc.oneof({ weight: 4, arbitrary: line }, flat), { maxLength: 3 }), { nil: undefined }),
-  fc.option(moment, { freq: 2, nil: undefined }),
-).map(([plainOnes, items, when]): Record<string, JsonValue> => ({
-  ...plainOnes, ...(items === undefined ? {} : { items }), ...(when === undefined ? {} : { when: new Date(when).toISOString() }),
+  fc.option(moment, { freq: 2, nil: undefined }), fc.option(fc.constantFrom(...common), { nil: undefined }),
+).map(([plainOnes, items, when, b]): Record<string, JsonValue> => ({
+  ...plainOnes, ...(b === undefined ? {} : { b }), ...(items === undefined ? {} : { items }), ...(when === undefined ? {} : { when: new Date(when).toISOString() }),
 }))
 
 const event: fc.Arbitrary<SentEvent> = fc.record({
@@ -125,13 +125,15 @@ const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDef
   ),
 })).tree
 
-/** Nothing but a window around a small count or a date, which every fault at an end of the window changes. */
+/** Nothing but a window around a small count or a date, or an equality: every fault of these changes its members. */
 const plain: fc.Arbitrary<SegmentDefinition> = fc.oneof(
   { weight: 3, arbitrary: fc.record({
     metric: fc.constantFrom('Order', 'View', 'identify'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than-or-equal', 'less-than'), value: fc.integer({ min: 1, max: 2 }),
     timeframe: eventWindow,
   }).map((part): SegmentDefinition => ({ type: 'profile-metric', measurement: 'count', filters: [], ...part })) },
   { weight: 1, arbitrary: dateWindow.map((timeframe): SegmentDefinition => ({ type: 'profile-property', property: 'when', operator: 'within', timeframe })) },
+  { weight: 1, arbitrary: fc.record({ operator: fc.constantFrom('equals', 'not-equals'), value: fc.constantFrom(...common) })
+    .map((part): SegmentDefinition => ({ type: 'profile-property', property: 'b', ...part })) },
 )
 
 export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
