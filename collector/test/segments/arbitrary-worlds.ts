@@ -132,6 +132,11 @@ const plain: fc.Arbitrary<SegmentDefinition> = fc.oneof(
     timeframe: eventWindow,
   }).map((part): SegmentDefinition => ({ type: 'profile-metric', measurement: 'count', filters: [], ...part })) },
   { weight: 1, arbitrary: dateWindow.map((timeframe): SegmentDefinition => ({ type: 'profile-property', property: 'when', operator: 'within', timeframe })) },
+  // Only lines that are no objects differ from none here.
+  { weight: 1, arbitrary: fc.constantFrom('Order', 'View').map((metric): SegmentDefinition => ({
+    type: 'profile-metric', metric, measurement: 'count', operator: 'greater-than-or-equal', value: 1, timeframe: { type: 'all-time' }, filters: [],
+    anyItem: { of: 'items', filters: [{ property: 'sku', operator: 'not-set' }, { property: 'price', operator: 'not-set' }, { property: 'x.y', operator: 'not-set' }] },
+  })) },
   { weight: 1, arbitrary: fc.record({ operator: fc.constantFrom('equals', 'not-equals'), value: fc.constantFrom(...common) })
     .map((part): SegmentDefinition => ({ type: 'profile-property', property: 'b', ...part })) },
 )
