@@ -38,16 +38,19 @@ const value: fc.Arbitrary<JsonValue> = fc.oneof(
   { weight: 8, arbitrary: flat }, { weight: 2, arbitrary: fc.array(fc.oneof(flat, fc.array(flat, { maxLength: 2 }), line), { maxLength: 3 }) },
   { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('y', 'z'), flat, { maxKeys: 2 }) },
 )
-const properties = fc.tuple(
-  fc.dictionary(fc.constantFrom(...propertyNames), value, { maxKeys: 4 }), fc.option(fc.array(fc.oneof({ weight: 4, arbitrary: line }, flat), { maxLength: 3 }), { nil: undefined }),
-).map(([plain, items]): Record<string, JsonValue> => ({ ...plain, ...(items === undefined ? {} : { items }) }))
-
 /** Around two month ends, some in the same millisecond, some far behind, some of the future. */
 const moment = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 40 }).map((step) => worldStart + step * day) },
   { weight: 2, arbitrary: fc.integer({ min: -60, max: 90 }).map((hours) => worldStart + hours * 3_600_000) },
-  { weight: 1, arbitrary: fc.constantFrom(Date.UTC(1999, 1, 28), Date.UTC(2031, 0, 31), worldStart) },
+  { weight: 3, arbitrary: fc.constantFrom(worldStart, worldStart, Date.UTC(2024, 1, 29, 10), Date.UTC(2024, 2, 31), Date.UTC(1999, 1, 28), Date.UTC(2031, 0, 31)) },
 )
+
+const properties = fc.tuple(
+  fc.dictionary(fc.constantFrom(...propertyNames), value, { maxKeys: 4 }), fc.option(fc.array(fc.oneof({ weight: 4, arbitrary: line }, flat), { maxLength: 3 }), { nil: undefined }),
+  fc.option(moment, { freq: 2, nil: undefined }), fc.option(fc.constantFrom(...common), { nil: undefined }),
+).map(([plainOnes, items, when, b]): Record<string, JsonValue> => ({
+  ...plainOnes, ...(b === undefined ? {} : { b }), ...(items === undefined ? {} : { items }), ...(when === undefined ? {} : { when: new Date(when).toISOString() }),
+}))
 
 const event: fc.Arbitrary<SentEvent> = fc.record({
   type: fc.constantFrom('track', 'track', 'identify'), metric: fc.constantFrom('Order', 'View', 'identify'), messageId: fc.integer({ min: 0, max: 60 }).map((id) => `m${id}`),
@@ -56,18 +59,17 @@ const event: fc.Arbitrary<SentEvent> = fc.record({
   ...rest, metric: rest.type === 'identify' ? 'identify' : metric, ...(userId === undefined ? {} : { userId }),
 }))
 
-const unit: fc.Arbitrary<WindowUnit> = fc.constantFrom('minute', 'hour', 'day', 'week', 'month', 'year')
+const unit: fc.Arbitrary<WindowUnit> = fc.constantFrom('minute', 'hour', 'day', 'week', 'month', 'month', 'year')
 const instant = moment.map((ms) => new Date(ms).toISOString())
 const eventWindow: fc.Arbitrary<Timeframe> = fc.oneof(
   fc.constant<Timeframe>({ type: 'all-time' }),
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }) },
   fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 30 }), unit).map(([start, length, of]): Timeframe => ({ type: 'between-ago', start, end: start + length, unit: of })),
-  fc.record({ type: fc.constantFrom('after', 'before'), instant }),
-  // Both ends where events may be, too.
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('after', 'before'), instant }) },
   fc.uniqueArray(moment, { minLength: 2, maxLength: 2 }).map(([one = 0, other = 0]): Timeframe => (
     { type: 'between', start: new Date(Math.min(one, other)).toISOString(), end: new Date(Math.max(one, other)).toISOString() })),
 )
-const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof(eventWindow, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }))
+const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof({ weight: 3, arbitrary: eventWindow }, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }))
 
 const flag = fc.constantFrom<{ ignoreCase?: true }>({}, {}, { ignoreCase: true })
 const someText = fc.constantFrom(...texts.filter((text) => text !== ''))
@@ -123,7 +125,41 @@ const definition: fc.Arbitrary<SegmentDefinition> = fc.letrec<{ tree: SegmentDef
   ),
 })).tree
 
+/** Nothing but a window around a small count or a date, or an equality: every fault of these changes its members. */
+const plain: fc.Arbitrary<SegmentDefinition> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({
+    metric: fc.constantFrom('Order', 'View', 'identify'), operator: fc.constantFrom('equals', 'not-equals', 'greater-than-or-equal', 'less-than'), value: fc.integer({ min: 1, max: 2 }),
+    timeframe: eventWindow,
+  }).map((part): SegmentDefinition => ({ type: 'profile-metric', measurement: 'count', filters: [], ...part })) },
+  { weight: 1, arbitrary: dateWindow.map((timeframe): SegmentDefinition => ({ type: 'profile-property', property: 'when', operator: 'within', timeframe })) },
+  // Only lines that are no objects differ from none here.
+  { weight: 1, arbitrary: fc.constantFrom('Order', 'View').map((metric): SegmentDefinition => ({
+    type: 'profile-metric', metric, measurement: 'count', operator: 'greater-than-or-equal', value: 1, timeframe: { type: 'all-time' }, filters: [],
+    anyItem: { of: 'items', filters: [{ property: 'sku', operator: 'not-set' }, { property: 'price', operator: 'not-set' }, { property: 'x.y', operator: 'not-set' }] },
+  })) },
+  { weight: 1, arbitrary: fc.record({ operator: fc.constantFrom('equals', 'not-equals'), value: fc.constantFrom(...common) })
+    .map((part): SegmentDefinition => ({ type: 'profile-property', property: 'b', ...part })) },
+)
+
 export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
-  events: fc.array(event, { minLength: 1, maxLength: 25, size: 'max' }), definitions: fc.array(definition, { minLength: 3, maxLength: 6, size: 'max' }),
+  events: fc.array(event, { minLength: 8, maxLength: 40, size: 'max' }), definitions: fc.tuple(fc.array(definition, { minLength: 2, maxLength: 3, size: 'max' }), fc.array(plain, { minLength: 4, maxLength: 7, size: 'max' })).map((both) => both.flat()),
   picks: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 4, maxLength: 4 }),
-})
+}).map(({ events, definitions, picks }) => ({ events, definitions: definitions.map((one) => meetingEvents(one, events)), picks }))
+
+/** The definition with the ends of its fixed windows moved to the nearest events that it asks for: drawn apart, the two would hardly ever meet. */
+function meetingEvents(node: SegmentDefinition, events: readonly SentEvent[]): SegmentDefinition {
+  if ('and' in node) return { and: node.and.map((child) => meetingEvents(child, events)) }
+  if ('or' in node) return { or: node.or.map((child) => meetingEvents(child, events)) }
+  if ('not' in node) return { not: meetingEvents(node.not, events) }
+  if (node.type === 'profile-property') return node
+  const times = events.filter(({ metric }) => metric === node.metric).map(({ time }) => time)
+  const nearest = (text: string): string => {
+    const moment = Date.parse(text)
+    return new Date(times.toSorted((one, other) => Math.abs(one - moment) - Math.abs(other - moment))[0] ?? moment).toISOString()
+  }
+  const { timeframe } = node
+  if (timeframe.type === 'after' || timeframe.type === 'before') return { ...node, timeframe: { ...timeframe, instant: nearest(timeframe.instant) } }
+  if (timeframe.type !== 'between') return node
+  const [start, end] = [nearest(timeframe.start), nearest(timeframe.end)]
+  return start === end ? node : { ...node, timeframe: { ...timeframe, start, end } }
+}

@@ -143,8 +143,8 @@ function same(value: JsonValue | undefined, wanted: Scalar, blind: boolean): boo
   }
 }
 
-/** NaN for what is no date. */
-function dayOf(value: JsonValue): number {
+/** Epoch milliseconds; NaN for what is no date. */
+export function dayOf(value: JsonValue): number {
   if (typeof value === 'number') {
     const ms = Math.floor(value > -1e11 && value < 1e11 ? value * 1000 : value)
     return ms >= Date.parse('1900-01-01T00:00:00Z') && ms < Date.parse('2200-01-01T00:00:00Z') ? ms : Number.NaN

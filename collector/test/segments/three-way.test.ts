@@ -19,12 +19,12 @@ import { propertySettings } from '../property-settings.ts'
 import { OlapBench } from './olap-bench.ts'
 import { SqliteOltp } from '../../src/stores/oltp/sqlite/sqlite-oltp.ts'
 import { arbitraryWorld, type SentEvent, type World, worldStart } from './arbitrary-worlds.ts'
-import { bruteForceMembers, type OracleEvent, shifted } from './brute-force.ts'
+import { bruteForceMembers, dayOf, type OracleEvent, shifted } from './brute-force.ts'
 
 /** Worlds a run: each is a workspace of its own, all go through one decide and one insert. */
-const worldsMax = 40
+const worldsMax = 30
 /** Changes of the members that the engine is asked around, for each definition. */
-const changesAsked = 4
+const changesAsked = 3
 const longRuns = Number(process.env['MILLRACE_RUNS'] ?? 0)
 const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 7), clock: systemClock }
 
@@ -88,7 +88,7 @@ describe('segments', () => {
     const answers = text.trim().split('\n').map(answerRow)
     expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
     const whole: SegmentDefinition = { and: definitions }
-    const facts = await Promise.all(profiles.slice(0, 2).map(async (profileId) => ({
+    const facts = await Promise.all(profiles.slice(0, 3).map(async (profileId) => ({
       profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(context.settings) }),
     })))
     for (const [index, { definition, at }] of questions.entries()) {
@@ -99,10 +99,10 @@ describe('segments', () => {
     }
     for (const { profileId, facts: known } of facts) {
       if (known === null) throw new Error(`profile ${profileId} has no facts`)
-      const own = { profiles: [profileId], events }
+      const own = { profiles: [profileId], events: events.filter(({ profile }) => profile === profileId) }
       for (const definition of definitions) {
-        const { real, idle } = momentsOf(definition, own)
-        for (const at of [...real, ...idle.slice(0, 10)].flatMap((ms) => [ms - 1, ms])) {
+        const { real, idle, last } = momentsOf(definition, own)
+        for (const at of [...real, ...idle.slice(0, 10), last].flatMap((ms) => [ms - 1, ms])) {
           const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
           expect(evaluateSegment(definition, known, at).answer, `the evaluator for ${profileId}: ${asked}`).toBe(bruteForceMembers(definition, own, at).length === 1)
         }
@@ -181,31 +181,37 @@ interface Moments {
   readonly real: readonly number[]
   /** At which they could have. */
   readonly idle: readonly number[]
+  /** After it nothing changes any more. */
+  readonly last: number
 }
 
 function momentsOf(definition: SegmentDefinition, world: Pick<Played, 'profiles' | 'events'>): Moments {
   const members = (at: number): string => bruteForceMembers(definition, world, at).join()
   const all = changesOf(definition, world.events)
   const real = all.filter((ms) => members(ms - 1) !== members(ms))
-  return { real, idle: all.filter((ms) => !real.includes(ms)) }
+  return { real, idle: all.filter((ms) => !real.includes(ms)), last: Math.max(...all) }
 }
 
-/** The millisecond before a change and the change itself; where the members never change, around some other moment. */
-function askedAt({ real, idle }: Moments, pick: number): readonly number[] {
+/** The millisecond before a change and the change itself; where the members never change, around some other moment; and the end. */
+function askedAt({ real, idle, last }: Moments, pick: number): readonly number[] {
   const chosen = Array.from({ length: Math.min(real.length, changesAsked) }, (_, index) => real[(pick + Math.floor(index * real.length / changesAsked)) % real.length])
   const asked = chosen.length > 0 ? chosen : [idle[pick % Math.max(1, idle.length)]]
-  return [...new Set(asked.flatMap((ms = worldStart) => [ms - 1, ms]))]
+  return [...new Set([...asked.flatMap((ms = worldStart) => [ms - 1, ms]), last])]
 }
 
 /** Where some event enters or leaves a window of the definition. */
 function changesOf(definition: SegmentDefinition, events: readonly OracleEvent[]): readonly number[] {
   const changes = new Set<number>([worldStart])
-  const moments = events.map(({ time }) => time)
-  for (const found of JSON.stringify(definition).matchAll(/"(?:quantity|start|end)":(\d+)(?:,"end":(\d+))?,"unit":"(\w+)"/g)) {
+  const text = JSON.stringify(definition)
+  const dates = text.includes('"within"') ? events.flatMap(({ properties }) => Object.values(properties)).filter((value) => value !== undefined).map(dayOf).filter((ms) => !Number.isNaN(ms)) : []
+  const moments = new Set([...events.map(({ time }) => time), ...dates])
+  // A window may reach ahead, too.
+  const directions = text.includes('"in-the-next"') ? [1, -1] : [1]
+  for (const found of text.matchAll(/"(?:quantity|start|end)":(\d+)(?:,"end":(\d+))?,"unit":"(\w+)"/g)) {
     const [, one = '0', other = one, unit = 'day'] = found
-    for (const moment of moments) for (const quantity of [one, other]) changes.add(shifted(moment, Number(quantity), unit))
+    for (const moment of moments) for (const quantity of [one, other]) for (const way of directions) changes.add(shifted(moment, way * Number(quantity), unit))
   }
   for (const moment of moments) changes.add(moment)
-  for (const [, text = ''] of JSON.stringify(definition).matchAll(/"(?:instant|start|end)":"([^"]+)"/g)) changes.add(Date.parse(text))
+  for (const [, instant = ''] of text.matchAll(/"(?:instant|start|end)":"([^"]+)"/g)) changes.add(Date.parse(instant))
   return [...changes].filter((ms) => ms > 0 && ms < Date.UTC(2190, 0, 1))
 }
