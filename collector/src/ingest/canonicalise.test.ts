@@ -113,7 +113,7 @@ describe('canonicalise', () => {
         if (first.reason !== null) return
         const json = JSON.stringify(first.event)
         expect(
-          json.isWellFormed() && !json.includes('\\u0000') && !/\\ud[89a-f]/.test(json) && !json.includes('__proto__'),
+          json.isWellFormed() && !json.includes('\\u0000') && !/\\ud[89a-f]/.test(json) && !/(?<!\\)"__proto__":/.test(json),
         ).toBe(true)
         const second = canonicalise(parse(json), { plainText: true })
         expect(second.reason).toBeNull()
