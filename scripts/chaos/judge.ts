@@ -3,17 +3,9 @@ import { testKeys } from '../../collector/test/collector-process.ts'
 import { readJson, untilAtRest } from '../../collector/test/read-side.ts'
 import type { WebhookReceiver } from '../../collector/test/webhook-receiver.ts'
 import type { Scene } from './activities.ts'
+import { holdAgainst, type Verdict } from './hold-against.ts'
 import { lastTier } from './input.ts'
-import type { Counts, Tiers } from './tiers.ts'
-
-export interface Verdict {
-  /** Over all tiers: message ids that a tier should hold and does not. */
-  readonly lost: number
-  /** Over all tiers: copies of a message id above the first. */
-  readonly doubled: number
-  /** Every broken invariant, in words; empty where all hold. */
-  readonly faults: readonly string[]
-}
+import type { Tiers } from './tiers.ts'
 
 export interface Witnesses {
   readonly tiers: Tiers
@@ -29,31 +21,13 @@ export async function judge({ tiers, receiver }: Witnesses, scene: Scene, calm: 
   const status = await untilAtRest(() => running.url, testKeys.secretKey, { accepted: 1, withinMs: restMs })
   const faults: string[] = []
   if (!status.agree) faults.push(`the tiers disagree: ${JSON.stringify(status.totals)}`)
-  let [lost, doubled] = [0, 0]
-  for (const [tier, counts] of await tiers.counts(name)) {
-    const missing = [...stored].filter((id) => !counts.has(id))
-    const copies = [...counts.values()].reduce((sum, count) => sum + count - 1, 0)
-    lost += missing.length
-    doubled += copies
-    if (missing.length > 0) faults.push(`${tier} lost ${missing.length}, ${missing.slice(0, 3).join(', ')} among them`)
-    if (copies > 0) faults.push(`${tier} holds ${copies} copies`)
-    faults.push(...strangers(tier, counts, { stored, erased }))
-  }
-  faults.push(...tiers.faults())
+  const held = holdAgainst({ stored, erased }, await tiers.counts(name))
+  faults.push(...held.faults, ...tiers.faults())
   if (calm !== null && tiers.partition(name) !== tiers.partition(calm)) faults.push('other profiles than in a run without faults')
   const stray = await tiers.strayProfiles(name)
   if (stray > 0) faults.push(`the OLAP shows ${stray} profiles that are none`)
   faults.push(...await receiptFaults(scene), ...await cardFaults(scene), ...await webhookFaults(carts, receiver))
-  return { lost, doubled, faults }
-}
-
-function strangers(tier: string, counts: Counts, { stored, erased }: Pick<Scene, 'stored' | 'erased'>): readonly string[] {
-  const kept = [...counts.keys()].filter((id) => erased.has(id))
-  const unknown = [...counts.keys()].filter((id) => !stored.has(id) && !erased.has(id))
-  return [
-    ...kept.length > 0 ? [`${tier} still holds ${kept.length} events of people who were erased`] : [],
-    ...unknown.length > 0 ? [`${tier} holds ${unknown.length} events that nobody sent or that were dropped`] : [],
-  ]
+  return { ...held, faults }
 }
 
 /** Every seventh, and the event that is quarantined. */

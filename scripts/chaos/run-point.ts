@@ -7,7 +7,8 @@ import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
 import { activityOf, type Scene, sendInput } from './activities.ts'
 import { chaosInput } from './input.ts'
-import { judge, type Verdict, type Witnesses } from './judge.ts'
+import type { Verdict } from './hold-against.ts'
+import { judge, type Witnesses } from './judge.ts'
 import type { KeptRunning } from './kept-running.ts'
 
 export interface Stage extends Witnesses {

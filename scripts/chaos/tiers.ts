@@ -5,9 +5,7 @@ import { connectControl } from '../../collector/src/control-client.ts'
 import { decodeObject } from '../../collector/src/pump/archive-object.ts'
 import { readArchiveLine } from '../../collector/src/pump/read-archive-line.ts'
 import { sqlitePath } from '../../collector/src/stores/oltp/sqlite/sqlite-oltp.ts'
-
-/** How often each message id of one input is in a tier. */
-export type Counts = ReadonlyMap<string, number>
+import type { Counts } from './hold-against.ts'
 
 const laterPeople = /^-(?:new|gone|cart)\d/
 
