@@ -76,7 +76,7 @@ export class EmbeddedLogWriter implements LogWriter {
     this.#end = log.end
     this.#bounds = bounds
     this.#clock = clock
-    this.#retention = setInterval(() => this.dropArchived(), retentionEveryMs).unref()
+    this.#retention = setInterval(() => this.#dropOrWarn(), retentionEveryMs).unref()
   }
 
   append(partition: number, payload: Uint8Array, events: number): Promise<LogPosition> {
@@ -131,6 +131,15 @@ export class EmbeddedLogWriter implements LogWriter {
     closeSync(this.#log.file)
     this.#log.watermark.close()
     this.#log.lock.release()
+  }
+
+  /** What could not be removed is tried again with the next; it is no reason to take no events. */
+  #dropOrWarn(): void {
+    try {
+      this.dropArchived()
+    } catch (error) {
+      process.emitWarning(`archived segments of the log stay for now: ${messageOf(error)}`)
+    }
   }
 
   async #drain(): Promise<void> {
