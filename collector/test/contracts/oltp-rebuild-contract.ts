@@ -33,6 +33,8 @@ export function oltpRebuildContract(name: string, open: () => Promise<OltpUnderT
         identity: { ...noIdentity, identifiers: [identifier(1), identifier(2, { profileId: uuid(200) })], profiles: [profile(100), profile(200)] },
       }, { partition: 0, batch: 1 })
       expect(await transaction.identifiers(1, [uuid(2)])).toEqual([identifier(2, { profileId: uuid(200) })])
+      const { identifiers } = await transaction.components(1, [identifier(1).component])
+      expect(identifiers.map(({ key }) => key)).toContain(uuid(1))
       await transaction.replay({ ...nobody, registers: [{ workspace: 1, identifierKey: uuid(1), registers: '["new"]' }] }, { partition: 0, batch: 2 })
     }
 

@@ -106,8 +106,10 @@ export class MysqlDecideTransaction implements DecideTransaction {
     return applyChanges(this.#session, changes, (row) => this.#read.get(`${row.workspace}/${row.key}`) === true)
   }
 
-  applyPeople(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void> {
-    return applyPeople(this.#session, changes, { from, isKnown: (row) => this.#read.get(`${row.workspace}/${row.key}`) === true })
+  /** May come again and again in one transaction: what it wrote is there for the next. */
+  async applyPeople(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void> {
+    await applyPeople(this.#session, changes, { from, isKnown: (row) => this.#read.get(`${row.workspace}/${row.key}`) === true })
+    for (const row of changes.identity.identifiers) this.#read.set(`${row.workspace}/${row.key}`, true)
   }
 
   /**
