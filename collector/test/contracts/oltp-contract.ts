@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type BatchRow, type DecideChanges, type Fence, type Oltp, type OltpReader, segmentsMax } from '../../src/ports/oltp.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
-import { changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
+import { applying, changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
 
 export interface OltpUnderTest {
   readonly oltp: Oltp
@@ -17,11 +17,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
   describe(`OLTP contract: ${name}`, () => {
     let under: OltpUnderTest
     let fence: Fence
-    const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> =>
-      under.oltp.decide(fence, async (transaction) => {
-        for (const { workspace, key } of part.identity?.identifiers ?? []) await transaction.identifiers(workspace, [key])
-        await transaction.apply(changes(batch, part))
-      })
+    const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> => under.oltp.decide(fence, applying(batch, part))
 
     beforeEach(async () => {
       under = await open()

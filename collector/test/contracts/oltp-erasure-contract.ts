@@ -2,18 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BatchRow, DecideChanges, Fence } from '../../src/ports/oltp.ts'
 import { batchRow, t0 } from './batch-row.ts'
 import type { OltpUnderTest } from './oltp-contract.ts'
-import { changes, identifier, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
+import { applying, identifier, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
 
 /** How every OLTP driver forgets. */
 export function oltpErasureContract(name: string, open: () => Promise<OltpUnderTest>): void {
   describe(`OLTP erasure contract: ${name}`, () => {
     let under: OltpUnderTest
     let fence: Fence
-    const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> =>
-      under.oltp.decide(fence, async (transaction) => {
-        for (const { workspace, key } of part.identity?.identifiers ?? []) await transaction.identifiers(workspace, [key])
-        await transaction.apply(changes(batch, part))
-      })
+    const decide = (batch: BatchRow, part: Partial<DecideChanges> = {}): Promise<void> => under.oltp.decide(fence, applying(batch, part))
 
     beforeEach(async () => {
       under = await open()

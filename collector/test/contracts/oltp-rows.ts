@@ -1,6 +1,6 @@
 import { uuidText } from '../../src/platform/uuid.ts'
 import type { IdentifierRow, IdentityChanges, ProfileRow } from '../../src/ports/identity.ts'
-import type { BatchRow, DecideChanges, LoadRow, ObjectRow } from '../../src/ports/oltp.ts'
+import type { BatchRow, DecideChanges, DecideTransaction, LoadRow, ObjectRow } from '../../src/ports/oltp.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { t0 } from './batch-row.ts'
 
@@ -45,5 +45,13 @@ export function loadRow(load: number, part: Partial<LoadRow> = {}): LoadRow {
   return {
     partition: 0, load, firstBatch: 1, lastBatch: 1, firstMonth: null, lastMonth: null, closesRun: true, digest: 'd', schemaVersion: 1,
     plannedAt: t0, rows: null, loadedAt: null, ...part,
+  }
+}
+
+/** Work for `decide`: reads the identifiers under lock, as the pump does, and writes the change set. */
+export function applying(batch: BatchRow, part: Partial<DecideChanges> = {}): (transaction: DecideTransaction) => Promise<void> {
+  return async (transaction) => {
+    for (const { workspace, key } of part.identity?.identifiers ?? []) await transaction.identifiers(workspace, [key])
+    await transaction.apply(changes(batch, part))
   }
 }
