@@ -18,6 +18,7 @@ import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.t
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
+import { sqliteFailure } from './sqlite-failure.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
@@ -271,7 +272,7 @@ export class SqliteOltp implements Oltp {
         } catch {
           // SQLite has already rolled back (disk full, for one); there is nothing left to undo.
         }
-        throw error
+        throw sqliteFailure(error)
       }
     })
   }
@@ -280,7 +281,8 @@ export class SqliteOltp implements Oltp {
     try {
       this.#connection.exec(sql)
     } catch (error) {
-      throw new MillraceError('unavailable', `SQLite: ${messageOf(error)}`, { retryable: true, cause: error })
+      const failure = sqliteFailure(error)
+      throw failure instanceof MillraceError ? failure : new MillraceError('unavailable', `SQLite: ${messageOf(error)}`, { retryable: true, cause: error })
     }
   }
 }
