@@ -11,7 +11,7 @@ import { decideCarefully } from './decide-carefully.ts'
 import type { DecidedBatch } from './decide.ts'
 import { readRecord } from './read-record.ts'
 
-const clock = { now: () => 1_700_000_000_000, sleep: async () => {} }
+const clock = { now: () => 1_700_000_000_000, elapsed: () => 0, sleep: async () => {} }
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 
 let directory = ''

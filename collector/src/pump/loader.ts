@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/clock.ts'
+import { type Clock, restOfDelay } from '../platform/clock.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { BatchRow, Fence, LoadRow, Oltp } from '../ports/oltp.ts'
 import { runDigest } from './archive-object.ts'
@@ -57,8 +57,8 @@ export class Loader {
     if (cursor.loadedBatch === cursor.batch) return this.#bounds.loadDelayMs
     const pending = await oltp.batches(partition, cursor.loadedBatch + 1, 1_000)
     const run = this.#run(pending)
-    const wait = (run[0]?.decidedAt ?? 0) + this.#bounds.loadDelayMs - clock.now()
-    if (run.length === pending.length && wait > 0 && !force) return Math.min(wait, this.#bounds.loadDelayMs)
+    const wait = restOfDelay(this.#bounds.loadDelayMs, run[0]?.decidedAt ?? 0, clock.now())
+    if (run.length === pending.length && wait > 0 && !force) return wait
     const loads = this.#plan(run, cursor.load)
     await failStep('load.plan', () => oltp.planLoads(this.#fence, loads))
     for (const load of loads) await this.#finish(load, buffer)

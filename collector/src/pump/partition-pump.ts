@@ -149,13 +149,13 @@ export class PartitionPump {
 
   async #decide(fence: Fence, records: readonly LogRecord[]): Promise<void> {
     const { oltp, context, metrics, clock } = this.#dependencies
-    const startedAt = clock.now()
+    const startedAt = clock.elapsed()
     const decided = await decideCarefully(fence, records, {
       oltp, clock, context, events: records.flatMap((record) => readRecord(record)),
       signal: this.#stop.signal, failed: (error) => metrics.decideRetried(error),
     })
     if (decided === null) return
-    metrics.decided(decided.row, clock.now() - startedAt)
+    metrics.decided(decided.row, clock.elapsed() - startedAt)
     this.#buffer.add(decided.row, decided)
     this.#archive.wake()
     this.#load.wake()

@@ -9,6 +9,7 @@ export class PumpMetrics {
   readonly #retries: Counter<'cause'>
   readonly #failures: Counter<'step' | 'cause'>
   readonly #batch: Gauge<'partition'>
+  readonly #clockJumps: Counter
   readonly #report: (message: string) => void
 
   constructor(registry: Registry, report: (message: string) => void) {
@@ -18,6 +19,7 @@ export class PumpMetrics {
     this.#retries = new Counter({ name: 'millrace_pump_decide_retries_total', help: 'decide tries that failed', labelNames: ['cause'], registers })
     this.#failures = new Counter({ name: 'millrace_pump_step_failures_total', help: 'archive, load and automation steps that failed', labelNames: ['step', 'cause'], registers })
     this.#batch = new Gauge({ name: 'millrace_pump_batch', help: 'number of the last batch decided', labelNames: ['partition'], registers })
+    this.#clockJumps = new Counter({ name: 'millrace_clock_jumps_total', help: 'times that the clock of the machine was set by a minute or more', registers })
     this.#report = report
   }
 
@@ -27,6 +29,10 @@ export class PumpMetrics {
     this.#events.inc({ result: 'quarantined' }, row.quarantined)
     this.#seconds.observe(ms / 1_000)
     this.#batch.set({ partition: row.partition }, row.batch)
+  }
+
+  clockJumped(): void {
+    this.#clockJumps.inc()
   }
 
   decideRetried(error: unknown): void {

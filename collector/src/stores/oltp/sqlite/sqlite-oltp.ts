@@ -78,7 +78,8 @@ export class SqliteOltp implements Oltp {
     return this.#write(() => {
       // In milliseconds, by the machine's clock: all processes on one file share it.
       const now = Date.now()
-      this.#connection.run('DELETE FROM member WHERE seen_at <= ?', now - aliveMs)
+      // Also who was seen in a future that a clock set back took away.
+      this.#connection.run('DELETE FROM member WHERE seen_at <= ? OR seen_at > ?', now - aliveMs, now + aliveMs)
       this.#connection.run('INSERT INTO member (member, roles, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at',
         member, roles.join(','), now)
       return this.#connection.all('SELECT member, roles FROM member ORDER BY member').map(memberRow)
