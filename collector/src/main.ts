@@ -8,6 +8,7 @@ import { eraseCommand } from './commands/erase.ts'
 import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/keys.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
+import { repairCommand } from './commands/repair.ts'
 import { serveCommand } from './commands/serve.ts'
 import { splitCommand } from './commands/split.ts'
 import { sqlCommand } from './commands/sql.ts'
@@ -16,7 +17,7 @@ import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
 import { armFailPoints } from './platform/fail-point.ts'
 
-const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, importCommand, automationsCommand, doctorCommand, rebuildCommand, splitCommand, eraseCommand]
+const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, importCommand, automationsCommand, doctorCommand, rebuildCommand, repairCommand, splitCommand, eraseCommand]
 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
