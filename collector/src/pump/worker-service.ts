@@ -162,6 +162,7 @@ export class WorkerService {
     }
     return rebuildOlap(this.#dependencies, {
       source: this.#source,
+      clock: this.#dependencies.clock,
       partitions: this.#dependencies.log.partitions,
       generation: this.#generation,
       swap: async (fill, generation) => {

@@ -175,4 +175,10 @@ CREATE TABLE IF NOT EXISTS consent (
   PRIMARY KEY (workspace, identifier_key, channel, time, strictness, message_id)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS load_refusal (
+  partition INTEGER NOT NULL, load INTEGER NOT NULL, refused TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (partition, load)
+) STRICT, WITHOUT ROWID;
+`,
 ]

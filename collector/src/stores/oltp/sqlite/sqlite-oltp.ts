@@ -4,7 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -154,13 +154,26 @@ export class SqliteOltp implements Oltp {
     })
   }
 
-  finishLoad(fence: Fence, row: LoadRow, { rows, loadedAt }: LoadOutcome): Promise<void> {
+  finishLoad(fence: Fence, row: LoadRow, { rows, refusal, loadedAt }: LoadOutcome): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
+      if (refusal !== null) this.#putRefusal(refusal)
       this.#connection.run('UPDATE load SET rows = ?, loaded_at = ? WHERE partition = ? AND load = ?', rows, loadedAt, row.partition, row.load)
       if (!row.closesRun) return
       this.#connection.run('UPDATE partition SET loaded_batch = max(loaded_batch, ?) WHERE partition = ?', row.lastBatch, row.partition)
     })
+  }
+
+  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+    return this.#write(() => {
+      this.#connection.run('DELETE FROM load_refusal')
+      for (const refusal of refusals) this.#putRefusal(refusal)
+    })
+  }
+
+  #putRefusal({ partition, load, rows, reason, at }: LoadRefusal): void {
+    this.#connection.run('INSERT OR REPLACE INTO load_refusal (partition, load, refused, reason, at) VALUES (?, ?, ?, ?, ?)',
+      partition, load, JSON.stringify(rows), reason, at)
   }
 
   async openLoads(partition: number): Promise<readonly LoadRow[]> {

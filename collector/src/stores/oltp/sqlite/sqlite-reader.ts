@@ -1,13 +1,13 @@
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
-import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { SqliteAutomationReader } from './sqlite-automation-reader.ts'
 import { readErasure } from './sqlite-erasure-store.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
@@ -70,6 +70,10 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
       archived: numberOf(row, 'archived'),
       loaded: numberOf(row, 'loaded'),
     }))
+  }
+
+  async refusals(): Promise<readonly LoadRefusal[]> {
+    return this.#connection.all('SELECT * FROM load_refusal ORDER BY partition, load').map(loadRefusal)
   }
 
   async batch(partition: number, batch: number): Promise<BatchRow | null> {
