@@ -129,6 +129,13 @@ export interface QuarantineRow {
   readonly event: string
 }
 
+export interface QuarantineQuery {
+  readonly workspace: number
+  readonly reason: QuarantineReason | null
+  readonly after: string | null
+  readonly limit: number
+}
+
 export interface EventRef {
   readonly workspace: number
   readonly messageId: string
@@ -403,6 +410,8 @@ export interface StatusReader {
   /** Where a message id was decided. */
   claimOf(workspace: number, messageId: string): Promise<Claim | null>
   quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null>
+  /** Those of one reason (null: of any) behind a message id, in an order of message ids that stays the same. */
+  quarantine(request: QuarantineQuery): Promise<readonly QuarantineRow[]>
 }
 
 export interface Claim {

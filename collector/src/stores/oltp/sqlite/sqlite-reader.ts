@@ -1,7 +1,7 @@
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
@@ -106,6 +106,11 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
   async quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null> {
     const row = this.#connection.get('SELECT * FROM quarantine WHERE workspace = ? AND message_key = ?', workspace, messageKey(messageId))
     return row === undefined ? null : quarantineRow(row)
+  }
+
+  async quarantine({ workspace, reason, after, limit }: QuarantineQuery): Promise<readonly QuarantineRow[]> {
+    return this.#connection.all(`SELECT * FROM quarantine WHERE workspace = ? AND message_key > ? AND (? IS NULL OR reason = ?)
+      ORDER BY message_key LIMIT ?`, workspace, after === null ? Buffer.alloc(0) : messageKey(after), reason, reason, limit).map(quarantineRow)
   }
 
   async segments(workspace: number): Promise<readonly SegmentRow[]> {
