@@ -20,6 +20,7 @@ import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
 import { ImportLane } from './import/import-lane.ts'
 import { importOperations } from './import/import-operations.ts'
+import { keyOperations } from './key-operations.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogAccess } from './log-access.ts'
@@ -115,23 +116,26 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
-  const changeAutomation = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
+  const changeByWorker = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
     split, erase,
     putSegment: async (draft) => asSegment(await worker.call('admin', { method: 'putSegment', params: draft })),
     ...(pages === undefined ? {} : { pages }),
-    changeAutomation,
+    changeAutomation: changeByWorker,
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
   const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
   const operations = new Map([
     ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
+    ...keyOperations({
+      reader, change: changeByWorker, refreshKeys: () => front.refreshKeys(), usedToday: (key) => front.usedToday(key),
+    }),
     ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
     ...automationOperations({
-      reader, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
+      reader, clock: systemClock, change: changeByWorker, workspaceOf: (name) => workspaceId(reader, name),
     }),
   ])
   const control = await startControl(config.data, operations)
@@ -283,11 +287,6 @@ interface OperationDependencies {
 }
 
 function operationsOf({ split, erase, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
-  const admin = async (method: string, params: unknown): Promise<unknown> => {
-    const value = await worker.call('admin', { method, params })
-    await front.refreshKeys()
-    return value
-  }
   return new Map<string, Handler>([
     ['ping', async () => 'pong'],
     ['url', async () => front.url],
@@ -307,11 +306,8 @@ function operationsOf({ split, erase, olap, reader, worker, front, readStatus }:
     ['erase', async (params) => erase(asErase(await workspaceId(reader, textField(params, 'workspace')), params))],
     ['rebuildProfiles', () => worker.call('rebuildProfiles', {})],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
-    ['createKeys', (params) => admin('createKeys', params)],
     ['addTemplateSegments', async (params) =>
       worker.call('admin', { method: 'addTemplateSegments', params: { workspace: await workspaceId(reader, textField(params, 'workspace')) } })],
-    ['revokeKey', (params) => admin('revokeKey', params)],
-    ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
   ])
 }
 

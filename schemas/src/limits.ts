@@ -39,8 +39,8 @@ export const limits = Object.freeze({
   openRequestsMax: 4_096,
   /** Request bytes held by one process; above: 503. */
   inFlightBytesMax: 256 * 1024 * 1024,
-  /** Request bytes held for one workspace in one process; above: 429. */
-  workspaceInFlightBytesMax: 128 * 1024 * 1024,
+  /** Request bytes held for one key in one process, which also shares what is free with other keys; above: 429. */
+  keyInFlightBytesMax: 128 * 1024 * 1024,
 })
 
 export type Limits = typeof limits

@@ -3,6 +3,7 @@ import type { AutomationReader, AutomationStore } from './automation-store.ts'
 import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
+import type { KeyRow, KeyStore } from './key.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
 
@@ -207,17 +208,6 @@ export interface DecideTransaction extends IdentityReader {
   apply(changes: DecideChanges): Promise<void>
 }
 
-export interface KeyRow {
-  /** Short public name of the key, for listing and revoking. */
-  readonly id: string
-  readonly workspace: number
-  readonly kind: 'write' | 'secret'
-  /** SHA-256 of the key in hex; the key itself is never stored. */
-  readonly hash: string
-  readonly createdAt: number
-  readonly revokedAt: number | null
-}
-
 export interface WorkspaceRow {
   readonly workspace: number
   readonly name: string
@@ -239,7 +229,7 @@ export interface MemberRow {
 }
 
 /** The writing half: the pump, the loader and key administration. */
-export interface Oltp {
+export interface Oltp extends KeyStore {
   /** The part that automations keep; on the same database, closed with it. */
   readonly automations: AutomationStore
   /** The part that forgetting people needs; on the same database, closed with it. */
@@ -310,9 +300,6 @@ export interface Oltp {
   putSegment(draft: SegmentDraft): Promise<SegmentRow>
   /** Stores, in one transaction, those drafts of one workspace whose name no segment of it has, while there is room; what is there stays as it is. */
   addSegments(workspace: number, drafts: readonly NewSegment[]): Promise<void>
-  putKey(row: KeyRow): Promise<void>
-  /** False if there is no such live key. */
-  revokeKey(id: string, revokedAt: number): Promise<boolean>
   close(): Promise<void>
 }
 

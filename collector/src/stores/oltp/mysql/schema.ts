@@ -88,4 +88,7 @@ export const migrations: readonly (readonly string[])[] = [[
     duration_ms BIGINT NOT NULL, status INT, error VARBINARY(100), PRIMARY KEY (workspace, webhook_id, at, attempt)) ${options}`,
   `CREATE TABLE IF NOT EXISTS webhook_endpoint (workspace INT NOT NULL, automation VARBINARY(64) NOT NULL, failing_since BIGINT, disabled_at BIGINT,
     disabled_reason VARBINARY(100), PRIMARY KEY (workspace, automation)) ${options}`,
+], [
+  `CREATE TABLE IF NOT EXISTS key_limit (id VARBINARY(100) PRIMARY KEY, events_per_second BIGINT, burst_events BIGINT, bytes_per_second BIGINT,
+    events_per_day BIGINT) ${options}`,
 ]]

@@ -175,4 +175,9 @@ CREATE TABLE IF NOT EXISTS consent (
   PRIMARY KEY (workspace, identifier_key, channel, time, strictness, message_id)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS key_limit (
+  id TEXT PRIMARY KEY, events_per_second INTEGER, burst_events INTEGER, bytes_per_second INTEGER, events_per_day INTEGER
+) STRICT, WITHOUT ROWID;
+`,
 ]
