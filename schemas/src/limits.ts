@@ -35,6 +35,8 @@ export const limits = Object.freeze({
   headersTimeoutMs: 10_000,
   /** A connection whose body takes longer is closed. */
   bodyTimeoutMs: 30_000,
+  /** Connections to one process, or half of the files it may open where that is fewer; above: closed. */
+  connectionsMax: 10_000,
   /** Requests being read or answered in one process; above: 503. */
   openRequestsMax: 4_096,
   /** Request bytes held by one process; above: 503. */

@@ -169,16 +169,16 @@ function addIdRoute(app: EdgeApp, ingestPath: string, idCookie: IdCookie): void 
 function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
   const { random, report } = dependencies
   const { registry } = dependencies.metrics
-  app.get('/healthz', (context) => context.json({ success: true }))
-  app.get('/readyz', (context) => {
+  app.get('/healthz', () => toResponse({ status: 200, body: '{"success":true}' }, {}))
+  app.get('/readyz', () => {
     const { ready, reason, storedIn } = dependencies.readiness()
-    if (!dependencies.draining() && ready) return context.json({ success: true, ready: true, stored: storedIn ?? 'log' })
+    if (!dependencies.draining() && ready) return toResponse({ status: 200, body: JSON.stringify({ success: true, ready: true, stored: storedIn ?? 'log' }) }, {})
     const why = dependencies.draining() ? 'the collector is stopping' : (reason ?? 'an append would not be durable')
     return toResponse(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), {})
   })
   app.get('/metrics', async (context) => {
     try {
-      return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
+      return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType, 'X-Content-Type-Options': 'nosniff' })
     } catch (error) {
       report(error)
       return toResponse(errorAnswer(error, random), {})
@@ -217,7 +217,10 @@ async function answer(
   }
 }
 
+/** No browser may take for a page what echoes a name that somebody sent. */
+const jsonHeaders = Object.freeze({ 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff' })
+
 /** Headers as a plain object: the Node adapter writes those as they are. */
 function toResponse({ status, body, headers }: Answer, cors: Readonly<Record<string, string>>): Response {
-  return new Response(body, { status, headers: { 'Content-Type': 'application/json', ...cors, ...headers } })
+  return new Response(body, { status, headers: { ...jsonHeaders, ...cors, ...headers } })
 }
