@@ -9,7 +9,7 @@ class ManualLoop {
   readonly turns = new FairTurns({ sliceMs: 2, now: () => this.time, later: (work) => void this.#later.push(work) })
 
   ask(key: string, ms: number, name = key): void {
-    Promise.resolve(this.turns.run(key, () => {
+    Promise.resolve(this.turns.run(key, ms * 1_000, () => {
       this.time += ms
       this.done.push(name)
     })).catch((error: unknown) => this.done.push(String(error)))
@@ -38,8 +38,12 @@ describe('turns', () => {
     const loop = new ManualLoop()
     for (let index = 0; index < 1_000; index += 1) loop.ask('noisy', 0.4)
     expect(loop.done.length).toBe(5)
+    // A byte took a microsecond, and 995 pieces of 0.4 ms wait.
+    expect(loop.turns.expectedWaitMs('noisy')).toBeGreaterThan(0)
+    expect(loop.turns.expectedWaitMs('noisy')).toBeLessThanOrEqual(398.1)
     loop.turn()
     loop.ask('quiet', 0.1)
+    expect(loop.turns.expectedWaitMs('nobody')).toBe(0)
     const done = loop.turn()
     expect(done).toContain('quiet')
     expect(done.length).toBeLessThanOrEqual(8)
@@ -70,7 +74,7 @@ describe('turns', () => {
   it('fail as the work does, and go on', async () => {
     const loop = new ManualLoop()
     loop.ask('a', 5)
-    const failing = loop.turns.run('a', () => {
+    const failing = loop.turns.run('a', 1, () => {
       throw new Error('no')
     })
     loop.ask('a', 1, 'next')
@@ -81,6 +85,6 @@ describe('turns', () => {
 
   it('happen on a real event loop', async () => {
     const turns = new FairTurns({ sliceMs: 0.001 })
-    expect(await Promise.all([1, 2, 3].map((value) => turns.run(String(value), () => value)))).toEqual([1, 2, 3])
+    expect(await Promise.all([1, 2, 3].map((value) => turns.run(String(value), 1, () => value)))).toEqual([1, 2, 3])
   })
 })

@@ -42,6 +42,9 @@ interface Sender extends KeyInfo {
   readonly trusted: boolean
 }
 
+/** A key whose requests would wait longer sends more than its share of what the process can do: refusing costs less than keeping. */
+const waitMsMax = 250
+
 /** Takes one ingest request from its headers to its answer; every refusal comes as early as it can be known. */
 export async function ingestRequest(dependencies: IngestDependencies, request: EdgeRequest, route: IngestRoute): Promise<Answer> {
   const { admission, clock, idCookie, inFlight, keys, log, metrics, turns } = dependencies
@@ -50,11 +53,12 @@ export async function ingestRequest(dependencies: IngestDependencies, request: E
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
   const early = senderOf(keys, request)
   if (early !== undefined) admission.check(early, receivedAt)
+  if (turns.expectedWaitMs(early?.id ?? '') > waitMsMax) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
   // A client that does not say how long its body is may send as much as it may.
   const lease = inFlight.open(declared ?? limits.bodyBytesMax, early?.id)
   try {
     const wire = await readBody(dependencies, request, lease)
-    const { sender, envelope, events } = await turns.run(early?.id ?? '', () => judge(dependencies, request, { wire, early, lease, route, receivedAt }))
+    const { sender, envelope, events } = await turns.run(early?.id ?? '', wire.length, () => judge(dependencies, request, { wire, early, lease, route, receivedAt }))
     const appended = await log.append(events)
     admission.refund(sender, appended.failed?.size ?? 0, receivedAt)
     const answer = answerOf(metrics, events, { appended, wantResults: envelope.wantResults })

@@ -27,6 +27,12 @@ export interface Listening {
   close(): Promise<void>
 }
 
+/**
+ * Connections that wait to be accepted; the system's own bound is often as high. Where there is no room for another one
+ * the client's system tries again after a second, then after three: far longer than anybody waits here.
+ */
+const backlogMax = 4_096
+
 /** Above the 60 s after which usual load balancers drop an idle connection: they must be the ones to close it. */
 const keepAliveTimeoutMs = 65_000
 
@@ -88,7 +94,7 @@ function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
     const fail = (error: Error): void =>
       reject(new MillraceError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, { cause: error }))
     server.once('error', fail)
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: backlogMax }, () => {
       server.off('error', fail)
       resolve()
     })
