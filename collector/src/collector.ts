@@ -46,6 +46,8 @@ const feedObjectBytesMax = 134_217_728
 
 export interface Collector {
   readonly url: string
+  /** Method and path of everything that it serves, such as `GET /v1/profiles/:id`. */
+  readonly routes: readonly string[]
   /** The first workspace's keys, if this start made them; they are shown once. */
   readonly created: CreatedKeys | null
   status(): Promise<Status>
@@ -143,6 +145,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
   return {
     url: front.url,
+    routes: front.routes,
     created: prepared.created,
     status: readStatus,
     sql: async (request) => String(await operate('sql', request)),

@@ -53,6 +53,8 @@ export interface FrontDependencies {
 
 export interface Front {
   readonly url: string
+  /** Method and path of everything that is served, such as `GET /v1/profiles/:id`. */
+  readonly routes: readonly string[]
   /** Asks the store for the keys now, after a change. */
   refreshKeys(): Promise<void>
   /** Events of the key in this process's day, where it has a daily limit. */
@@ -106,6 +108,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   })
   return {
     url: listening.url,
+    routes: [...new Set(app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))],
     refreshKeys: async () => ring.replace(await source()),
     usedToday: (key) => usage.of(key, clock.now()),
     close: async () => {

@@ -33,7 +33,7 @@ function changedList(list: readonly unknown[], choices: Choices): unknown {
   const at = choices.below(list.length)
   if (choices.chance(0.1)) return list.toSpliced(at, 1)
   if (choices.chance(0.1)) return [...list, ...list]
-  if (choices.chance(0.02)) return Array.from({ length: 3_000 }, () => list[at])
+  if (choices.chance(0.02)) return Array.from({ length: 3_000 }, () => small(list[at]))
   return list.with(at, changedSomewhere(list[at], choices))
 }
 
@@ -43,8 +43,13 @@ function replaced(value: unknown, choices: Choices): unknown {
     for (let level = choices.of([10, 31, 32, 33, 500]); level > 0; level -= 1) deep = choices.chance(0.5) ? [deep] : { deep }
     return deep
   }
-  if (choices.chance(0.04)) return Object.fromEntries(Array.from({ length: choices.of([511, 513, 5_000]) }, (_, index) => [`k${index}`, value]))
+  if (choices.chance(0.04)) return Object.fromEntries(Array.from({ length: choices.of([511, 513, 5_000]) }, (_, index) => [`k${index}`, index]))
   return choices.of(poison)
+}
+
+/** What is put in place a thousand times may not be large. */
+function small(value: unknown): unknown {
+  return (JSON.stringify(value) ?? '').length > 1_000 ? 1 : value
 }
 
 function textually(text: string, choices: Choices): string {
