@@ -27,7 +27,7 @@ export function takeAnswer(bytes: Buffer, method: string, closed: boolean): Take
   const start = end + 4
   if (status === 100) return bytes.length === start && closed ? null : takeAnswer(bytes.subarray(start), method, closed)
   // To what could not be read as a request an answer has a body, whatever was asked.
-  if ((method === 'HEAD' && headers.get('connection') !== 'close') || status === 204 || status === 304) return { answer: { status, headers, body: Buffer.alloc(0) }, rest: bytes.subarray(start) }
+  if ((method === 'HEAD' && (headers.get('connection') !== 'close' || bytes.length === start)) || status === 204 || status === 304) return { answer: { status, headers, body: Buffer.alloc(0) }, rest: bytes.subarray(start) }
   if (headers.get('transfer-encoding') === 'chunked') return takeChunks({ status, headers }, bytes.subarray(start), closed)
   const length = Number(headers.get('content-length') ?? Number.NaN)
   if (Number.isNaN(length)) throw new Error(`an answer with neither length nor chunks: ${first}`)

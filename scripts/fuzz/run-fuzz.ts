@@ -97,10 +97,15 @@ class Tally {
   readonly statuses = new Map<number, number>()
   readonly results = new Map<string, number>()
   readonly defects: string[] = []
-  /** Message ids of events that were answered `ok`. */
-  readonly ok = new Set<string>()
+  readonly #ok = new Set<string>()
+  readonly #quarantined = new Set<string>()
   /** Results of any kind: each is an event in the log. */
   events = 0
+
+  /** Message ids of events that were answered `ok`, but for those that came in an event that can never be stored, too: the first decided counts. */
+  get ok(): ReadonlySet<string> {
+    return new Set([...this.#ok].filter((id) => !this.#quarantined.has(id)))
+  }
 
   defect(text: string): void {
     this.defects.push(text)
@@ -119,7 +124,9 @@ class Tally {
       const result = String(Reflect.get(Object(entry), 'result'))
       this.results.set(result, (this.results.get(result) ?? 0) + 1)
       this.events += 1
-      if (result === 'ok') this.ok.add(String(Reflect.get(Object(entry), 'messageId')))
+      const id = String(Reflect.get(Object(entry), 'messageId'))
+      if (result === 'ok') this.#ok.add(id)
+      else if (result === 'quarantined') this.#quarantined.add(id)
     }
   }
 }
