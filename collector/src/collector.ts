@@ -132,9 +132,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
   const operations = new Map([
     ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
-    ...keyOperations({
-      reader, change: changeByWorker, refreshKeys: () => front.refreshKeys(), usedToday: (key) => front.usedToday(key),
-    }),
+    ...keyOperations({ reader, change: changeByWorker, refreshKeys: () => front.refreshKeys(), usedToday: (key) => front.usedToday(key) }),
     ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
     ...automationOperations({
       reader, clock: systemClock, change: changeByWorker, workspaceOf: (name) => workspaceId(reader, name),

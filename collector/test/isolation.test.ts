@@ -20,7 +20,7 @@ let collector: Collector
 let control: ControlClient
 let sides: readonly [Side, Side]
 
-async function ask(key: string, method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
+async function ask(key: string, ...[method, path, body]: readonly [method: string, path: string, body?: unknown]): Promise<{ status: number; text: string }> {
   const response = await fetch(`${collector.url}${path}`, { method, headers: { authorization: `Bearer ${key}` }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
   return { status: response.status, text: await response.text() }
 }

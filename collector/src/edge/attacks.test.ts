@@ -195,7 +195,7 @@ describe('text of clients', () => {
     expect([response.status, response.headers.get('content-type'), response.headers.get('x-content-type-options'), response.headers.get('set-cookie')]).toEqual([404, 'application/json', 'nosniff', null])
     const named = await fetch(`${listening.url}/v1/track`, { method: 'POST', body: JSON.stringify({ userId: 'u', event: 'x', messageId: evil }), headers: { 'x-write-key': writeKey } })
     const text = await named.text()
-    expect([named.headers.get('x-content-type-options'), /[\r\n\u001b]/.test(text)]).toEqual(['nosniff', false])
+    expect([named.headers.get('x-content-type-options'), ['\r', '\n', '\u001b'].some((code) => text.includes(code))]).toEqual(['nosniff', false])
     const preflight = await send('OPTIONS /v1/batch HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://a.example\r\nAccess-Control-Request-Headers: a, b\tc<x>\r\n\r\n')
     expect(preflight).not.toContain('<x>')
     expect(await (await fetch(`${listening.url}/metrics`)).text()).not.toContain('alert')

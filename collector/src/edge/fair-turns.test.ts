@@ -85,6 +85,6 @@ describe('turns', () => {
 
   it('happen on a real event loop', async () => {
     const turns = new FairTurns({ sliceMs: 0.001 })
-    expect(await Promise.all([1, 2, 3].map((value) => turns.run(String(value), 1, () => value)))).toEqual([1, 2, 3])
+    expect(await Promise.all([1, 2, 3].map(async (value) => turns.run(String(value), 1, () => value)))).toEqual([1, 2, 3])
   })
 })
