@@ -94,6 +94,6 @@ function ingestDraft(choices: Choices, index: number, { writeKey }: Keys): Draft
 function withOwnIds(body: unknown, index: number): unknown {
   const batch: unknown = Reflect.get(Object(body), 'batch')
   if (!Array.isArray(batch)) return { ...Object(body), messageId: `f-${index}-0` }
-  const items = batch.map((item: unknown, place): object => ({ ...Object(item), messageId: `f-${index}-${place}` }))
+  const items = batch.map((item: unknown, place) => Object.fromEntries([...Object.entries(Object(item)), ['messageId', `f-${index}-${place}`]]))
   return { ...Object(body), batch: items }
 }
