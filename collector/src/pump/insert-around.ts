@@ -1,6 +1,6 @@
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { Olap, OlapInsert } from '../ports/olap.ts'
-import type { RefusedRow } from '../ports/oltp.ts'
+import type { RefusedRow } from '../ports/load-outcome.ts'
 
 /** Refused rows of one load; with more of them it is not the rows but the table that is wrong, and everything waits. */
 const refusedRowsMax = 100

@@ -3,8 +3,10 @@ import { type Context, Hono } from 'hono'
 import { MillraceError } from '../../platform/errors.ts'
 import type { Olap } from '../../ports/olap.ts'
 import type { OltpReader, SegmentDraft, SegmentRow } from '../../ports/oltp.ts'
+import { bodyText } from '../body-text.ts'
 import { profileById } from '../find-profile.ts'
 import type { IdentityView } from '../identity-view.ts'
+import { jsonHeaders } from '../json-answer.ts'
 import { isoTime } from '../profile-card.ts'
 import { freshness, loadedPosition, parsePosition, positionText, type DataPosition } from './data-position.ts'
 import { evaluateSegment } from './evaluate-segment.ts'
@@ -142,8 +144,7 @@ function storedDefinition(row: SegmentRow): SegmentDefinition {
 type Fields = ReadonlyMap<string, unknown>
 
 async function readBody(context: Context<Variables>): Promise<Fields> {
-  const text = await context.req.text()
-  if (Buffer.byteLength(text) > segmentLimits.definitionBytesMax) throw new MillraceError('body_too_large', `a segment may have ${segmentLimits.definitionBytesMax} bytes`)
+  const text = await bodyText(context, segmentLimits.definitionBytesMax)
   try {
     const body: unknown = JSON.parse(text)
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return new Map(Object.entries(body))
@@ -191,5 +192,5 @@ function instantOf(value: unknown, otherwise: number): number {
 }
 
 function json(context: Context<Variables>, body: object, status: 200 | 201 = 200): Response {
-  return context.body(JSON.stringify(body), status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  return context.body(JSON.stringify(body), status, jsonHeaders)
 }

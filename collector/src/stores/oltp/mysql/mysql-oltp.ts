@@ -5,8 +5,10 @@ import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
+import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
+import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
@@ -225,6 +227,15 @@ class MysqlOltp implements Oltp {
   async putKey(row: KeyRow): Promise<void> {
     await this.#session.run(`INSERT INTO api_key (id, workspace, kind, hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
       ON DUPLICATE KEY UPDATE id = id`, row.id, row.workspace, row.kind, row.hash, row.createdAt, row.revokedAt)
+  }
+
+  limitKey(id: string, limits: KeyLimits): Promise<boolean> {
+    return this.#transaction(async (session) => {
+      if (await session.get('SELECT id FROM api_key WHERE id = ? AND revoked_at IS NULL FOR UPDATE', id) === undefined) return false
+      await session.run(`REPLACE INTO key_limit (id, events_per_second, burst_events, bytes_per_second, events_per_day) VALUES (?, ?, ?, ?, ?)`,
+        id, limits.eventsPerSecond, limits.burstEvents, limits.bytesPerSecond, limits.eventsPerDay)
+      return true
+    })
   }
 
   async revokeKey(id: string, revokedAt: number): Promise<boolean> {

@@ -91,4 +91,7 @@ export const migrations: readonly (readonly string[])[] = [[
 ], [
   `CREATE TABLE IF NOT EXISTS load_refusal (\`partition\` INT NOT NULL, \`load\` BIGINT NOT NULL, refused ${text} NOT NULL, reason ${text} NOT NULL,
     at BIGINT NOT NULL, PRIMARY KEY (\`partition\`, \`load\`)) ${options}`,
+], [
+  `CREATE TABLE IF NOT EXISTS key_limit (id VARBINARY(100) PRIMARY KEY, events_per_second BIGINT, burst_events BIGINT, bytes_per_second BIGINT,
+    events_per_day BIGINT) ${options}`,
 ]]

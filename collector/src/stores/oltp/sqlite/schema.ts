@@ -181,4 +181,9 @@ CREATE TABLE IF NOT EXISTS load_refusal (
   PRIMARY KEY (partition, load)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS key_limit (
+  id TEXT PRIMARY KEY, events_per_second INTEGER, burst_events INTEGER, bytes_per_second INTEGER, events_per_day INTEGER
+) STRICT, WITHOUT ROWID;
+`,
 ]

@@ -3,8 +3,10 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
+import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
+import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
+  BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -248,6 +250,15 @@ export class SqliteOltp implements Oltp {
     return this.#write(() => {
       this.#connection.run(`INSERT INTO api_key (id, workspace, kind, hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT DO NOTHING`, row.id, row.workspace, row.kind, row.hash, row.createdAt, row.revokedAt)
+    })
+  }
+
+  limitKey(id: string, limits: KeyLimits): Promise<boolean> {
+    return this.#write(() => {
+      if (this.#connection.get('SELECT id FROM api_key WHERE id = ? AND revoked_at IS NULL', id) === undefined) return false
+      this.#connection.run(`INSERT OR REPLACE INTO key_limit (id, events_per_second, burst_events, bytes_per_second, events_per_day) VALUES (?, ?, ?, ?, ?)`,
+        id, limits.eventsPerSecond, limits.burstEvents, limits.bytesPerSecond, limits.eventsPerDay)
+      return true
     })
   }
 
