@@ -6,6 +6,7 @@ import { parseInstant } from '../ingest/event-time.ts'
 import { type Envelope, readEnvelope } from '../ingest/read-envelope.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
+import { failPlace } from '../platform/fail-point.ts'
 import { clientAddress } from './client-address.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import type { EdgeRequest } from './edge-request.ts'
@@ -59,6 +60,7 @@ export async function ingestRequest(dependencies: IngestDependencies, request: E
     dependencies.buckets.pay(sender.workspace, events.length, receivedAt)
     dependencies.metrics.accepted(events)
     const appended = await dependencies.log.append(events)
+    failPlace('edge.answer')
     const answer = answerOf(dependencies.metrics, events, { appended, wantResults: envelope.wantResults })
     const cookie = dependencies.idCookie.setFor(request, envelope.items)
     return cookie === undefined ? answer : { ...answer, headers: { 'Set-Cookie': cookie } }
