@@ -1,9 +1,10 @@
 import type { Clock } from '../platform/clock.ts'
-import type { Olap } from '../ports/olap.ts'
+import type { Olap, OlapInsert } from '../ports/olap.ts'
 import type { BatchRow, Fence, LoadRow, Oltp } from '../ports/oltp.ts'
 import { runDigest } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import type { BatchSource } from './batch-source.ts'
+import { insertMissing } from './insert-missing.ts'
 import { rowsOf } from './olap-rows.ts'
 import { failStep } from '../platform/fail-point.ts'
 
@@ -14,7 +15,7 @@ const loadBytesMax = 67_108_864
 
 export interface LoaderDependencies {
   readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf' | 'pointingsOf'>
-  readonly olap: Pick<Olap, 'insert' | 'putOverrides' | 'putPointings'>
+  readonly olap: Pick<Olap, 'insert' | 'heldRows' | 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly clock: Clock
   /** The generation that live loads go to. */
@@ -50,7 +51,7 @@ export class Loader {
     const { partition } = this.#fence
     const open = await oltp.openLoads(partition)
     if (open.length > 0) {
-      for (const load of open) await this.#finish(load, buffer)
+      for (const load of open) await this.#finish(load, { buffer, again: true })
       return 0
     }
     const cursor = await oltp.partition(partition)
@@ -61,7 +62,7 @@ export class Loader {
     if (run.length === pending.length && wait > 0 && !force) return Math.min(wait, this.#bounds.loadDelayMs)
     const loads = this.#plan(run, cursor.load)
     await failStep('load.plan', () => oltp.planLoads(this.#fence, loads))
-    for (const load of loads) await this.#finish(load, buffer)
+    for (const load of loads) await this.#finish(load, { buffer, again: false })
     return 0
   }
 
@@ -99,20 +100,30 @@ export class Loader {
     }))
   }
 
-  async #finish(load: LoadRow, buffer: BatchBuffer | undefined): Promise<void> {
-    const { oltp, clock, generation } = this.#dependencies
-    const rows = await insertLoad(load, this.#dependencies, { generation: generation(), buffer })
+  /** `again`: an earlier attempt may have inserted it. */
+  async #finish(load: LoadRow, { buffer, again }: { readonly buffer: BatchBuffer | undefined; readonly again: boolean }): Promise<void> {
+    const { oltp, olap, clock, generation } = this.#dependencies
+    const insert = await insertOf(load, this.#dependencies, { generation: generation(), buffer })
+    if (insert !== null) await failStep('load.insert', () => (again ? insertMissing(load, insert, { olap, clock }) : olap.insert(insert)))
+    const rows = insert?.rowCount ?? 0
     await failStep('load.finish', () => oltp.finishLoad(this.#fence, load, { rows, loadedAt: clock.now() }))
     if (load.closesRun) buffer?.loaded(load.lastBatch)
   }
 }
 
-/** Inserts a planned load into a generation: what the live loader and a rebuild both do. Answers the rows it carries. */
-export async function insertLoad(
+/** Inserts a finished load into a generation that does not have it yet. Answers the rows it carries. */
+export async function insertLoad(load: LoadRow, dependencies: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>, generation: number): Promise<number> {
+  const insert = await insertOf(load, dependencies, { generation })
+  if (insert !== null) await failStep('load.insert', () => dependencies.olap.insert(insert))
+  return insert?.rowCount ?? 0
+}
+
+/** The insert of a planned load, after what says who the people in it are; null where it carries no row. */
+async function insertOf(
   load: LoadRow,
   { oltp, olap, source }: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>,
   target: { readonly generation: number; readonly buffer?: BatchBuffer | undefined },
-): Promise<number> {
+): Promise<OlapInsert | null> {
   const run = await oltp.batches(load.partition, load.firstBatch, load.lastBatch - load.firstBatch + 1)
   const overrides = await oltp.overridesOf(load.partition, load.firstBatch, load.lastBatch)
   // Before the rows: a row must never be seen under a profile that was already merged away.
@@ -127,16 +138,14 @@ export async function insertLoad(
     parts.push(rows.bytes)
     count += rows.count
   }
-  if (count === 0) return 0
+  if (count === 0) return null
   const months = load.firstMonth === null ? '' : `/${load.firstMonth}-${load.lastMonth}`
-  const insert = {
+  return {
     generation: target.generation,
     token: `event_g${target.generation}/${load.partition}/${load.load}/${load.digest.slice(0, 32)}/${load.schemaVersion}${months}`,
     rows: Buffer.concat(parts),
     rowCount: count,
   }
-  await failStep('load.insert', () => olap.insert(insert))
-  return count
 }
 
 function monthsOf(batch: BatchRow): readonly string[] {

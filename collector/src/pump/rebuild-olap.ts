@@ -46,7 +46,7 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
       for (;;) {
         const [load] = await oltp.loads(partition, (done.get(partition) ?? 0) + 1, 1)
         if (load === undefined || load.loadedAt === null) break
-        rows += await insertLoad(load, { oltp, olap, source: plan.source }, { generation })
+        rows += await insertLoad(load, { oltp, olap, source: plan.source }, generation)
         loads += 1
         done.set(partition, load.load)
       }
