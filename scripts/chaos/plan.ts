@@ -1,6 +1,6 @@
 import { type FailKind, failPoints, type FailPoint } from '../../collector/src/platform/fail-point.ts'
 import { activityOf } from './activities.ts'
-import type { Arm } from './run-point.ts'
+import type { Arm } from './play.ts'
 
 /** `all` of a point's kinds of failure; only those that end processes; or of each point one, as the seed has it. */
 export type Kinds = 'all' | 'kills' | 'one'

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import type { Arm, PlotOutcome } from './run-point.ts'
+import type { Arm, PlotOutcome } from './play.ts'
 import { type Lifetime, randomKills } from './plan.ts'
 
 /** What came of one lifetime; a line of the results file. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { randomFrom } from '../../collector/test/kill-at-random.ts'
 import { WebhookReceiver } from '../../collector/test/webhook-receiver.ts'
 import { setUpCarts } from './activities.ts'
@@ -8,7 +9,7 @@ import { LossyDisk, withoutLossyDisk } from './disk/lossy-disk.ts'
 import { KeptRunning } from './kept-running.ts'
 import { type Kinds, type Lifetime, planOf } from './plan.ts'
 import { resultOf, Results } from './results.ts'
-import { play, type Stage } from './run-point.ts'
+import { play, type Stage } from './play.ts'
 import { Tiers } from './tiers.ts'
 
 export interface ChaosOptions {
@@ -35,7 +36,7 @@ const withoutEmbedded = ['spool.append', 'spool.forward', 'spool.acknowledge'] a
 export async function runChaos(options: ChaosOptions): Promise<number> {
   const { runs, seed, point, kinds, print } = options
   const missing = withoutLossyDisk()
-  const randomOf = (lifetime: string): (() => number) => randomFrom(seed + [...lifetime].reduce((sum, letter) => Math.imul(sum, 31) + letter.charCodeAt(0), 0))
+  const randomOf = (lifetime: string): (() => number) => randomFrom(seed + crc32(lifetime))
   const plan = planOf({ runs, point, kinds, power: missing === null, without: withoutEmbedded, randomOf })
   print(`seed ${seed}`)
   if (missing !== null) print(`no power losses: ${missing}`)

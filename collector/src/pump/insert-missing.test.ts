@@ -20,7 +20,10 @@ function engine({ rows, tokens }: { readonly rows: readonly string[]; readonly t
       inserts.push({ token, rows: rowCount })
       if (known.has(token)) return
       known.add(token)
-      held.push(...Buffer.from(bytes).toString('utf8').trim().split('\n').map((line): string => JSON.parse(line).message_id))
+      held.push(...Buffer.from(bytes).toString('utf8').trim().split('\n').map((line) => {
+        const { message_id: id }: { readonly message_id: string } = JSON.parse(line)
+        return id
+      }))
     },
   }
 }

@@ -58,7 +58,7 @@ export class FuseVolume {
       [opcodes.open, (_, __, reply) => openReply(reply, 0)],
       [opcodes.opendir, (directory, _, reply) => this.#openDirectory(directory, reply)],
       [opcodes.readdir, (_, body, reply) => directoryReply(reply, this.#listings.get(readU64(body, 0)) ?? [], { offset: readU64(body, 8), size: body.readUInt32LE(16) })],
-      [opcodes.releasedir, (_, body) => Number(this.#listings.delete(readU64(body, 0))) * 0],
+      [opcodes.releasedir, (_, body) => this.#closeDirectory(body)],
       [opcodes.release, () => 0],
       [opcodes.destroy, () => 0],
       [opcodes.read, ({ content }, body, reply) => content.read(reply, readU64(body, 8), body.readUInt32LE(16))],
@@ -184,6 +184,11 @@ export class FuseVolume {
     this.#lastListing += 1
     this.#listings.set(this.#lastListing, [...directory.names].map(([name, { mode }]) => ({ name, mode })))
     return openReply(reply, this.#lastListing)
+  }
+
+  #closeDirectory(body: Buffer): number {
+    this.#listings.delete(readU64(body, 0))
+    return 0
   }
 
   #write(inode: Inode, body: Buffer, reply: Buffer): number {

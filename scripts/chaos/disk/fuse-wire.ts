@@ -9,11 +9,11 @@ export const opcodes = Object.freeze({
 
 export const errors = Object.freeze({ noEntry: 2, io: 5, exists: 17, notDirectory: 20, isDirectory: 21, invalid: 22, noSystemCall: 38, notEmpty: 39, notSupported: 95 })
 
-export const inHeaderBytes = 40
+const inHeaderBytes = 40
 export const outHeaderBytes = 16
 export const writeBytesMax = 1_048_576
 export const entryBytes = 128
-export const attributesBytes = 104
+const attributesBytes = 104
 export const openBytes = 16
 
 /** All changes come through this mount, so the kernel may keep what it knows. */

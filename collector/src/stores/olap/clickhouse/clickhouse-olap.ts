@@ -112,7 +112,10 @@ class ClickHouseOlap implements Olap {
       query: `SELECT concat(toString(workspace), ' ', message_id) FROM ${this.#database}.event_g${Math.trunc(generation)}
         WHERE partition = ${Math.trunc(partition)} AND batch BETWEEN ${Math.trunc(firstBatch)} AND ${Math.trunc(lastBatch)} FORMAT JSONCompactEachRow`,
     })
-    return new Set(text.split('\n').flatMap((line): readonly string[] => (line === '' ? [] : JSON.parse(line))))
+    return new Set(text.split('\n').filter((line) => line !== '').map((line) => {
+      const [key = '']: readonly string[] = JSON.parse(line)
+      return key
+    }))
   }
 
   async placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]> {

@@ -48,15 +48,15 @@ export interface PlotOutcome extends Verdict {
 const roundsMax = 40
 /** What a round sends is in all tiers by then, unless something is broken just now. */
 const roundMsMax = 4_000
-/** Transactions are many; so that not always the first few are broken. */
-const commitsMax = 40
 const passesMax = 3
+/** Transactions are many, so that not always the first few are broken; a process that imports passes its cursor once. */
+const passesMaxOf: Partial<Record<FailPoint, number>> = { 'oltp.begin': 40, 'oltp.commit': 40, 'import.cursor': 1, 'rebuild.profiles': 1 }
 
 /** `calm` is the name of an input of a run without anything broken, with which this one is compared. */
 export async function play(stage: Stage, plot: Plot, calm: string | null): Promise<PlotOutcome> {
   const { data, files, running, disk } = stage
   const { name, random } = plot
-  const arms = plot.arms.map(({ point, kind }) => `${point}=${kind}@${1 + Math.floor(random() * (point.startsWith('oltp.') ? commitsMax : passesMax))}`)
+  const arms = plot.arms.map(({ point, kind }) => `${point}=${kind}@${1 + Math.floor(random() * (passesMaxOf[point] ?? passesMax))}`)
   const journal = join(files, `journal-${name}`)
   mkdirSync(journal)
   await running.start({
