@@ -51,7 +51,7 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
   }
 }
 
-async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
+async function withStage(disk: LossyDisk | null, { seed }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
   const files = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
   const data = join(disk?.directory ?? files, 'data')
   const receiver = new WebhookReceiver(webhookSecret)
@@ -65,7 +65,6 @@ async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions,
     await running.start({})
     await setUpCarts({ running }, { url, secret: webhookSecret })
     await running.stop('SIGTERM')
-    if (deafTo !== null) disk?.beDeafTo(deafTo)
     return await work(stage)
   } finally {
     await running.stop('SIGKILL').catch(() => undefined)
@@ -78,12 +77,13 @@ interface Playing extends ChaosOptions {
   readonly randomOf: (lifetime: string) => () => number
 }
 
-async function playAll(stage: Stage, plan: readonly Lifetime[], { results: path, minutes, randomOf, print }: Playing): Promise<number> {
+async function playAll(stage: Stage, plan: readonly Lifetime[], { results: path, minutes, deafTo, randomOf, print }: Playing): Promise<number> {
   const begin = performance.now()
   const seconds = (since: number): number => Math.round((performance.now() - since) / 1_000)
   const results = new Results(path)
   const calm = await play(stage, { name: 'calm', arms: [], kills: 0, random: randomOf('calm') }, null)
   for (const fault of calm.faults) print(`  without anything broken: ${fault}`)
+  if (deafTo !== null) stage.disk?.beDeafTo(deafTo)
   for (const lifetime of plan.filter(({ name }) => !results.has(name))) {
     if (performance.now() - begin > minutes * 60_000) break
     const since = performance.now()
