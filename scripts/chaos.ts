@@ -18,6 +18,9 @@ const { values } = parseArgs({
 if (process.platform === 'linux' && process.getuid?.() !== 0 && process.env['MILLRACE_CHAOS_MAPPED'] === undefined) mapped()
 else process.exitCode = await run()
 
+// The disk is taken away at the exit, which a signal alone would skip.
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1))
+
 /** A disk can only be mounted by root; a user may be that to himself. */
 function mapped(): void {
   const command = ['--user', '--map-root-user', '--mount', process.execPath, ...process.argv.slice(1)]

@@ -105,6 +105,7 @@ export class LossyDisk {
 
   /** Last of all, also where this process fails. */
   readonly #leave = (): void => {
+    for (const pid of usersOf(this.directory)) if (pid !== process.pid) killIfThere(pid)
     this.#child.kill('SIGKILL')
     spawnSync('umount', ['--lazy', this.directory], { stdio: 'ignore' })
     rmSync(this.#home, { recursive: true, force: true })
