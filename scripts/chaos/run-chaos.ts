@@ -29,6 +29,10 @@ export interface ChaosOptions {
 const webhookSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 const flags = ['--object-delay-ms', '50', '--load-delay-ms', '50', '--object-bytes-max', '65536', '--webhook-allow-private', '--log-level', 'error']
 
+const restMs = 90_000
+/** Where losses are wanted, nobody has to wait long for what is lost. */
+const deafRestMs = 10_000
+
 /** Needs a broker, which the embedded log has none of: its own tests break the spool. */
 const withoutEmbedded = ['spool.append', 'spool.forward', 'spool.acknowledge'] as const
 
@@ -51,7 +55,7 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
   }
 }
 
-async function withStage(disk: LossyDisk | null, { seed }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
+async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
   const files = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
   const data = join(disk?.directory ?? files, 'data')
   const receiver = new WebhookReceiver(webhookSecret)
@@ -59,7 +63,7 @@ async function withStage(disk: LossyDisk | null, { seed }: ChaosOptions, work: (
     data, flags, disk, random: randomFrom(seed),
     environment: { NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-chaos-compiled'), ...disk === null ? {} : { CHAOS_DISK: disk.directory } },
   })
-  const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data), engines: new Map() }
+  const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data), restMs: deafTo === null ? restMs : deafRestMs, engines: new Map() }
   try {
     const url = await receiver.start()
     await running.start({})
@@ -87,7 +91,13 @@ async function playAll(stage: Stage, plan: readonly Lifetime[], { results: path,
   for (const lifetime of plan.filter(({ name }) => !results.has(name))) {
     if (performance.now() - begin > minutes * 60_000) break
     const since = performance.now()
-    const result = resultOf(lifetime, await play(stage, { ...lifetime, random: randomOf(lifetime.name) }, 'calm'))
+    const outcome = await play(stage, { ...lifetime, random: randomOf(lifetime.name) }, 'calm').catch((error: unknown) => String(error))
+    if (typeof outcome === 'string') {
+      // A collector that does not start any more, for one; nothing can go on after it.
+      print(`${lifetime.name}: ${outcome}`)
+      return 1
+    }
+    const result = resultOf(lifetime, outcome)
     results.add(result)
     print(`${lifetime.name}: ${Object.entries(result.broken).map(([point, runs]) => `${point} ${runs}`).join(', ')}; ${result.lost} lost, ${result.doubled} doubled, ${seconds(since)} s`)
     for (const fault of result.faults) print(`  ${fault}`)
