@@ -189,7 +189,7 @@ function refuseUnknown({ flags }: ConfigSources, file: ReadonlyMap<string, strin
 
 /** Variables that look like ours and are not: worth a warning, since they are often misspelt. */
 export function unknownVariables(env: ConfigSources['env']): readonly string[] {
-  const known = new Set([...Object.values(settings).map((setting) => setting.env), 'MILLRACE_CONFIG', 'MILLRACE_URL', 'MILLRACE_SEED', 'MILLRACE_RUNS', 'MILLRACE_FAIL_POINTS', 'MILLRACE_FAIL_POINTS_JOURNAL'])
+  const known = new Set([...Object.values(settings).map((setting) => setting.env), 'MILLRACE_CONFIG', 'MILLRACE_URL', 'MILLRACE_SEED', 'MILLRACE_RUNS', 'MILLRACE_FAIL_POINTS', 'MILLRACE_FAIL_POINTS_JOURNAL', 'MILLRACE_FAIL_POINTS_POWER'])
   return Object.keys(env).filter((name) => name.startsWith('MILLRACE_') && !known.has(name))
 }
 

@@ -56,7 +56,7 @@ export class CollectorProcess {
   /** Its process and all below it, parents first. Linux only. */
   processes(): readonly { readonly pid: number; readonly name: string }[] {
     const root = this.#child?.pid
-    if (root === undefined) return []
+    if (root === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return []
     const parents = new Map<number, number>()
     for (const entry of readdirSync('/proc')) {
       if (!/^\d+$/.test(entry)) continue
@@ -72,7 +72,12 @@ export class CollectorProcess {
   async kill(name: string): Promise<void> {
     const victim = this.processes().find((entry) => entry.name === name)
     if (victim === undefined) return
-    process.kill(victim.pid, 'SIGKILL')
+    try {
+      process.kill(victim.pid, 'SIGKILL')
+    } catch (error) {
+      // It ended by itself meanwhile.
+      if (Reflect.get(Object(error), 'code') !== 'ESRCH') throw error
+    }
     if (name === 'collector') await this.ended()
   }
 

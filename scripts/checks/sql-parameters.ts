@@ -20,7 +20,7 @@ const known: ReadonlyMap<string, string> = new Map([
   ['condition', 'text with a placeholder for each value from a list in the code, or conditionOf'], ['where', 'text with placeholders, made beside its values'], ['past', 'text with placeholders, one of two constants'],
   ['conditions.join(\' AND \')', 'texts with placeholders, made beside their values'], ['conditions.map(([text]) => text).join(\' AND \')', 'texts with placeholders, made beside their values'],
   ["pairs.map(() => '(a = ? AND b = ?)').join(' OR ')", 'placeholders, one a value'], ['period', 'a whole number that the code computes from a time'],
-  ['Math.trunc(limit)', 'a number'], ['generation', 'a whole number from the store'], ['database', 'name of the database, from the configuration and checked there'], ['this.#database', 'the same'],
+  ['Math.trunc(limit)', 'a number'], ['durableParts', 'a constant of event-table.ts'], ['generation', 'a whole number from the store'], ['database', 'name of the database, from the configuration and checked there'], ['this.#database', 'the same'],
   ['reportPeriods[by]', 'from a list in the code'], ['rowsMax + 1', 'a number'], ['conditionOf(selection)', 'UUIDs and whole numbers, each checked'],
   ['events', 'name of a table, made of a whole number'], ['names', 'names of settings, from a list in the code'], ['credentials', 'of the configuration, quoted'], ['consentColumns', 'names of columns, a constant'],
   ['lock', 'one of two constants'], ['cursor', 'name of a cursor, from a list in the code'], ["at('decided')", 'a join by such a name'], ["at('archived')", 'the same'], ["at('loaded')", 'the same'],

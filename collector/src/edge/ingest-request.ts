@@ -7,6 +7,7 @@ import { type Envelope, readEnvelope } from '../ingest/read-envelope.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { Admission } from './admission.ts'
+import { failPlace } from '../platform/fail-point.ts'
 import { clientAddress } from './client-address.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import type { EdgeRequest } from './edge-request.ts'
@@ -60,6 +61,7 @@ export async function ingestRequest(dependencies: IngestDependencies, request: E
     const wire = await readBody(dependencies, request, lease)
     const { sender, envelope, events } = await turns.run(early?.id ?? '', wire.length, () => judge(dependencies, request, { wire, early, lease, route, receivedAt }))
     const appended = await log.append(events)
+    failPlace('edge.answer')
     admission.refund(sender, appended.failed?.size ?? 0, receivedAt)
     const answer = answerOf(metrics, events, { appended, wantResults: envelope.wantResults })
     const cookie = idCookie.setFor(request, envelope.items)

@@ -1,6 +1,6 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { MillraceError } from '../../../platform/errors.ts'
-import { failStep } from '../../../platform/fail-point.ts'
+import { failPlace, failStep } from '../../../platform/fail-point.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -263,6 +263,7 @@ class MysqlOltp implements Oltp {
   #transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#onConnection(async (connection) => {
       const session = new Session(connection)
+      failPlace('oltp.begin')
       await session.run('START TRANSACTION')
       const result = await work(session).catch(async (error: unknown) => {
         // A connection that cannot even roll back is closed, which rolls back too.

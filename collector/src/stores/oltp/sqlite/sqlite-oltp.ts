@@ -24,7 +24,7 @@ import { sqliteFailure } from './sqlite-failure.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
-import { failStep } from '../../../platform/fail-point.ts'
+import { failPlace, failStep } from '../../../platform/fail-point.ts'
 
 export function sqlitePath(dataDirectory: string): string {
   return join(dataDirectory, 'oltp', 'millrace.db')
@@ -285,6 +285,7 @@ export class SqliteOltp implements Oltp {
   #write<T>(work: () => T | Promise<T>): Promise<T> {
     return this.#turn.run(async () => {
       // IMMEDIATE: a transaction that reads first and then finds the write lock taken would fail at once.
+      failPlace('oltp.begin')
       this.#exec('BEGIN IMMEDIATE')
       try {
         const result = await work()
