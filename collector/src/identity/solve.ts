@@ -57,11 +57,14 @@ export function solve<N extends SolveNode, E extends SolveEdge>(
   const connected = new DisjointSets(identifiers.length)
   for (const edge of liveEdges) connected.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
   const contested = contestedRoots(input, { indexes, connected }, settings)
+  if (contested.size === 0) {
+    return { groups: groupsOf(identifiers, connected, connected), verdicts: liveEdges.map((edge) => ({ edge, state: 'accepted', witness: null })) }
+  }
   const verdicts: Verdict<E>[] = []
   const disputed: E[] = []
   const solver = new Solver(input, indexes, settings)
   for (const edge of liveEdges) {
-    if (contested.size > 0 && contested.has(connected.find(indexOf(indexes, edge.a)))) {
+    if (contested.has(connected.find(indexOf(indexes, edge.a)))) {
       disputed.push(edge)
       continue
     }

@@ -88,4 +88,11 @@ export const migrations: readonly (readonly string[])[] = [[
     duration_ms BIGINT NOT NULL, status INT, error VARBINARY(100), PRIMARY KEY (workspace, webhook_id, at, attempt)) ${options}`,
   `CREATE TABLE IF NOT EXISTS webhook_endpoint (workspace INT NOT NULL, automation VARBINARY(64) NOT NULL, failing_since BIGINT, disabled_at BIGINT,
     disabled_reason VARBINARY(100), PRIMARY KEY (workspace, automation)) ${options}`,
+], [
+  // Who said what is there already is not known: a rebuild of the profiles reads it from the archive. MySQL cannot leave out
+  // by itself a column that is there.
+  `SET @change = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'consent'
+    AND column_name = 'trusted') > 0, 'DO 0', 'ALTER TABLE consent ADD COLUMN trusted TINYINT NOT NULL DEFAULT 0,
+    ADD KEY consent_by_trust (workspace, identifier_key, channel, trusted, time, strictness, message_id)')`,
+  'PREPARE change_consent FROM @change', 'EXECUTE change_consent', 'DEALLOCATE PREPARE change_consent',
 ]]
