@@ -106,12 +106,13 @@ async function solveLarge(edges: number, context: ResolveContext): Promise<numbe
 /** One account meets ever new anonymous ids, one event a batch. */
 async function growStar(edges: number): Promise<number> {
   const store = new MemoryIdentity()
-  const start = performance.now()
+  const start = process.cpuUsage()
   for (let number = 0; number < edges; number++) {
     const { changes } = await resolveBatch(store, { evidence: [evidence([account(1), visitor(number)], number)] }, context)
     store.apply(changes)
   }
-  return performance.now() - start
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1_000
 }
 
 console.log(`${batches} batches of ${batchEvents} events, Node ${process.version}`)
@@ -121,7 +122,7 @@ for (const { name, next } of workloads) {
   const rate = Math.round(evidencePerSecond).toString()
   console.log(`${name.padEnd(16)}  ${rate.padStart(10)}   ${rowsPerEvent.toFixed(2).padStart(18)}`)
 }
-console.log(`star of 10,000 edges, event by event: ${Math.round(await growStar(10_000))} ms`)
+console.log(`star of 10,000 edges, event by event: ${Math.round(await growStar(10_000))} ms of CPU`)
 const unbounded = { ...defaultIdentitySettings, degreeMax: 20_000, limits: { ...defaultIdentitySettings.limits, anonymous_id: 20_000 } }
 console.log(`component of 10,000 edges solved, all accepted: ${(await solveLarge(10_000, { ...context, settings: unbounded })).toFixed(1)} ms`)
 const contested = { ...unbounded, limits: { ...unbounded.limits, anonymous_id: 1_000 } }
