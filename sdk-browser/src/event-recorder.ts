@@ -41,11 +41,13 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   const { identity, visit, queue, times } = parts
   const { flushAt = 20, flushInterval = 1_000 } = options
   /** Events that wait for consent; each is finished with the ids there are when it comes. */
-  const pending: (() => string)[] = []
+  const pending: (() => void)[] = []
   let state: ConsentState = 'pending'
-  let context: object = {}
+  let context: object = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
+  /** The context as JSON, with the page, and the page it is of. */
+  let [shared, sharedOf] = ['', '']
   let accepted = 0
-  const add = (json: string): void => times.plan(queue.enqueue(json) < flushAt ? flushInterval : 0)
+  const add = (own: string, event: string): void => times.plan(queue.enqueue(own, event) < flushAt ? flushInterval : 0)
   const recorder: EventRecorder = {
     ...parts,
     isGranted: () => !refusal && state === 'granted',
@@ -56,6 +58,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
     }),
     setContext: (fields) => {
       context = { ...context, ...fields }
+      sharedOf = ''
     },
     consent: (wanted, categories) => {
       state = wanted
@@ -67,7 +70,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
         identity.userId = userId || identity.userId
         identity.anonymousId ||= freshId()
         if (!isKept || userId) identity.retain()
-        for (const finish of pending.splice(0)) add(finish())
+        for (const finish of pending.splice(0)) finish()
         recorder.plan()
       } else if (wanted === 'denied' || refusal === 'opted_out') {
         recorder.dropPending()
@@ -85,17 +88,26 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
       if (reason) return { ok: false, reason }
       try {
         if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode)) return { ok: false, reason: 'invalid' }
-        const event = {
-          userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString(),
-          context: { ...context, page: pageFieldsOf(frame), ...callOptions.context },
+        const { URL: url, title } = frame.document
+        // Reading a page's address takes as long as all the rest of a call.
+        if (sharedOf !== url + title) {
+          shared = JSON.stringify({ ...context, page: pageFieldsOf(frame) })
+          sharedOf = url + title
         }
-        const finish = (told: typeof event): string =>
-          JSON.stringify({ anonymousId: identity.anonymousId, ...told, context: { ...visit.fields(now), ...told.context } })
-        const json = recorder.isGranted() ? finish(event) : JSON.stringify(event)
-        if (bytesOf(json) > eventBytesMax) return { ok: false, reason: 'too_large' }
+        const own = shared
+        const event = { userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString() }
+        // The context is the first field, where the sender looks for it.
+        const finish = (told: object, toldContext?: object): string =>
+          JSON.stringify({ context: { ...visit.fields(now), ...toldContext }, anonymousId: identity.anonymousId, ...told })
+        const json = recorder.isGranted() ? finish(event, callOptions.context) : JSON.stringify({ event, context: callOptions.context })
+        // A character has three bytes at most.
+        if ((own + json).length > eventBytesMax / 3 && bytesOf(own + json) > eventBytesMax) return { ok: false, reason: 'too_large' }
         accepted++
-        if (recorder.isGranted()) add(json)
-        else if (pending.push(() => finish(JSON.parse(json))) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
+        if (recorder.isGranted()) add(own, json)
+        else if (pending.push(() => {
+          const told: Parameters<typeof finish>[0] & { readonly event: object; readonly context?: object } = JSON.parse(json)
+          add(own, finish(told.event, told.context))
+        }) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
         return { ok: true, messageId }
       } catch {
         // A circle, a BigInt, a getter that throws, a time that is none.
@@ -117,8 +129,7 @@ function partsOf(options: MillraceOptions, frame: Frame): Parts {
   const shelf = shelves[0] ?? {}
   const queue = eventQueue(shelves, `millrace:${writeKey}:`, options.onDropped)
   const times = sendingTimes(shelf, `millrace_until:${writeKey}`, () => void sender.drain())
-  const context = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
-  const sender = eventSender(frame, queue, { times, settings: { credentials: 'omit', ...options, url: host.replace(/\/$/, '') + path, context } })
+  const sender = eventSender(frame, queue, { times, settings: { credentials: 'omit', ...options, url: host.replace(/\/$/, '') + path } })
   return { identity: keptIdentity(frame, shelf, !cookieless), visit: keptVisit(frame, shelf), queue, times, sender }
 }
 
