@@ -4,8 +4,6 @@ import { freshId } from './fresh-id.ts'
 import type { CallOptions, CallResult, EventMap, Millrace, MillraceOptions, RefusalReason } from './millrace.ts'
 import { watchPages } from './watch-pages.ts'
 
-const nameCharactersMax = 200
-
 declare const window: Frame | undefined
 
 /** Stands in for a window on a server, where every call is refused before it asks for more. */
@@ -35,9 +33,7 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
       Object.assign(traits, told)
       return call('identify', { traits: told }, callOptions)
     },
-    track: (event, properties?: object, callOptions?: object) =>
-      typeof event === 'string' && event.trim() && event.length <= nameCharactersMax
-        ? call('track', { event, properties }, callOptions) : { ok: false, reason: 'invalid' },
+    track: (event, properties?: object, callOptions?: object) => call('track', { event, properties }, callOptions),
     page: (...args) => {
       sender.wake()
       return namedCall('page', args)

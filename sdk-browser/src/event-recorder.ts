@@ -9,6 +9,8 @@ import { keptVisit, type Visit } from './visit.ts'
 
 /** The collector adds its own fields to an event before it measures it against its 32 KiB. */
 const eventBytesMax = 32_000
+const nameCharactersMax = 200
+const contextBegin = '{"context":{'
 const version = '0.1.0'
 
 interface CallFields {
@@ -44,17 +46,17 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   const pending: (() => void)[] = []
   let state: ConsentState = 'pending'
   let context: object = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
-  /** The context as JSON, with the page, and the page it is of. */
+  /** The context in the form of a chunk, with the page, and the page it is of. */
   let [shared, sharedOf] = ['', '']
   let accepted = 0
-  const add = (own: string, event: string): void => times.plan(queue.enqueue(own, event) < flushAt ? flushInterval : 0)
+  const isGranted = (): boolean => !refusal && state === 'granted'
   const recorder: EventRecorder = {
     ...parts,
-    isGranted: () => !refusal && state === 'granted',
+    isGranted,
     plan: () => times.plan(flushInterval),
     dropPending: () => queue.discard('consent', pending.splice(0).length),
     stats: () => ({
-      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: recorder.isGranted() ? queue.depth() : pending.length,
+      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: isGranted() ? queue.depth() : pending.length,
     }),
     setContext: (fields) => {
       context = { ...context, ...fields }
@@ -63,7 +65,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
     consent: (wanted, categories) => {
       state = wanted
       if (categories) recorder.setContext({ consent: categories })
-      if (recorder.isGranted()) {
+      if (isGranted()) {
         const { userId } = identity
         const isKept = identity.recall()
         // A person named while consent was pending counts.
@@ -75,7 +77,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
       } else if (wanted === 'denied' || refusal === 'opted_out') {
         recorder.dropPending()
         queue.persist()
-        for (const key of queue.waiting()) queue.remove(key, 'consent')
+        queue.remove(() => true, 'consent')
         times.succeeded()
         identity.forget()
         visit.forget()
@@ -87,27 +89,30 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
       const reason = refusal ?? (state === 'denied' ? 'consent' : undefined)
       if (reason) return { ok: false, reason }
       try {
-        if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode)) return { ok: false, reason: 'invalid' }
+        if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode) || (type === 'track' && !isName(fields.event))) throw new TypeError()
         const { URL: url, title } = frame.document
         // Reading a page's address takes as long as all the rest of a call.
         if (sharedOf !== url + title) {
-          shared = JSON.stringify({ ...context, page: pageFieldsOf(frame) })
+          shared = JSON.stringify({ ...context, page: pageFieldsOf(frame) }).slice(1, -1)
           sharedOf = url + title
         }
         const own = shared
-        const event = { userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString() }
-        // The context is the first field, where the sender looks for it.
-        const finish = (told: object, toldContext?: object): string =>
-          JSON.stringify({ context: { ...visit.fields(now), ...toldContext }, anonymousId: identity.anonymousId, ...told })
-        const json = recorder.isGranted() ? finish(event, callOptions.context) : JSON.stringify({ event, context: callOptions.context })
+        const event = {
+          // The first field, as a chunk wants it.
+          context: callOptions.context ?? {}, userId: identity.userId || undefined, ...fields,
+          type, messageId, timestamp: new Date(timestamp).toISOString(),
+        }
+        const json = JSON.stringify(event).slice(contextBegin.length, -1)
         // A character has three bytes at most.
         if ((own + json).length > eventBytesMax / 3 && bytesOf(own + json) > eventBytesMax) return { ok: false, reason: 'too_large' }
         accepted++
-        if (recorder.isGranted()) add(own, json)
-        else if (pending.push(() => {
-          const told: Parameters<typeof finish>[0] & { readonly event: object; readonly context?: object } = JSON.parse(json)
-          add(own, finish(told.event, told.context))
-        }) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
+        const finish = (): void => {
+          const arrival = JSON.stringify(visit.fields(now)).slice(1, -1)
+          const whole = `${arrival}${json[0] === '}' ? '' : ','}${json},"anonymousId":${JSON.stringify(identity.anonymousId)}}`
+          times.plan(queue.enqueue(own, whole) < flushAt ? flushInterval : 0)
+        }
+        if (isGranted()) finish()
+        else if (pending.push(finish) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
         return { ok: true, messageId }
       } catch {
         // A circle, a BigInt, a getter that throws, a time that is none.
@@ -118,18 +123,23 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   return recorder
 }
 
+/** As a collector takes it. */
+function isName(event: unknown): unknown {
+  return typeof event === 'string' && event.trim() && event.length <= nameCharactersMax
+}
+
 /** An element of the page is never meant, and may hold half of the page. */
 function isNode(value?: { readonly nodeType?: number } | null): boolean {
   return typeof value?.nodeType === 'number'
 }
 
 function partsOf(options: MillraceOptions, frame: Frame): Parts {
-  const { writeKey, host, path = '/e', cookieless } = options
+  const { writeKey, cookieless } = options
   const shelves = shelvesOf(frame, cookieless)
-  const shelf = shelves[0] ?? {}
+  const [shelf = {}] = shelves
   const queue = eventQueue(shelves, `millrace:${writeKey}:`, options.onDropped)
   const times = sendingTimes(shelf, `millrace_until:${writeKey}`, () => void sender.drain())
-  const sender = eventSender(frame, queue, { times, settings: { credentials: 'omit', ...options, url: host.replace(/\/$/, '') + path } })
+  const sender = eventSender(frame, options, { queue, times })
   return { identity: keptIdentity(frame, shelf, !cookieless), visit: keptVisit(frame, shelf), queue, times, sender }
 }
 

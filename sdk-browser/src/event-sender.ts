@@ -1,27 +1,10 @@
 import { type EventQueue, queueEventsMax } from './event-queue.ts'
 import type { Frame } from './frame.ts'
+import type { MillraceOptions } from './millrace.ts'
 import type { SendingTimes } from './sending-times.ts'
 
-export interface SenderSettings {
-  readonly url: string
-  readonly writeKey: string
-  readonly credentials: 'omit' | 'include'
-}
-
-/** What one request carries. */
-interface Batch {
-  /** Merged into every event of the body. */
-  context: string
-  readonly keys: string[]
-  /** As they stand in their chunks. */
-  readonly events: string[]
-  /** As they stand in the body. */
-  readonly bodies: string[]
-  bytes: number
-}
-
-/** Each event begins so. */
-const contextBegin = '{"context":{'
+/** What one request carries: the context that is merged into every event of the body, and events as they stand in queue and body. */
+type Batch = readonly [context: string, bodies: ReadonlyMap<string, string>]
 
 /** Browsers allow 65,536 bytes to outlive a page, over all requests of the page together; some are for what is around the events. */
 const eventsBytesMax = 60_000
@@ -46,68 +29,62 @@ export interface EventSender {
  * Sends what waits in the queue. An event stays there while it is under way: it is removed when an answer has confirmed
  * or refused it, and never before. One page of an origin sends at a time, under a lock.
  */
-export function eventSender(frame: Frame, queue: EventQueue, { times, settings }: { readonly times: SendingTimes; readonly settings: SenderSettings }): EventSender {
-  /** Keys of chunks. */
+export function eventSender(
+  frame: Frame, options: MillraceOptions, { queue, times }: { readonly queue: EventQueue; readonly times: SendingTimes },
+): EventSender {
+  const { writeKey, host, path = '/e', credentials = 'omit' } = options
   const underWay = new Set<string>()
-  let [silences, batchEvents, bytesUnderWay] = [0, queueEventsMax, 0]
+  let [silences, batchEvents] = [0, queueEventsMax]
   let draining = Promise.resolve()
-  /** The oldest chunks that fit, beside what is under way; none while there is no point in sending. */
+  /** The oldest that fit beside what is under way; none while there is no point in sending. */
   const take = (isOwn?: boolean): Batch => {
-    const batch: Batch = { context: '', keys: [], events: [], bodies: [], bytes: 0 }
-    for (const key of silences < silencesMax ? queue.waiting(isOwn) : []) {
-      const [context = '', ...events] = queue.read(key)
-      batch.context ||= context
-      // What one chunk shares and the others do not goes into each of its events, whose own fields come after it and win.
-      const bodies = context === batch.context ? events
-        : events.map((event) => contextBegin + context.slice(1, -1) + (event[contextBegin.length] === '}' ? '' : ',') + event.slice(contextBegin.length))
-      const bytes = bytesOf(bodies.join()) + 1
-      if (underWay.has(key)) continue
-      if (bytesUnderWay + batch.bytes + bytes > eventsBytesMax || batch.events.length >= batchEvents) break
-      batch.bytes += bytes
-      batch.keys.push(key)
-      batch.events.push(...events)
-      batch.bodies.push(...bodies)
+    const bodies = new Map<string, string>()
+    let [shared, bytes] = ['', bytesOf([...underWay].join())]
+    for (const [context = '', ...events] of silences < silencesMax ? queue.waiting(isOwn) : []) {
+      shared ||= context
+      for (const event of events) {
+        // What one chunk shares and another does not goes into each event of the other, whose own fields come after it and win.
+        const body = `{"context":{${context === shared ? '' : `${context},`}${event}`
+        if (underWay.has(event) || bodies.size >= batchEvents || (bytes += bytesOf(body) + 1) > eventsBytesMax) continue
+        bodies.set(event, body)
+      }
     }
-    return batch
+    return [shared, bodies]
   }
-  const send = async ({ context, keys, events, bodies, bytes }: Batch): Promise<void> => {
-    const { url, credentials, writeKey } = settings
+  const send = async ([context, bodies]: Batch): Promise<void> => {
     const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true })
-    const sent = events.slice(0, batchEvents)
-    keys.forEach((key) => underWay.add(key))
-    bytesUnderWay += bytes
-    const answer = await frame.fetch(url, {
+    const events = [...bodies.keys()]
+    events.forEach((event) => underWay.add(event))
+    const answer = await frame.fetch(host.replace(/\/$/, '') + path, {
       // Without a header of our own the browser asks for no leave beforehand.
-      method: 'POST', body: `${head.slice(0, -1)},"context":${context},"batch":[${bodies.slice(0, batchEvents).join()}]}`, credentials,
+      method: 'POST', body: `${head.slice(0, -1)},"context":{${context}},"batch":[${[...bodies.values()].join()}]}`, credentials,
       signal: AbortSignal.timeout?.(answerMsMax),
       // Another script may have used the quota up: after a silence a plain request is the better one.
       keepalive: !silences,
     }).catch(() => undefined)
     const [status, results] = [answer?.status ?? 0, (await answer?.json().catch(() => undefined))?.results]
-    keys.forEach((key) => underWay.delete(key))
-    bytesUnderWay -= bytes
+    events.forEach((event) => underWay.delete(event))
     silences = status ? 0 : silences + 1
-    const isRead = status === 200 && results?.length === sent.length
+    const isRead = status === 200 && results?.length === events.length
     // A 200 without a result for each event is some other program's, as the sign-in page of a café gives it.
     if (!isRead && (status < 400 || status === 408 || status === 429 || status >= 500)) times.later(answer?.headers.get('retry-after'))
-    else if (status === 413 && sent.length > 1) {
-      batchEvents = Math.ceil(sent.length / 2)
+    else if (status === 413 && events.length > 1) {
+      batchEvents = Math.ceil(events.length / 2)
       times.succeeded()
     } else {
-      const done = new Set(sent.filter((_, index) => results?.[index]?.result !== 'retry'))
-      for (const key of keys) {
-        if (isRead) sender.delivered += queue.remove(key, undefined, done)
-        else queue.remove(key, status === 413 ? 'too_large' : 'rejected', done)
-      }
+      const done = new Set(events.filter((_, index) => results?.[index]?.result !== 'retry'))
+      const count = queue.remove((event) => done.has(event))
+      if (isRead) sender.delivered += count
+      else queue.discard(status === 413 ? 'too_large' : 'rejected', count)
       batchEvents *= 2
-      if (done.size < sent.length) times.later()
+      if (done.size < events.length) times.later()
       else times.succeeded()
     }
   }
   const sendAll = async (): Promise<void> => {
     const batch = take()
     const waitMs = times.waitMs()
-    if (batch.keys.length === 0) return
+    if (!batch[1].size) return
     if (waitMs > 0) return times.plan(waitMs)
     // Without locks, holding everybody else back has to do: the ids make a second copy harmless.
     if (!frame.navigator.locks) times.hold(answerMsMax)
@@ -121,14 +98,14 @@ export function eventSender(frame: Frame, queue: EventQueue, { times, settings }
     drain: () => {
       // Not in the task that sends: both take their time.
       queue.persist()
-      return draining = draining.then(() => frame.navigator.locks?.request(settings.writeKey, sendAll).catch(sendAll) ?? sendAll())
+      return draining = draining.then(() => frame.navigator.locks?.request(writeKey, sendAll).catch(sendAll) ?? sendAll())
     },
     wake: () => void (silences = Math.min(silences, silencesMax - 1)),
     // Only what this page queued: others may be sending the rest. Nobody may see the answer, so all of it stays in the queue.
     leave: () => {
       queue.persist()
       const batch = take(true)
-      if (!times.failures && batch.keys.length > 0) void send(batch)
+      if (!times.failures && batch[1].size > 0) void send(batch)
       if (underWay.size > 0) times.hold(leaveMs)
     },
   }

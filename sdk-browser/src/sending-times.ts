@@ -16,19 +16,18 @@ export interface SendingTimes {
   succeeded(): void
 }
 
-/** When to send next: one timer of this page, and one moment that all pages of an origin share. */
+/** When to send next: the next timer of this page, and one moment that all pages of an origin share. */
 export function sendingTimes(shelf: Shelf, name: string, send: () => void): SendingTimes {
   let until = 0
-  let timer: ReturnType<typeof setTimeout> | undefined
   let timerAt = Infinity
   const times: SendingTimes = {
     failures: 0,
     plan: (delayMs) => {
       const at = Date.now() + delayMs
       if (timerAt <= at) return
-      clearTimeout(timer)
       timerAt = at
-      timer = setTimeout(() => {
+      // A later one that was planned before still comes, and finds nothing to do.
+      setTimeout(() => {
         timerAt = Infinity
         send()
       }, delayMs)

@@ -13,7 +13,7 @@ const campaignFields = /^(?:utm_(.+)|.+cl(?:ic)?k?id|[gw]braid|ScCid|li_fat_id|e
 
 export interface Visit {
   /** Fields of a context. How the person came is told once in a session, and when it changes. */
-  fields(now: number): object
+  fields(now: number): { readonly sessionId?: string | undefined }
   forget(): void
 }
 
@@ -31,28 +31,31 @@ export function keptVisit(frame: Frame, shelf: Shelf): Visit {
   let seenAt = 0
   const isOver = (now: number): boolean =>
     !(now - seenAt < idleMsMax && now - parseInt((kept.sessionId ?? '').replace('-', ''), 16) < sessionMsMax)
-  /** True if there is something new to tell. Another tab may have gone on with the session. */
-  const begin = (now: number): boolean => {
-    try {
-      kept = { ...JSON.parse(shelf[name] ?? '{}') }
-    } catch {
-      // Not of our making.
-      kept = {}
-    }
-    seenAt = kept.seenAt ?? 0
-    const { location, document } = frame
-    const campaign = campaignOf(location.search)
-    kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer || undefined }
-    const text = JSON.stringify(campaign)
-    const isNew = text !== '{}' && text !== JSON.stringify(kept.campaign)
-    if (isNew) kept.campaign = campaign
-    if (!isOver(now)) return isNew
-    kept.sessionId = freshId(now)
-    return true
-  }
   return {
     fields: (now) => {
-      const tells = isOver(now) && begin(now)
+      let tells = false
+      if (isOver(now)) {
+        try {
+          // Another tab may have gone on with the session.
+          kept = { ...JSON.parse(shelf[name] ?? '{}') }
+        } catch {
+          // Not of our making.
+          kept = {}
+        }
+        seenAt = kept.seenAt ?? 0
+        const { location, document } = frame
+        const campaign = campaignOf(location.search)
+        kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer }
+        const text = JSON.stringify(campaign)
+        if (text !== '{}' && text !== JSON.stringify(kept.campaign)) {
+          kept.campaign = campaign
+          tells = true
+        }
+        if (isOver(now)) {
+          kept.sessionId = freshId(now)
+          tells = true
+        }
+      }
       seenAt = now
       if (tells || now - (kept.seenAt ?? 0) > seenMsStep) {
         kept.seenAt = now
