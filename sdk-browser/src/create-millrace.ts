@@ -71,9 +71,7 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
 /** Hears when the page may end, and when what is kept may have changed. */
 function listen(frame: Frame, { identity, sender, plan, isGranted }: EventRecorder): void {
   const recall = (): boolean => isGranted() && identity.recall()
-  const leave = (): void => {
-    if (isGranted()) sender.leave()
-  }
+  const leave = (): unknown => isGranted() && sender.leave()
   const wake = (): void => {
     sender.wake()
     if (recall()) plan()

@@ -4,80 +4,70 @@ import { freshId } from './fresh-id.ts'
 /** Why an accepted event was given up. */
 export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'rejected' | 'consent'
 
+/** In memory, on either side of consent. */
 export const queueEventsMax = 1_000
-/** Two bytes each, of the ten million that browsers give an origin. */
+/** Two bytes each, of the ten million that browsers give an origin; fewer than a thousand events, since none is under 300. */
 const queueCharactersMax = 262_144
 /** Below the time for which a collector remembers message ids, 7 days at least. */
 const ageMsMax = 518_400_000
 
 export interface EventQueue {
   readonly dropped: Partial<Record<DropReason, number>>
-  /** Both as in a chunk. Answers how many events are not persisted yet. */
-  enqueue(context: string, event: string): number
-  /** All events that wait or are under way, in all tabs. */
+  /** Takes an event as JSON; answers how many are not persisted yet. */
+  enqueue(event: string): number
+  /** How many events wait or are under way, in all tabs. */
   depth(): number
   /** Moves fresh events to the shelves, and drops the oldest of what is too much. */
   persist(): void
   /** All that is persisted, oldest first; with `isOwn` only what this page added. */
-  waiting(isOwn?: boolean): readonly Chunk[]
+  waiting(isOwn?: boolean): readonly string[]
   /** Takes those events away, and counts why if they were given up. Answers how many there were. */
-  remove(isMeant: (event: string, addedAt: number) => unknown, reason?: DropReason): number
+  remove(isMeant: (event: string, addedAt: number) => boolean, reason?: DropReason): number
   discard(reason: DropReason, count: number): void
 }
 
 /**
- * The fields of context that its events share, as JSON without braces, and then the events: as JSON, each without the
- * `{"context":{` that it begins with.
- */
-export type Chunk = readonly string[]
-
-/**
- * Events on their way: fresh in memory, then in chunks, each under a key of its own. The page that made a chunk writes it
- * once; who sends takes out what was confirmed. So tabs need no agreement to write, only on who sends. Shelves are tried
- * in order: local storage, this tab's own, memory.
+ * Events on their way: fresh in memory, then line by line in chunks, each under a key of its own. The page that made a
+ * chunk writes it once; who sends takes out what was confirmed. So tabs need no agreement to write, only on who sends.
+ * Shelves are tried in order: local storage, this tab's own, memory.
  */
 export function eventQueue(
   shelves: readonly Shelf[], prefix: string, onDropped?: (dropped: { readonly reason: DropReason; readonly count: number }) => void,
 ): EventQueue {
-  let fresh: string[][] = []
-  let freshEvents = 0
+  const fresh: string[] = []
   const dropped: EventQueue['dropped'] = {}
   /** Tells the chunks of this page from those of all others. */
   const tag = freshId().slice(23)
   let sequence = 1_000_000
   const keys = (isOwn?: boolean): readonly string[] =>
     shelves.flatMap(Object.keys).filter((key) => key.startsWith(prefix) && (!isOwn || key.includes(tag))).sort()
-  const read = (key: string): Chunk => shelves.find((shelf) => shelf[key])?.[key]?.split('\n') ?? []
+  const read = (key: string): readonly string[] => shelves.find((shelf) => shelf[key])?.[key]?.split('\n') ?? []
   const queue: EventQueue = {
     dropped,
-    enqueue: (context, event) => {
-      const chunk = fresh.at(-1)
-      if (chunk?.[0] === context) chunk.push(event)
-      else fresh.push([context, event])
-      if (++freshEvents > queueEventsMax) queue.persist()
-      return freshEvents
+    enqueue: (event) => {
+      if (fresh.push(event) > queueEventsMax) queue.persist()
+      return fresh.length
     },
-    depth: () => queue.waiting().reduce((sum, chunk) => sum + chunk.length - 1, freshEvents),
+    depth: () => fresh.length + queue.waiting().length,
     persist: () => {
       const now = Date.now()
-      for (const chunk of fresh) shelves.some((shelf) => keep(shelf, prefix + now + tag + sequence++, chunk.join('\n')))
-      fresh = []
-      freshEvents = 0
+      const chunk = fresh.splice(0).join('\n')
+      if (chunk) shelves.some((shelf) => keep(shelf, prefix + now + tag + sequence++, chunk))
       queue.remove((_, addedAt) => addedAt < now - ageMsMax, 'expired')
-      let events = queue.depth() - queueEventsMax
-      let characters = queue.waiting().join().length - queueCharactersMax
-      queue.remove((event) => events-- > 0 || (characters -= event.length) > -event.length, 'queue_full')
+      let surplus = queue.waiting().join().length - queueCharactersMax
+      queue.remove((event) => (surplus -= event.length) > -event.length, 'queue_full')
     },
-    waiting: (isOwn) => keys(isOwn).map(read),
+    waiting: (isOwn) => keys(isOwn).flatMap(read),
     remove: (isMeant, reason) => {
       let count = 0
       for (const key of keys()) {
-        const [context, ...all] = read(key)
+        const all = read(key)
         const left = all.filter((event) => !isMeant(event, parseInt(key.slice(prefix.length))))
+        if (left.length === all.length) continue
         count += all.length - left.length
-        for (const shelf of left.length < all.length ? shelves : []) {
-          if (!shelf[key] || !left.length) delete shelf[key]
-          else keep(shelf, key, [context, ...left].join('\n'))
+        for (const shelf of shelves) {
+          if (shelf[key] && left[0]) keep(shelf, key, left.join('\n'))
+          else delete shelf[key]
         }
       }
       if (reason) queue.discard(reason, count)

@@ -10,7 +10,6 @@ import { keptVisit, type Visit } from './visit.ts'
 /** The collector adds its own fields to an event before it measures it against its 32 KiB. */
 const eventBytesMax = 32_000
 const nameCharactersMax = 200
-const contextBegin = '{"context":{'
 const version = '0.1.0'
 
 interface CallFields {
@@ -43,13 +42,13 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   const { identity, visit, queue, times } = parts
   const { flushAt = 20, flushInterval = 1_000 } = options
   /** Events that wait for consent; each is finished with the ids there are when it comes. */
-  const pending: (() => void)[] = []
+  const pending: (() => string)[] = []
   let state: ConsentState = 'pending'
-  let context: object = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
-  /** The context in the form of a chunk, with the page, and the page it is of. */
-  let [shared, sharedOf] = ['', '']
+  let context: object = {}
+  let [page, pageOf]: [object, string] = [{}, '']
   let accepted = 0
   const isGranted = (): boolean => !refusal && state === 'granted'
+  const add = (json: string): void => times.plan(queue.enqueue(json) < flushAt ? flushInterval : 0)
   const recorder: EventRecorder = {
     ...parts,
     isGranted,
@@ -60,19 +59,19 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
     }),
     setContext: (fields) => {
       context = { ...context, ...fields }
-      sharedOf = ''
     },
     consent: (wanted, categories) => {
       state = wanted
       if (categories) recorder.setContext({ consent: categories })
       if (isGranted()) {
         const { userId } = identity
-        const isKept = identity.recall()
+        identity.recall()
         // A person named while consent was pending counts.
         identity.userId = userId || identity.userId
         identity.anonymousId ||= freshId()
-        if (!isKept || userId) identity.retain()
-        for (const finish of pending.splice(0)) finish()
+        // With every page, so that the cookie lasts from the last visit on.
+        identity.retain()
+        for (const finish of pending.splice(0)) add(finish())
         recorder.plan()
       } else if (wanted === 'denied' || refusal === 'opted_out') {
         recorder.dropPending()
@@ -86,33 +85,24 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
     call: (type, fields, callOptions = {}) => {
       const now = Date.now()
       const { messageId = freshId(now), timestamp = now } = callOptions
-      const reason = refusal ?? (state === 'denied' ? 'consent' : undefined)
-      if (reason) return { ok: false, reason }
+      if (refusal || state === 'denied') return { ok: false, reason: refusal ?? 'consent' }
       try {
         if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode) || (type === 'track' && !isName(fields.event))) throw new TypeError()
         const { URL: url, title } = frame.document
-        // Reading a page's address takes as long as all the rest of a call.
-        if (sharedOf !== url + title) {
-          shared = JSON.stringify({ ...context, page: pageFieldsOf(frame) }).slice(1, -1)
-          sharedOf = url + title
-        }
-        const own = shared
+        // Reading all of a page's fields takes as long as the rest of a call.
+        if (pageOf !== url + title) [page, pageOf] = [pageFieldsOf(frame), url + title]
         const event = {
-          // The first field, as a chunk wants it.
-          context: callOptions.context ?? {}, userId: identity.userId || undefined, ...fields,
-          type, messageId, timestamp: new Date(timestamp).toISOString(),
+          userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString(),
+          context: { ...context, page, ...callOptions.context },
         }
-        const json = JSON.stringify(event).slice(contextBegin.length, -1)
+        const finish = (told: typeof event): string =>
+          JSON.stringify({ anonymousId: identity.anonymousId, ...told, context: { ...visit.fields(now), ...told.context } })
+        const json = isGranted() ? finish(event) : JSON.stringify(event)
         // A character has three bytes at most.
-        if ((own + json).length > eventBytesMax / 3 && bytesOf(own + json) > eventBytesMax) return { ok: false, reason: 'too_large' }
+        if (json.length > eventBytesMax / 3 && bytesOf(json) > eventBytesMax) return { ok: false, reason: 'too_large' }
         accepted++
-        const finish = (): void => {
-          const arrival = JSON.stringify(visit.fields(now)).slice(1, -1)
-          const whole = `${arrival}${json[0] === '}' ? '' : ','}${json},"anonymousId":${JSON.stringify(identity.anonymousId)}}`
-          times.plan(queue.enqueue(own, whole) < flushAt ? flushInterval : 0)
-        }
-        if (isGranted()) finish()
-        else if (pending.push(finish) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
+        if (isGranted()) add(json)
+        else if (pending.push(() => finish(JSON.parse(json))) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
         return { ok: true, messageId }
       } catch {
         // A circle, a BigInt, a getter that throws, a time that is none.
@@ -139,7 +129,8 @@ function partsOf(options: MillraceOptions, frame: Frame): Parts {
   const [shelf = {}] = shelves
   const queue = eventQueue(shelves, `millrace:${writeKey}:`, options.onDropped)
   const times = sendingTimes(shelf, `millrace_until:${writeKey}`, () => void sender.drain())
-  const sender = eventSender(frame, options, { queue, times })
+  const context = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
+  const sender = eventSender(frame, { ...options, context }, { queue, times })
   return { identity: keptIdentity(frame, shelf, !cookieless), visit: keptVisit(frame, shelf), queue, times, sender }
 }
 

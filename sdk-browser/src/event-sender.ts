@@ -3,8 +3,10 @@ import type { Frame } from './frame.ts'
 import type { MillraceOptions } from './millrace.ts'
 import type { SendingTimes } from './sending-times.ts'
 
-/** What one request carries: the context that is merged into every event of the body, and events as they stand in queue and body. */
-type Batch = readonly [context: string, bodies: ReadonlyMap<string, string>]
+interface SenderOptions extends MillraceOptions {
+  /** Merged into every event of a body. */
+  readonly context: object
+}
 
 /** Browsers allow 65,536 bytes to outlive a page, over all requests of the page together; some are for what is around the events. */
 const eventsBytesMax = 60_000
@@ -30,34 +32,26 @@ export interface EventSender {
  * or refused it, and never before. One page of an origin sends at a time, under a lock.
  */
 export function eventSender(
-  frame: Frame, options: MillraceOptions, { queue, times }: { readonly queue: EventQueue; readonly times: SendingTimes },
+  frame: Frame, options: SenderOptions, { queue, times }: { readonly queue: EventQueue; readonly times: SendingTimes },
 ): EventSender {
-  const { writeKey, host, path = '/e', credentials = 'omit' } = options
+  const { writeKey, host, path = '/e', credentials = 'omit', context } = options
+  const url = host.replace(/\/$/, '') + path
   const underWay = new Set<string>()
   let [silences, batchEvents] = [0, queueEventsMax]
   let draining = Promise.resolve()
   /** The oldest that fit beside what is under way; none while there is no point in sending. */
-  const take = (isOwn?: boolean): Batch => {
-    const bodies = new Map<string, string>()
-    let [shared, bytes] = ['', bytesOf([...underWay].join())]
-    for (const [context = '', ...events] of silences < silencesMax ? queue.waiting(isOwn) : []) {
-      shared ||= context
-      for (const event of events) {
-        // What one chunk shares and another does not goes into each event of the other, whose own fields come after it and win.
-        const body = `{"context":{${context === shared ? '' : `${context},`}${event}`
-        if (underWay.has(event) || bodies.size >= batchEvents || (bytes += bytesOf(body) + 1) > eventsBytesMax) continue
-        bodies.set(event, body)
-      }
-    }
-    return [shared, bodies]
+  const take = (isOwn?: boolean): readonly string[] => {
+    if (silences >= silencesMax) return []
+    let bytes = bytesOf([...underWay].join())
+    return queue.waiting(isOwn).filter((event) => !underWay.has(event)).slice(0, batchEvents)
+      .filter((event) => bytes < eventsBytesMax && (bytes += bytesOf(event) + 1) < eventsBytesMax)
   }
-  const send = async ([context, bodies]: Batch): Promise<void> => {
-    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true })
-    const events = [...bodies.keys()]
+  const send = async (events: readonly string[]): Promise<void> => {
+    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context })
     events.forEach((event) => underWay.add(event))
-    const answer = await frame.fetch(host.replace(/\/$/, '') + path, {
+    const answer = await frame.fetch(url, {
       // Without a header of our own the browser asks for no leave beforehand.
-      method: 'POST', body: `${head.slice(0, -1)},"context":{${context}},"batch":[${[...bodies.values()].join()}]}`, credentials,
+      method: 'POST', body: `${head.slice(0, -1)},"batch":[${events.join()}]}`, credentials,
       signal: AbortSignal.timeout?.(answerMsMax),
       // Another script may have used the quota up: after a silence a plain request is the better one.
       keepalive: !silences,
@@ -82,13 +76,13 @@ export function eventSender(
     }
   }
   const sendAll = async (): Promise<void> => {
-    const batch = take()
+    const events = take()
     const waitMs = times.waitMs()
-    if (!batch[1].size) return
+    if (!events[0]) return
     if (waitMs > 0) return times.plan(waitMs)
     // Without locks, holding everybody else back has to do: the ids make a second copy harmless.
     if (!frame.navigator.locks) times.hold(answerMsMax)
-    await send(batch)
+    await send(events)
     // Other tabs may hear of the lock before they hear of what was removed.
     await new Promise((heard) => setTimeout(heard, heardMs))
     return sendAll()
@@ -104,9 +98,9 @@ export function eventSender(
     // Only what this page queued: others may be sending the rest. Nobody may see the answer, so all of it stays in the queue.
     leave: () => {
       queue.persist()
-      const batch = take(true)
-      if (!times.failures && batch[1].size > 0) void send(batch)
-      if (underWay.size > 0) times.hold(leaveMs)
+      const events = times.failures ? [] : take(true)
+      if (events[0]) void send(events)
+      if (underWay.size) times.hold(leaveMs)
     },
   }
   return sender

@@ -42,7 +42,8 @@ export function sendingTimes(shelf: Shelf, name: string, send: () => void): Send
       return ms > delayMsMax ? 0 : ms
     },
     later: (retryAfter) => {
-      const askedMs = +(retryAfter ?? 0) * 1_000 || Date.parse(retryAfter ?? '') - Date.now() || 0
+      const asked = retryAfter ?? ''
+      const askedMs = +asked * 1_000 || Date.parse(asked) - Date.now() || 0
       const delayMs = Math.min(delayMsMax, Math.max(askedMs, Math.random() * 1_000 * 2 ** times.failures++))
       times.hold(delayMs)
       times.plan(delayMs)

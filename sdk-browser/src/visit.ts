@@ -20,14 +20,14 @@ export interface Visit {
 interface Kept {
   /** Tells when it began. */
   sessionId?: string
-  seenAt?: number
+  seenAt: number
   campaign?: object
   firstTouch?: object
 }
 
 /** The session of this browser, shared by its tabs, and how the person came: the first time ever, and the last time. */
 export function keptVisit(frame: Frame, shelf: Shelf): Visit {
-  let kept: Kept = {}
+  let kept: Kept = { seenAt: 0 }
   let seenAt = 0
   const isOver = (now: number): boolean =>
     !(now - seenAt < idleMsMax && now - parseInt((kept.sessionId ?? '').replace('-', ''), 16) < sessionMsMax)
@@ -37,12 +37,11 @@ export function keptVisit(frame: Frame, shelf: Shelf): Visit {
       if (isOver(now)) {
         try {
           // Another tab may have gone on with the session.
-          kept = { ...JSON.parse(shelf[name] ?? '{}') }
+          kept = { seenAt: 0, ...JSON.parse(shelf[name] ?? '{}') }
         } catch {
           // Not of our making.
-          kept = {}
         }
-        seenAt = kept.seenAt ?? 0
+        seenAt = kept.seenAt
         const { location, document } = frame
         const campaign = campaignOf(location.search)
         kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer }
@@ -57,12 +56,11 @@ export function keptVisit(frame: Frame, shelf: Shelf): Visit {
         }
       }
       seenAt = now
-      if (tells || now - (kept.seenAt ?? 0) > seenMsStep) {
+      if (tells || now - kept.seenAt > seenMsStep) {
         kept.seenAt = now
         keep(shelf, name, JSON.stringify(kept))
       }
-      const { seenAt: _, ...told } = kept
-      return tells ? told : { sessionId: told.sessionId }
+      return tells ? { ...kept, seenAt: undefined } : { sessionId: kept.sessionId }
     },
     forget: () => {
       seenAt = 0
