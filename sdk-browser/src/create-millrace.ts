@@ -28,8 +28,9 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   }
   const millrace: Millrace<Events> = {
     identify: (userId?: string | number | object | null, ownTraits?: object, callOptions?: CallOptions) => {
-      const [id, told] = typeof userId === 'object' ? ['', userId ?? ownTraits] : [userId, ownTraits]
-      if (id) setIds(identity.anonymousId, String(id))
+      const isId = typeof userId !== 'object'
+      const told = isId ? ownTraits : userId ?? ownTraits
+      if (isId && userId) setIds(identity.anonymousId, String(userId))
       Object.assign(traits, told)
       return call('identify', { traits: told }, callOptions)
     },

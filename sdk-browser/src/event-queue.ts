@@ -63,9 +63,9 @@ export function eventQueue(
       for (const key of keys()) {
         const all = read(key)
         const left = all.filter((event) => !isMeant(event, parseInt(key.slice(prefix.length))))
-        if (left.length === all.length) continue
-        count += all.length - left.length
-        for (const shelf of shelves) {
+        const gone = all.length - left.length
+        count += gone
+        for (const shelf of gone ? shelves : []) {
           if (shelf[key] && left[0]) keep(shelf, key, left.join('\n'))
           else delete shelf[key]
         }

@@ -45,7 +45,8 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   const pending: (() => string)[] = []
   let state: ConsentState = 'pending'
   let context: object = {}
-  let [page, pageOf]: [object, string] = [{}, '']
+  let page = {}
+  let pageOf = ''
   let accepted = 0
   const isGranted = (): boolean => !refusal && state === 'granted'
   const add = (json: string): void => times.plan(queue.enqueue(json) < flushAt ? flushInterval : 0)
@@ -90,7 +91,8 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
         if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode) || (type === 'track' && !isName(fields.event))) throw new TypeError()
         const { URL: url, title } = frame.document
         // Reading all of a page's fields takes as long as the rest of a call.
-        if (pageOf !== url + title) [page, pageOf] = [pageFieldsOf(frame), url + title]
+        if (pageOf !== url + title) page = pageFieldsOf(frame)
+        pageOf = url + title
         const event = {
           userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString(),
           context: { ...context, page, ...callOptions.context },

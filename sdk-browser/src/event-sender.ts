@@ -37,7 +37,8 @@ export function eventSender(
   const { writeKey, host, path = '/e', credentials = 'omit', context } = options
   const url = host.replace(/\/$/, '') + path
   const underWay = new Set<string>()
-  let [silences, batchEvents] = [0, queueEventsMax]
+  let silences = 0
+  let batchEvents = queueEventsMax
   let draining = Promise.resolve()
   /** The oldest that fit beside what is under way; none while there is no point in sending. */
   const take = (isOwn?: boolean): readonly string[] => {
@@ -47,21 +48,22 @@ export function eventSender(
       .filter((event) => bytes < eventsBytesMax && (bytes += bytesOf(event) + 1) < eventsBytesMax)
   }
   const send = async (events: readonly string[]): Promise<void> => {
-    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context })
+    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context, batch: [] })
     events.forEach((event) => underWay.add(event))
     const answer = await frame.fetch(url, {
       // Without a header of our own the browser asks for no leave beforehand.
-      method: 'POST', body: `${head.slice(0, -1)},"batch":[${events.join()}]}`, credentials,
+      method: 'POST', body: `${head.slice(0, -2) + events.join()}]}`, credentials,
       signal: AbortSignal.timeout?.(answerMsMax),
       // Another script may have used the quota up: after a silence a plain request is the better one.
       keepalive: !silences,
     }).catch(() => undefined)
-    const [status, results] = [answer?.status ?? 0, (await answer?.json().catch(() => undefined))?.results]
+    const status = answer?.status ?? 0
+    const results = (await answer?.json().catch(() => undefined))?.results
     events.forEach((event) => underWay.delete(event))
     silences = status ? 0 : silences + 1
     const isRead = status === 200 && results?.length === events.length
-    // A 200 without a result for each event is some other program's, as the sign-in page of a café gives it.
-    if (!isRead && (status < 400 || status === 408 || status === 429 || status >= 500)) times.later(answer?.headers.get('retry-after'))
+    // Of all others only 4xx is final, less 408 and 429: a 200 without a result for each event is some other program's, as the sign-in page of a café gives it.
+    if (!isRead && !/^4(?!08|29)/.test(String(status))) times.later(answer?.headers.get('retry-after'))
     else if (status === 413 && events.length > 1) {
       batchEvents = Math.ceil(events.length / 2)
       times.succeeded()
