@@ -24,7 +24,7 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   const namedCall = (type: string, args: readonly unknown[]): CallResult => {
     const names = args.filter((arg) => typeof arg === 'string')
     const [properties, callOptions] = args.filter((arg) => typeof arg === 'object')
-    return call(type, { name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions ?? {})
+    return call(type, { name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions)
   }
   const millrace: Millrace<Events> = {
     identify: (userId?: string | number | object | null, ownTraits?: object, callOptions?: CallOptions) => {
@@ -72,7 +72,9 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
 /** Hears when the page may end, and when what is kept may have changed. */
 function listen(frame: Frame, { identity, sender, plan, isGranted }: EventRecorder): void {
   const recall = (): boolean => isGranted() && identity.recall()
-  const leave = (): unknown => isGranted() && sender.leave()
+  const leave = (): void => {
+    if (isGranted()) sender.leave()
+  }
   const wake = (): void => {
     sender.wake()
     if (recall()) plan()

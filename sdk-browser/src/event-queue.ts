@@ -38,7 +38,7 @@ export function eventQueue(
   const dropped: EventQueue['dropped'] = {}
   /** Tells the chunks of this page from those of all others. */
   const tag = freshId().slice(23)
-  let sequence = 1_000_000
+  let sequence = 1e6
   const keys = (isOwn?: boolean): readonly string[] =>
     shelves.flatMap(Object.keys).filter((key) => key.startsWith(prefix) && (!isOwn || key.includes(tag))).sort()
   const read = (key: string): readonly string[] => shelves.find((shelf) => shelf[key])?.[key]?.split('\n') ?? []

@@ -10,6 +10,7 @@ import { keptVisit, type Visit } from './visit.ts'
 /** The collector adds its own fields to an event before it measures it against its 32 KiB. */
 const eventBytesMax = 32_000
 const nameCharactersMax = 200
+const invalid: CallResult = { ok: false, reason: 'invalid' }
 const version = '0.1.0'
 
 interface CallFields {
@@ -29,9 +30,9 @@ interface Parts {
 export interface EventRecorder extends Parts, Pick<Millrace, 'consent' | 'setContext' | 'stats'> {
   /** Whether anything may be read, kept or sent. */
   isGranted(): boolean
-  call(type: string, fields: CallFields, options?: CallOptions): CallResult
-  /** Sends before long. */
-  plan(): void
+  call(type: string, fields: CallFields, options?: CallOptions | null): CallResult
+  /** Sends before long; at once if there are enough fresh events. */
+  plan(freshEvents?: number): void
   /** Gives up what waits for consent. */
   dropPending(): void
 }
@@ -45,22 +46,17 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   const pending: (() => string)[] = []
   let state: ConsentState = 'pending'
   let context: object = {}
-  let page = {}
-  let pageOf = ''
   let accepted = 0
   const isGranted = (): boolean => !refusal && state === 'granted'
-  const add = (json: string): void => times.plan(queue.enqueue(json) < flushAt ? flushInterval : 0)
   const recorder: EventRecorder = {
     ...parts,
     isGranted,
-    plan: () => times.plan(flushInterval),
+    plan: (fresh = 0) => times.plan(fresh < flushAt ? flushInterval : 0),
     dropPending: () => queue.discard('consent', pending.splice(0).length),
     stats: () => ({
       accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: isGranted() ? queue.depth() : pending.length,
     }),
-    setContext: (fields) => {
-      context = { ...context, ...fields }
-    },
+    setContext: (fields) => void (context = { ...context, ...fields }),
     consent: (wanted, categories) => {
       state = wanted
       if (categories) recorder.setContext({ consent: categories })
@@ -72,7 +68,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
         identity.anonymousId ||= freshId()
         // With every page, so that the cookie lasts from the last visit on.
         identity.retain()
-        for (const finish of pending.splice(0)) add(finish())
+        for (const finish of pending.splice(0)) queue.enqueue(finish())
         recorder.plan()
       } else if (wanted === 'denied' || refusal === 'opted_out') {
         recorder.dropPending()
@@ -83,19 +79,15 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
         visit.forget()
       }
     },
-    call: (type, fields, callOptions = {}) => {
+    call: (type, fields, callOptions) => {
       const now = Date.now()
-      const { messageId = freshId(now), timestamp = now } = callOptions
+      const { messageId = freshId(now), timestamp = now, context: own } = callOptions ?? {}
       if (refusal || state === 'denied') return { ok: false, reason: refusal ?? 'consent' }
       try {
-        if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode) || (type === 'track' && !isName(fields.event))) throw new TypeError()
-        const { URL: url, title } = frame.document
-        // Reading all of a page's fields takes as long as the rest of a call.
-        if (pageOf !== url + title) page = pageFieldsOf(frame)
-        pageOf = url + title
+        if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode) || (type === 'track' && !isName(fields.event))) return invalid
         const event = {
           userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString(),
-          context: { ...context, page, ...callOptions.context },
+          context: { ...context, page: pageFieldsOf(frame), ...own },
         }
         const finish = (told: typeof event): string =>
           JSON.stringify({ anonymousId: identity.anonymousId, ...told, context: { ...visit.fields(now), ...told.context } })
@@ -103,12 +95,12 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
         // A character has three bytes at most.
         if (json.length > eventBytesMax / 3 && bytesOf(json) > eventBytesMax) return { ok: false, reason: 'too_large' }
         accepted++
-        if (isGranted()) add(json)
+        if (isGranted()) recorder.plan(queue.enqueue(json))
         else if (pending.push(() => finish(JSON.parse(json))) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
         return { ok: true, messageId }
       } catch {
         // A circle, a BigInt, a getter that throws, a time that is none.
-        return { ok: false, reason: 'invalid' }
+        return invalid
       }
     },
   }
@@ -130,7 +122,7 @@ function partsOf(options: MillraceOptions, frame: Frame): Parts {
   const shelves = shelvesOf(frame, cookieless)
   const [shelf = {}] = shelves
   const queue = eventQueue(shelves, `millrace:${writeKey}:`, options.onDropped)
-  const times = sendingTimes(shelf, `millrace_until:${writeKey}`, () => void sender.drain())
+  const times = sendingTimes(shelf, `millrace.${writeKey}`, () => void sender.drain())
   const context = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
   const sender = eventSender(frame, { ...options, context }, { queue, times })
   return { identity: keptIdentity(frame, shelf, !cookieless), visit: keptVisit(frame, shelf), queue, times, sender }

@@ -1,5 +1,5 @@
-import { type EventQueue, queueEventsMax } from './event-queue.ts'
-import type { Frame } from './frame.ts'
+import type { EventQueue } from './event-queue.ts'
+import type { Frame, FrameAnswer } from './frame.ts'
 import type { MillraceOptions } from './millrace.ts'
 import type { SendingTimes } from './sending-times.ts'
 
@@ -34,11 +34,10 @@ export interface EventSender {
 export function eventSender(
   frame: Frame, options: SenderOptions, { queue, times }: { readonly queue: EventQueue; readonly times: SendingTimes },
 ): EventSender {
-  const { writeKey, host, path = '/e', credentials = 'omit', context } = options
-  const url = host.replace(/\/$/, '') + path
+  const post = poster(frame, options)
   const underWay = new Set<string>()
   let silences = 0
-  let batchEvents = queueEventsMax
+  let batchEvents = Infinity
   let draining = Promise.resolve()
   /** The oldest that fit beside what is under way; none while there is no point in sending. */
   const take = (isOwn?: boolean): readonly string[] => {
@@ -48,15 +47,9 @@ export function eventSender(
       .filter((event) => bytes < eventsBytesMax && (bytes += bytesOf(event) + 1) < eventsBytesMax)
   }
   const send = async (events: readonly string[]): Promise<void> => {
-    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context, batch: [] })
     events.forEach((event) => underWay.add(event))
-    const answer = await frame.fetch(url, {
-      // Without a header of our own the browser asks for no leave beforehand.
-      method: 'POST', body: `${head.slice(0, -2) + events.join()}]}`, credentials,
-      signal: AbortSignal.timeout?.(answerMsMax),
-      // Another script may have used the quota up: after a silence a plain request is the better one.
-      keepalive: !silences,
-    }).catch(() => undefined)
+    // Another script may have used the quota up: after a silence a plain request is the better one.
+    const answer = await post(events, !silences)
     const status = answer?.status ?? 0
     const results = (await answer?.json().catch(() => undefined))?.results
     events.forEach((event) => underWay.delete(event))
@@ -69,9 +62,8 @@ export function eventSender(
       times.succeeded()
     } else {
       const done = new Set(events.filter((_, index) => results?.[index]?.result !== 'retry'))
-      const count = queue.remove((event) => done.has(event))
+      const count = queue.remove((event) => done.has(event), isRead ? undefined : status === 413 ? 'too_large' : 'rejected')
       if (isRead) sender.delivered += count
-      else queue.discard(status === 413 ? 'too_large' : 'rejected', count)
       batchEvents *= 2
       if (done.size < events.length) times.later()
       else times.succeeded()
@@ -94,7 +86,7 @@ export function eventSender(
     drain: () => {
       // Not in the task that sends: both take their time.
       queue.persist()
-      return draining = draining.then(() => frame.navigator.locks?.request(writeKey, sendAll).catch(sendAll) ?? sendAll())
+      return draining = draining.then(() => frame.navigator.locks?.request(options.writeKey, sendAll).catch(sendAll) ?? sendAll())
     },
     wake: () => void (silences = Math.min(silences, silencesMax - 1)),
     // Only what this page queued: others may be sending the rest. Nobody may see the answer, so all of it stays in the queue.
@@ -106,6 +98,19 @@ export function eventSender(
     },
   }
   return sender
+}
+
+/** Makes one request, and answers nothing where there was no answer. */
+function poster(frame: Frame, options: SenderOptions): (events: readonly string[], keepalive: boolean) => Promise<FrameAnswer | undefined> {
+  const { writeKey, host, path = '/e', credentials = 'omit', context } = options
+  const url = host.replace(/\/$/, '') + path
+  return (events, keepalive) => {
+    const head = JSON.stringify({ writeKey, sentAt: new Date(), wantResults: true, context, batch: [] })
+    return frame.fetch(url, {
+      // Without a header of our own the browser asks for no leave beforehand.
+      method: 'POST', body: `${head.slice(0, -2) + events.join()}]}`, credentials, signal: AbortSignal.timeout?.(answerMsMax), keepalive,
+    }).catch(() => undefined)
+  }
 }
 
 export function bytesOf(text: string): number {

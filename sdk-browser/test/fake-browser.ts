@@ -193,8 +193,8 @@ function shelfOf(kept: Record<string, string>, browser: () => FakeBrowser): Shel
   })
 }
 
-/** The events of a body, each with the context of all, as a collector merges them. */
+/** The events of a body. */
 export function eventsOf(body: string): readonly Record<string, unknown>[] {
-  const { batch, context }: { readonly batch?: unknown; readonly context?: object } = Object(JSON.parse(body))
-  return Array.isArray(batch) ? batch.map((event: unknown) => ({ ...Object(event), context: { ...context, ...Reflect.get(Object(event), 'context') } })) : []
+  const batch: unknown = Reflect.get(Object(JSON.parse(body)), 'batch')
+  return Array.isArray(batch) ? batch.map((event: unknown) => Object.fromEntries(Object.entries(Object(event)))) : []
 }
