@@ -55,6 +55,7 @@ const cases: Readonly<Record<string, (ids: { profile: string; segment: string })
   'POST /v1/profiles/:id/split': ({ profile }) => ({ path: `/v1/profiles/${profile}/split`, body: { a: { kind: 'email', value: 'nobody@example.com' } }, shows: false, foreign: 404 }),
   'GET /v1/identity/explain': () => ({ path: '/v1/identity/explain?externalId=shared&email=shared%40example.com', shows: false }),
   'GET /v1/receipts/:messageId': () => ({ path: '/v1/receipts/shared-1', shows: false }),
+  'GET /v1/quarantine': () => ({ path: '/v1/quarantine', shows: false }),
   'GET /v1/events': () => ({ path: '/v1/events?dropped=true', shows: true }),
   'GET /v1/reports/orders': () => ({ path: '/v1/reports/orders', shows: false }),
   'POST /v1/segments': () => ({ path: '/v1/segments', body: { name: 'Broken' }, shows: false }),
