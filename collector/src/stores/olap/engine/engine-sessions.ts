@@ -157,10 +157,10 @@ async function runFileInsert(
   const names = columns.map(quotedName).join(', ')
   const all = new Map(settings)
   if (all.has('insert_deduplication_token')) all.set('deduplicate_insert_select', 'force_enable')
-  const clause = all.size === 0 ? '' : `SETTINGS ${[...all].map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')} `
+  const settingsClause = all.size === 0 ? '' : `SETTINGS ${[...all].map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')} `
   try {
     await writeRows(path, rows)
-    await session.queryAsync(`INSERT INTO ${table} ${names === '' ? '' : `(${names}) `}${clause}SELECT ${names === '' ? '*' : names} FROM file(${quotedText(path)}, ${quotedText(format)})`)
+    await session.queryAsync(`INSERT INTO ${table} ${names === '' ? '' : `(${names}) `}${settingsClause}SELECT ${names === '' ? '*' : names} FROM file(${quotedText(path)}, ${quotedText(format)})`)
   } finally {
     await rm(path, { force: true })
   }
