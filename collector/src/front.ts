@@ -25,6 +25,7 @@ import type { OltpReader, SegmentDraft, SegmentRow } from './ports/oltp.ts'
 import { DecidedWatch } from './query/decided-watch.ts'
 import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
+import { Zone } from './query/segments/zone.ts'
 import type { EraseReport, EraseRequest } from './query/erase-profile.ts'
 import type { SplitReport, SplitRequest } from './query/split-profile.ts'
 import type { Status } from './query/status.ts'
@@ -94,7 +95,8 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     return info?.kind === 'secret' ? info.workspace : undefined
   }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
-    reader, olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()), cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    reader, zone: new Zone(config.calendarTimeZone), olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()),
+    cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))

@@ -102,7 +102,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
   })
   app.get('/reports/orders', async (context) =>
-    json(context, JSON.stringify(await orderReport(reportRequest(context, context.get('workspace')), dependencies.olap, dependencies.now()))))
+    json(context, JSON.stringify(await orderReport(reportRequest(context, { workspace: context.get('workspace'), zone: dependencies.zone.name }), dependencies.olap, dependencies.now()))))
   app.route('/', segmentRoutes(dependencies))
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
@@ -170,13 +170,13 @@ function feedRequest(context: Context, workspace: number): FeedRequest {
   }
 }
 
-function reportRequest(context: Context, workspace: number): OrderReportRequest {
+function reportRequest(context: Context, { workspace, zone }: Pick<OrderReportRequest, 'workspace' | 'zone'>): OrderReportRequest {
   const by = context.req.query('by') ?? 'month'
   if (!isPeriod(by)) throw new MillraceError('bad_request', `by must be one of ${Object.keys(reportPeriods).join(', ')}`)
   const metric = context.req.query('metric') ?? 'Order Completed'
   const after = instant(context, 'after')
   const before = instant(context, 'before')
-  return { workspace, by, metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
+  return { workspace, zone, by, metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
 }
 
 function isPeriod(text: string): text is ReportPeriod {
