@@ -47,10 +47,10 @@ export class PartitionPump {
   readonly #partition: number
   readonly #buffer: BatchBuffer
   readonly #stop = new AbortController()
-  readonly #archive = new Signal()
-  readonly #load = new Signal()
-  readonly #automation = new Signal()
-  readonly #room = new Signal()
+  readonly #archive: Signal
+  readonly #load: Signal
+  readonly #automation: Signal
+  readonly #room: Signal
   readonly #loading = new Mutex()
   #resume: () => void = () => {}
   #failing = 0
@@ -60,6 +60,10 @@ export class PartitionPump {
     this.#partition = partition
     this.#dependencies = dependencies
     this.#bounds = bounds
+    this.#archive = new Signal(dependencies.clock)
+    this.#load = new Signal(dependencies.clock)
+    this.#automation = new Signal(dependencies.clock)
+    this.#room = new Signal(dependencies.clock)
     this.#buffer = new BatchBuffer(bounds.bufferBytesMax)
   }
 

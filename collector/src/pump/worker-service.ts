@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import { ClockWatch } from '../platform/clock-watch.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
@@ -27,7 +28,9 @@ export interface WorkerDependencies {
   readonly logger: Logger
   readonly metrics: PumpMetrics
   readonly context: DecideContext
-  readonly automation: AutomationService
+  readonly automation: Pick<AutomationService, 'start' | 'stop' | 'taken'>
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
 }
 
 export interface WorkerBounds extends PumpBounds {
