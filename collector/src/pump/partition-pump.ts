@@ -10,7 +10,7 @@ import { BatchBuffer } from './batch-buffer.ts'
 import type { DecideContext } from './decide.ts'
 import { decideCarefully } from './decide-carefully.ts'
 import { Loader, type LoaderBounds, type LoaderDependencies } from './loader.ts'
-import type { PumpMetrics } from './pump-metrics.ts'
+import type { PumpReports } from './pump-metrics.ts'
 import { readRecord } from './read-record.ts'
 import { Signal } from '../platform/signal.ts'
 
@@ -18,7 +18,7 @@ export interface PumpDependencies extends ArchiverDependencies, LoaderDependenci
   readonly oltp: Oltp
   readonly log: LogReader
   readonly clock: Clock
-  readonly metrics: PumpMetrics
+  readonly metrics: PumpReports
   readonly context: DecideContext
   /** Told what a run of batches did to timers. */
   readonly taken: (events: TakenEvents) => void

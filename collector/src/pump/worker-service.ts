@@ -14,7 +14,7 @@ import type { DecideContext } from './decide.ts'
 import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
-import type { PumpMetrics } from './pump-metrics.ts'
+import type { PumpReports } from './pump-metrics.ts'
 import { rebuildProfiles, type RebuildProfilesReport } from './rebuild-profiles.ts'
 import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -26,7 +26,7 @@ export interface WorkerDependencies {
   readonly olap: Olap
   readonly clock: Clock
   readonly logger: Logger
-  readonly metrics: PumpMetrics
+  readonly metrics: PumpReports
   readonly context: DecideContext
   readonly automation: Pick<AutomationService, 'start' | 'stop' | 'taken'>
   /** Absent: Node's. */

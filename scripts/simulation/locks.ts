@@ -1,0 +1,66 @@
+import { MillraceError } from '../../collector/src/platform/errors.ts'
+import type { World } from './world.ts'
+
+/** As the MySQL driver sets it. */
+const waitMsMax = 5_000
+
+interface Waiting {
+  readonly holder: object
+  grant(): void
+}
+
+interface Lock {
+  holder: object
+  readonly waiting: Waiting[]
+}
+
+/** Row locks: first come, first served, until the transaction ends; a wait that is too long fails, which also ends deadlocks. */
+export class Locks {
+  readonly #world: World
+  readonly #locks = new Map<string, Lock>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  async take(holder: object, row: string): Promise<void> {
+    const lock = this.#locks.get(row)
+    if (lock === undefined) this.#locks.set(row, { holder, waiting: [] })
+    else if (lock.holder !== holder) await this.#wait(lock, holder, row)
+  }
+
+  /** Of a transaction that ended, also those it still waits for. */
+  release(holder: object): void {
+    for (const [row, lock] of this.#locks) {
+      const kept = lock.waiting.filter((waiting) => waiting.holder !== holder)
+      lock.waiting.splice(0, lock.waiting.length, ...kept)
+      if (lock.holder !== holder) continue
+      const next = lock.waiting.shift()
+      if (next === undefined) {
+        this.#locks.delete(row)
+        continue
+      }
+      lock.holder = next.holder
+      next.grant()
+    }
+  }
+
+  #wait(lock: Lock, holder: object, row: string): Promise<void> {
+    this.#world.note(`waits for ${row}`)
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        holder,
+        grant: () => {
+          cancel()
+          resolve()
+        },
+      }
+      const cancel = this.#world.after(waitMsMax, () => {
+        const at = lock.waiting.indexOf(waiting)
+        if (at >= 0) lock.waiting.splice(at, 1)
+        reject(new MillraceError('unavailable', `waited too long for ${row}`, { retryable: true }))
+      })
+      lock.waiting.push(waiting)
+    })
+  }
+}
