@@ -6,7 +6,7 @@ const trace = process.argv[4] === 'trace'
 const begin = performance.now()
 let batches = 0
 for (let seed = from; seed < from + count; seed += 1) {
-  const report = await runHistory({ seed, ...(trace ? { trace: (line: string) => console.log(line) } : {}) })
+  const report = await runHistory({ seed, calm: process.argv[4] === 'calm', ...(trace ? { trace: (line: string) => console.log(line) } : {}) })
   batches += report.batches
   if (report.violation !== null) console.log(JSON.stringify(report))
 }

@@ -99,8 +99,11 @@ export class SimulatedLog implements LogReader {
     let next = after === null ? trimmed : records.findIndex(({ position }) => position > after)
     if (next < 0) next = records.length
     const closed = new AbortController()
-    const take = ({ maxRecords, maxBytes }: ReadBounds): readonly LogRecord[] => {
+    const requireKept = (): void => {
       if (next < server.partition(partition).trimmed) throw new MillraceError('log_gap', `records of partition ${partition} are gone`)
+    }
+    const take = ({ maxRecords, maxBytes }: ReadBounds): readonly LogRecord[] => {
+      requireKept()
       const taken: LogRecord[] = []
       let bytes = 0
       const wanted = 1 + server.world.choices.below(Math.min(maxRecords, 20))
@@ -112,10 +115,10 @@ export class SimulatedLog implements LogReader {
       next += taken.length
       return taken
     }
-    take({ maxRecords: 0, maxBytes: 0, waitMs: 0 })
+    requireKept()
     return {
       next: (bounds) => this.#next(partition, { bounds, take, isEnd: () => next >= records.length, closed: closed.signal }),
-      close: async () => closed.abort(),
+      close: async () => closed.abort('closed'),
     }
   }
 
@@ -135,7 +138,7 @@ export class SimulatedLog implements LogReader {
   async #appended(partition: number, waitMs: number, closed: AbortSignal): Promise<void> {
     const { listeners } = this.#server.partition(partition)
     const heard = new AbortController()
-    const hear = (): void => heard.abort()
+    const hear = (): void => heard.abort('heard')
     listeners.add(hear)
     closed.addEventListener('abort', hear, { once: true })
     await this.#link.machine.clock.sleep(waitMs, heard.signal)

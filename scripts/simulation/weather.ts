@@ -79,7 +79,7 @@ export class Weather {
   }
 
   onTheWay(store: StoreName): number {
-    return this.#world.delay(0, this.#climate.slowMs[store])
+    return this.#world.delay(0, this.#raging ? this.#climate.slowMs[store] : 5)
   }
 
   late(): number {
