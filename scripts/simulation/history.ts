@@ -116,8 +116,10 @@ async function comeToRest(world: World, stores: Stores, { input }: Plan): Promis
   look()
   await world.runUntil(world.now + restMsMax, () => rested)
   if (world.violations.length > 0 || rested) return
-  const { partitions } = stores.oltp.tables
-  world.violated(`after ${restMsMax / 1_000} calm seconds there is still something to do: ${JSON.stringify(Array.from({ length: input.partitions }, (_, partition) => partitions.get(partition) ?? null))}`)
+  const { partitions, consumers } = stores.oltp.tables
+  const left = Array.from({ length: input.partitions }, (_, partition) =>
+    ({ ...partitions.get(partition), head: stores.log.partition(partition).records.at(-1)?.position, consumed: consumers.get(partition)?.batch }))
+  world.violated(`after ${restMsMax / 1_000} calm seconds there is still something to do: ${JSON.stringify(left)}`)
 }
 
 function isAtRest({ oltp: { tables }, log }: Stores): boolean {

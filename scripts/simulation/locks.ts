@@ -7,6 +7,7 @@ const waitMsMax = 5_000
 interface Waiting {
   readonly holder: object
   grant(): void
+  fail(error: MillraceError): void
 }
 
 interface Lock {
@@ -29,11 +30,11 @@ export class Locks {
     else if (lock.holder !== holder) await this.#wait(lock, holder, row)
   }
 
-  /** Of a transaction that ended, also those it still waits for. */
+  /** Of a transaction that ended; what it still waits for fails. */
   release(holder: object): void {
     for (const [row, lock] of this.#locks) {
-      const kept = lock.waiting.filter((waiting) => waiting.holder !== holder)
-      lock.waiting.splice(0, lock.waiting.length, ...kept)
+      const given = lock.waiting.filter((waiting) => waiting.holder === holder)
+      for (const waiting of given) waiting.fail(new MillraceError('unavailable', 'the transaction ended', { retryable: true }))
       if (lock.holder !== holder) continue
       const next = lock.waiting.shift()
       if (next === undefined) {
@@ -54,12 +55,13 @@ export class Locks {
           cancel()
           resolve()
         },
+        fail: (error) => {
+          cancel()
+          lock.waiting.splice(lock.waiting.indexOf(waiting), 1)
+          reject(error)
+        },
       }
-      const cancel = this.#world.after(waitMsMax, () => {
-        const at = lock.waiting.indexOf(waiting)
-        if (at >= 0) lock.waiting.splice(at, 1)
-        reject(new MillraceError('unavailable', `waited too long for ${row}`, { retryable: true }))
-      })
+      const cancel = this.#world.after(waitMsMax, () => waiting.fail(new MillraceError('unavailable', `waited too long for ${row}`, { retryable: true })))
       lock.waiting.push(waiting)
     })
   }

@@ -57,6 +57,8 @@ export class Archiver {
       return 0
     }
     const cursor = await oltp.partition(partition)
+    // Also what an earlier step finished without hearing of it: a full buffer holds up the deciding.
+    buffer.archived(cursor.archivedBatch)
     if (cursor.archivedBatch === cursor.batch) return this.#bounds.objectDelayMs
     const pending = await oltp.batches(partition, cursor.archivedBatch + 1, 1_000)
     const run = this.#run(pending)

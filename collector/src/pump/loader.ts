@@ -62,6 +62,8 @@ export class Loader {
       return 0
     }
     const cursor = await oltp.partition(partition)
+    // As the archiver.
+    buffer?.loaded(cursor.loadedBatch)
     if (cursor.loadedBatch === cursor.batch) return this.#bounds.loadDelayMs
     const pending = await oltp.batches(partition, cursor.loadedBatch + 1, 1_000)
     const run = this.#run(pending)
