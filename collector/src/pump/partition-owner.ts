@@ -101,11 +101,18 @@ export class PartitionOwner {
   }
 
   async #assume(list: readonly (readonly [number, readonly PartitionRole[]])[]): Promise<void> {
-    await Promise.all(list.map(async ([partition, roles]) => {
+    const started = await Promise.allSettled(list.map(async ([partition, roles]) => {
       const pump = this.#dependencies.makePump(partition)
       this.#owned.set(partition, { pump, roles })
-      await pump.start(roles, (error) => this.#lost(partition, pump, error))
+      try {
+        await pump.start(roles, (error) => this.#lost(partition, pump, error))
+      } catch (error) {
+        // Not owned: the next heartbeat tries again.
+        this.#owned.delete(partition)
+        throw error
+      }
     }))
+    for (const each of started) if (each.status === 'rejected') throw each.reason
   }
 
   #lost(partition: number, pump: PartitionPump, error: unknown): void {

@@ -3,14 +3,14 @@ import type { Clock } from '../platform/clock.ts'
 import { Mutex } from '../platform/mutex.ts'
 import type { LogPosition, LogReader, LogRecord } from '../ports/log.ts'
 import type { Oltp, Claimed, Fence, PartitionRole } from '../ports/oltp.ts'
-import { AutomationFeed } from './automation-feed.ts'
+import { AutomationFeed, type ClaimedConsumer } from './automation-feed.ts'
 import type { TakenEvents } from '../automation/take-events.ts'
 import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
 import { BatchBuffer } from './batch-buffer.ts'
 import type { DecideContext } from './decide.ts'
 import { decideCarefully } from './decide-carefully.ts'
 import { Loader, type LoaderBounds, type LoaderDependencies } from './loader.ts'
-import type { PumpMetrics } from './pump-metrics.ts'
+import type { PumpReports } from './pump-metrics.ts'
 import { readRecord } from './read-record.ts'
 import { Signal } from '../platform/signal.ts'
 
@@ -18,7 +18,7 @@ export interface PumpDependencies extends ArchiverDependencies, LoaderDependenci
   readonly oltp: Oltp
   readonly log: LogReader
   readonly clock: Clock
-  readonly metrics: PumpMetrics
+  readonly metrics: PumpReports
   readonly context: DecideContext
   /** Told what a run of batches did to timers. */
   readonly taken: (events: TakenEvents) => void
@@ -28,6 +28,11 @@ export interface PumpBounds extends ArchiverBounds, LoaderBounds {
   readonly batchEventsMax: number
   /** Decided bytes kept in memory for archive and load, per partition. */
   readonly bufferBytesMax: number
+}
+
+interface ClaimedPump {
+  readonly pump: Claimed
+  readonly consumer: ClaimedConsumer
 }
 
 interface Step {
@@ -47,10 +52,10 @@ export class PartitionPump {
   readonly #partition: number
   readonly #buffer: BatchBuffer
   readonly #stop = new AbortController()
-  readonly #archive = new Signal()
-  readonly #load = new Signal()
-  readonly #automation = new Signal()
-  readonly #room = new Signal()
+  readonly #archive: Signal
+  readonly #load: Signal
+  readonly #automation: Signal
+  readonly #room: Signal
   readonly #loading = new Mutex()
   #resume: () => void = () => {}
   #failing = 0
@@ -60,24 +65,26 @@ export class PartitionPump {
     this.#partition = partition
     this.#dependencies = dependencies
     this.#bounds = bounds
+    this.#archive = new Signal(dependencies.clock)
+    this.#load = new Signal(dependencies.clock)
+    this.#automation = new Signal(dependencies.clock)
+    this.#room = new Signal(dependencies.clock)
     this.#buffer = new BatchBuffer(bounds.bufferBytesMax)
   }
 
   /**
-   * Claims the partition for the roles and starts: `pump` decides, archives and shows batches to automations, `load` loads. `failed` is called once
+   * Claims the partition for the roles, and fails if it cannot; then starts: `pump` decides, archives and shows batches to automations, `load` loads. `failed` is called once
    * for each loop that ends with an error (a lost epoch, corruption); the other loops end with it.
    */
   async start(roles: readonly PartitionRole[], failed: (error: unknown) => void): Promise<void> {
-    const loops: Promise<void>[] = []
+    const { oltp } = this.#dependencies
+    // All claims before the first loop: a start that fails leaves nothing running.
+    const claimed = roles.includes('pump') ? { pump: await oltp.claimPartition(this.#partition, 'pump'), consumer: await oltp.automations.claimConsumer(this.#partition) } : null
+    const loading = roles.includes('load') ? await oltp.claimPartition(this.#partition, 'load') : null
     // What is decided elsewhere, or loaded elsewhere, is read back from the archive or the log.
-    const shared = roles.length === 2 ? this.#buffer : undefined
-    if (roles.includes('pump')) loops.push(...(await this.#pumpLoops()))
-    if (roles.includes('load')) {
-      const { fence } = await this.#dependencies.oltp.claimPartition(this.#partition, 'load')
-      const loader = new Loader(fence, this.#dependencies, this.#bounds)
-      loops.push(this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(shared, force)) }))
-    }
+    const shared = claimed !== null && loading !== null ? this.#buffer : undefined
     if (shared === undefined) this.#buffer.keepLinesOnly()
+    const loops = [...(claimed === null ? [] : this.#pumpLoops(claimed)), ...(loading === null ? [] : [this.#loadLoop(loading, shared)])]
     this.#running = loops.map((loop) => loop.catch((error: unknown) => {
       this.#stop.abort()
       this.#wakeAll()
@@ -85,16 +92,19 @@ export class PartitionPump {
     }))
   }
 
-  async #pumpLoops(): Promise<readonly Promise<void>[]> {
-    const { oltp } = this.#dependencies
-    const claimed = await oltp.claimPartition(this.#partition, 'pump')
-    const archiver = new Archiver(claimed.fence, this.#dependencies, this.#bounds)
-    const feed = new AutomationFeed(await oltp.automations.claimConsumer(this.#partition), { ...this.#dependencies, store: oltp.automations })
+  #pumpLoops({ pump, consumer }: ClaimedPump): readonly Promise<void>[] {
+    const archiver = new Archiver(pump.fence, this.#dependencies, this.#bounds)
+    const feed = new AutomationFeed(consumer, { ...this.#dependencies, store: this.#dependencies.oltp.automations })
     return [
-      this.#decideLoop(claimed),
+      this.#decideLoop(pump),
       this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
       this.#stepLoop({ name: 'automation', signal: this.#automation, run: () => feed.step(this.#buffer) }),
     ]
+  }
+
+  #loadLoop({ fence }: Claimed, buffer: BatchBuffer | undefined): Promise<void> {
+    const loader = new Loader(fence, this.#dependencies, this.#bounds)
+    return this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(buffer, force)) })
   }
 
   /** Ends the loops after the step each is in; what was decided is archived and loaded by the next start. */

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import { ClockWatch } from '../platform/clock-watch.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
@@ -13,7 +14,7 @@ import type { DecideContext } from './decide.ts'
 import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
-import type { PumpMetrics } from './pump-metrics.ts'
+import type { PumpReports } from './pump-metrics.ts'
 import { rebuildProfiles, type RebuildProfilesReport } from './rebuild-profiles.ts'
 import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -25,9 +26,11 @@ export interface WorkerDependencies {
   readonly olap: Olap
   readonly clock: Clock
   readonly logger: Logger
-  readonly metrics: PumpMetrics
+  readonly metrics: PumpReports
   readonly context: DecideContext
-  readonly automation: AutomationService
+  readonly automation: Pick<AutomationService, 'start' | 'stop' | 'taken'>
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
 }
 
 export interface WorkerBounds extends PumpBounds {
