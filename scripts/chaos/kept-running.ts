@@ -64,6 +64,12 @@ export class KeptRunning {
     if (this.#failure !== null) throw this.#failure
   }
 
+  /** Kills whatever still runs, without waiting for it. */
+  leave(): void {
+    this.#wanted = false
+    this.collector.signal('SIGKILL')
+  }
+
   /** Resolves when a collector that was killed is back. */
   async restarted(): Promise<void> {
     const { url } = this.collector
