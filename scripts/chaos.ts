@@ -4,7 +4,9 @@
  * `--runs N`: so often each (1), `--seed S`: repeats the choices of a run, `--point NAME`: only this one, or `erase.*`, `--kinds kills`:
  * only what ends processes, or `one` of each point, `--results FILE`: goes on where an earlier part ended, `--minutes M`: ends the part.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runChaos } from './chaos/run-chaos.ts'
 
@@ -15,17 +17,21 @@ const { values } = parseArgs({
   },
 })
 
-if (process.platform === 'linux' && process.getuid?.() !== 0 && process.env['MILLRACE_CHAOS_MAPPED'] === undefined) mapped()
-else process.exitCode = await run()
-
-// The disk is taken away at the exit, which a signal alone would skip.
-for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1))
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+if (process.platform === 'linux' && process.getuid?.() !== 0 && process.env['MILLRACE_CHAOS_MAPPED'] === undefined) process.exitCode = await mapped()
+else {
+  // Processes, disk and engines are taken away at the exit, which a signal alone would skip.
+  for (const signal of signals) process.once(signal, () => process.exit(128 + constants.signals[signal]))
+  process.exitCode = await run()
+}
 
 /** A disk can only be mounted by root; a user may be that to himself. */
-function mapped(): void {
+async function mapped(): Promise<number> {
   const command = ['--user', '--map-root-user', '--mount', process.execPath, ...process.argv.slice(1)]
-  const ran = spawnSync('unshare', command, { stdio: 'inherit', env: { ...process.env, MILLRACE_CHAOS_MAPPED: '' } })
-  process.exitCode = ran.status ?? 1
+  const child = spawn('unshare', command, { stdio: 'inherit', env: { ...process.env, MILLRACE_CHAOS_MAPPED: '' } })
+  for (const signal of signals) process.on(signal, () => child.kill(signal))
+  const [code]: readonly unknown[] = await once(child, 'exit')
+  return Number(code ?? 1)
 }
 
 async function run(): Promise<number> {

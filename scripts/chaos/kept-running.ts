@@ -4,6 +4,12 @@ import type { LossyDisk } from './disk/lossy-disk.ts'
 
 const startsMax = 20
 const lookEveryMs = 20
+/** Ten times what it takes on a busy machine: longer is no slow start or end but one that never comes. */
+const startMsMax = 120_000
+const stopMsMax = 120_000
+
+/** A collector that neither goes on nor ends, which is a defect of its own. */
+class StuckCollector extends Error {}
 
 export interface KeptRunningOptions {
   readonly data: string
@@ -55,13 +61,19 @@ export class KeptRunning {
   async stop(how: 'SIGTERM' | 'SIGKILL' | 'power loss'): Promise<void> {
     this.#wanted = false
     if (how === 'power loss') this.#options.disk?.cut()
-    if (how === 'SIGTERM') await this.collector.stop()
+    if (how === 'SIGTERM') await this.#within(stopMsMax, 'end', this.collector.stop())
     else await this.collector.kill('collector')
     await this.#watching
     if (this.#looking !== null) clearInterval(this.#looking)
     this.#looking = null
     await this.#restorePower()
     if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Kills whatever still runs, without waiting for it. */
+  leave(): void {
+    this.#wanted = false
+    this.collector.signal('SIGKILL')
   }
 
   /** Resolves when a collector that was killed is back. */
@@ -83,12 +95,26 @@ export class KeptRunning {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#restorePower()
-        await this.collector.start()
+        await this.#within(startMsMax, 'get ready', this.collector.start())
         return
       } catch (error) {
-        if (attempt === startsMax || !this.#wanted) throw error
+        if (attempt === startsMax || !this.#wanted || error instanceof StuckCollector) throw error
         await sleep(100)
       }
+    }
+  }
+
+  async #within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const late = sleep(ms, undefined, { signal: done.signal }).then(() => {
+      const processes = this.collector.processes().map(({ pid, name }) => `${name} ${pid}`).join(', ')
+      throw new StuckCollector(`the collector does not ${what} within ${ms / 1_000} s (${processes}); it printed:\n${this.collector.printed}`)
+    })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      done.abort()
+      late.catch(() => undefined)
     }
   }
 

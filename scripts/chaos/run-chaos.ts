@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -7,6 +7,7 @@ import { WebhookReceiver } from '../../collector/test/webhook-receiver.ts'
 import { setUpCarts } from './activities.ts'
 import { LossyDisk, withoutLossyDisk } from './disk/lossy-disk.ts'
 import { KeptRunning } from './kept-running.ts'
+import { leftDirectories, ownDirectory } from './own-directory.ts'
 import { type Kinds, type Lifetime, planOf } from './plan.ts'
 import { resultOf, Results } from './results.ts'
 import { play, type Stage } from './play.ts'
@@ -56,7 +57,8 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
 }
 
 async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
-  const files = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
+  for (const left of leftDirectories('chaos')) rmSync(left, { recursive: true, force: true })
+  const files = ownDirectory('chaos')
   const data = join(disk?.directory ?? files, 'data')
   const receiver = new WebhookReceiver(webhookSecret)
   const running = new KeptRunning({
@@ -64,6 +66,12 @@ async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions,
     environment: { NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-chaos-compiled'), ...disk === null ? {} : { CHAOS_DISK: disk.directory } },
   })
   const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data), restMs: deafTo === null ? restMs : deafRestMs, engines: new Map() }
+  // Where this process fails or is told to end; what it started would go on otherwise.
+  const leave = (): void => {
+    running.leave()
+    rmSync(files, { recursive: true, force: true })
+  }
+  process.once('exit', leave)
   try {
     const url = await receiver.start()
     await running.start({})
@@ -73,7 +81,8 @@ async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions,
   } finally {
     await running.stop('SIGKILL').catch(() => undefined)
     await receiver.close()
-    rmSync(files, { recursive: true, force: true })
+    process.off('exit', leave)
+    leave()
   }
 }
 
