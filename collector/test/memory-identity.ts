@@ -35,7 +35,7 @@ export class MemoryIdentity implements IdentityReader {
     return {
       identifiers,
       liveEdges: edges.filter(({ state, a, b }) => state !== 'inert' && keys.has(a) && keys.has(b)),
-      vetoes: this.vetoes.filter((veto) => veto.workspace === workspace && keys.has(veto.a) && keys.has(veto.b)),
+      vetoes: this.vetoes.filter((veto) => veto.workspace === workspace && keys.has(veto.a)),
     }
   }
 

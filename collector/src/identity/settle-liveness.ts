@@ -43,7 +43,7 @@ function markFanOuts(graph: EvidenceGraph, settings: IdentitySettings): Readonly
       if (tracked.now.fanOut || !fansOut(tracked.now, settings)) continue
       tracked.now = { ...tracked.now, fanOut: true }
       marked.set(key, evidence)
-      graph.addSeed(key, evidence)
+      graph.addLooseSeed(key, evidence)
     }
   }
   return marked
@@ -98,8 +98,8 @@ function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: reado
     makeInert(edge)
     const reason = reasons[0]
     if (reason === undefined) continue
-    graph.addSeed(a, reason)
-    graph.addSeed(b, reason)
+    graph.addLooseSeed(a, reason)
+    graph.addLooseSeed(b, reason)
   }
 }
 
@@ -108,9 +108,11 @@ function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void 
   if (isInert(graph, edge.now)) {
     makeInert(edge)
     if (!wasLive) return
-  } else if (edge.now.state === 'inert') {
-    edge.now = { ...edge.now, state: 'accepted' }
+    graph.addLooseSeed(edge.now.a, evidence)
+    graph.addLooseSeed(edge.now.b, evidence)
+    return
   }
+  if (edge.now.state === 'inert') edge.now = { ...edge.now, state: 'accepted' }
   graph.addSeed(edge.now.a, evidence)
   graph.addSeed(edge.now.b, evidence)
 }
