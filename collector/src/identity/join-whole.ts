@@ -1,5 +1,5 @@
 import type { Composition, IdentifierRow, ProfileRow } from '../ports/identity.ts'
-import { addCount, anchorOf, isWithin, limitedAs, limitOf } from './composition.ts'
+import { anchorOf, isWithin, limitedAs, limitOf, sumOfCounts } from './composition.ts'
 import { DisjointSets } from './disjoint-sets.ts'
 import type { EvidenceGraph, Tracked } from './evidence-graph.ts'
 import type { Evidence } from './gather-evidence.ts'
@@ -66,7 +66,7 @@ export async function planJoins(graph: EvidenceGraph, stored: StoredProfiles, { 
   const plan = { joins: new Array<Join>(), moving: new Set<string>(), rest: new Set<string>() }
   const edgesIn = Map.groupBy(edges, ([a]) => sets.find(a))
   for (const [root, members] of Map.groupBy(parts, (_, place) => sets.find(place))) {
-    const whole = members.map((part) => wholePart(part, graph, stored)).filter((part) => part !== null)
+    const whole = wholeParts(members, graph, stored)
     const join = whole.length < members.length ? null
       : joinOf(whole, { workspace: graph.workspace, seeds: graph.seeds, settings, identityKey, isTree: isTree(edgesIn.get(root) ?? [], members.length) })
     if (join === null) {
@@ -74,7 +74,7 @@ export async function planJoins(graph: EvidenceGraph, stored: StoredProfiles, { 
       continue
     }
     plan.joins.push(join)
-    for (const part of join.parts) if (part.stored !== null && moves(part.stored, join)) plan.moving.add(part.stored.component)
+    for (const { stored: part } of join.parts) if (part !== null && moves(part, join)) plan.moving.add(part.component)
   }
   return plan
 }
@@ -118,6 +118,15 @@ function partsOf(graph: EvidenceGraph): { readonly parts: readonly Part[]; reado
   return { parts, placeOf }
 }
 
+function wholeParts(parts: readonly Part[], graph: EvidenceGraph, stored: StoredProfiles): readonly WholePart[] {
+  const whole: WholePart[] = []
+  for (const part of parts) {
+    const one = wholePart(part, graph, stored)
+    if (one !== null) whole.push(one)
+  }
+  return whole
+}
+
 function wholePart(part: Part, graph: EvidenceGraph, { rows }: StoredProfiles): WholePart | null {
   if (part.seeds.some(({ now }) => graph.loosened.has(now.key))) return null
   const row = part.stored === null ? null : rows.get(part.stored.profileId)
@@ -129,7 +138,7 @@ function wholePart(part: Part, graph: EvidenceGraph, { rows }: StoredProfiles): 
   if (anchor === undefined) return null
   const [seed] = part.seeds
   const counts = composition?.counts ?? (seed === undefined ? {} : { [limitedAs(seed.now)]: 1 })
-  return { ...part, row, anchor, counts }
+  return { seeds: part.seeds, stored: part.stored, row, anchor, counts }
 }
 
 /** Whether so many edges connect so many parts without one to spare. */
@@ -148,22 +157,21 @@ function joinOf(parts: readonly WholePart[], { workspace, seeds, settings, ident
   const [first] = parts
   const evidence = seeds.get(first?.seeds[0]?.now.key ?? '')
   if (first === undefined || evidence === undefined) return null
-  const counts = new Map<string, number>()
   let anchoring = first
   let component = componentOf(first)
   for (const part of parts) {
-    for (const [what, count] of Object.entries(part.counts)) addCount(counts, what, count)
     if (anchorsBefore(part.anchor, anchoring.anchor)) anchoring = part
     if (componentOf(part) < component) component = componentOf(part)
   }
+  const counts = sumOfCounts(parts)
   if (!isWithin(counts, settings.limits)) {
     const leaves = parts.filter(({ stored }) => stored === null)
     const hang = isTree && leaves.length === parts.length - 1
-    if (!hang || leaves.some((leaf) => Object.keys(leaf.counts).some((what) => (counts.get(what) ?? 0) > limitOf(what, settings.limits)))) return null
+    if (!hang || leaves.some((leaf) => Object.keys(leaf.counts).some((what) => (counts[what] ?? 0) > limitOf(what, settings.limits)))) return null
   }
   const { anchor, row } = anchoring
   const id = row !== null && row.composition?.anchor.key === anchor.key ? row.id : profileIdOf(workspace, anchor.key, identityKey)
-  return { parts, id, component, composition: { anchor: anchorOf(anchor), counts: Object.fromEntries(counts) }, evidence }
+  return { parts, id, component, composition: { anchor: anchorOf(anchor), counts }, evidence }
 }
 
 function componentOf({ stored, anchor }: WholePart): string {
