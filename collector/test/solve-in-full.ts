@@ -84,7 +84,9 @@ function inertEdges(
   for (const node of nodes.values()) {
     for (const [rank, kind] of identifierKinds.entries()) {
       const neighbours = [...node.neighbours].filter((key) => nodes.get(key)?.kind === kind)
-      if (rank < rankOf(node) && neighbours.length > settings.fanOutMax) {
+      const isContact = node.kind === 'email' || node.kind === 'phone'
+      const ofContact = Math.min(5 * settings.limits[kind], kind === 'cart' || kind === 'checkout' ? settings.degreeMax : settings.contactReachMax)
+      if ((rank < rankOf(node) && neighbours.length > settings.fanOutMax) || (isContact && rank > rankOf(node) && neighbours.length > ofContact)) {
         for (const key of node.neighbours) inert.add(edgeOf(node.key, key, edges))
       }
       if (rank <= rankOf(node)) continue

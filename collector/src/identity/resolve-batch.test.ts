@@ -15,9 +15,9 @@ const workspace = 1
 const tight: IdentitySettings = {
   ...defaultIdentitySettings,
   limits: { ...defaultIdentitySettings.limits, phone: 2, anonymous_id: 2 },
-  fanOutMax: 2, degreeMax: 3,
+  fanOutMax: 2, contactReachMax: 4, degreeMax: 3,
 }
-const loose: IdentitySettings = { ...tight, fanOutMax: 100, degreeMax: 100 }
+const loose: IdentitySettings = { ...tight, fanOutMax: 100, contactReachMax: 100, degreeMax: 100 }
 
 /** `1` is an account, `a` to `c` e-mails, `p` phones, anything else an anonymous id. */
 function identifier(name: string): Identifier {
@@ -73,6 +73,8 @@ const stars = fc.array(fc.record({
   names: fc.integer({ min: firstAnonymous, max: names.length - 1 }).map((index) => [accountName, index]),
   time: fc.nat(30), receivedAt: fc.nat(9), secret: fc.nat(4), cut: fc.boolean(),
 }), { minLength: 5, maxLength: 24 })
+/** One address and more browsers than it may come with. */
+const contactStars = stars.map((drawn) => drawn.map((one) => ({ ...one, names: [names.indexOf('a'), ...one.names.slice(1)] })))
 const vetoes = fc.array(fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names)), { maxLength: 2 })
 
 function evidenceFrom(drawn: typeof events extends fc.Arbitrary<infer Drawn> ? Drawn : never): Evidence[] {
@@ -152,6 +154,7 @@ describe('resolveBatch equals solving everything', () => {
     { name: 'with tight bounds', settings: tight, drawnFrom: events },
     { name: 'without bounds on neighbours', settings: loose, drawnFrom: events },
     { name: 'where an account has too many neighbours', settings: tight, drawnFrom: stars },
+    { name: 'where an address has too many neighbours', settings: tight, drawnFrom: contactStars },
   ]
   for (const { name, settings, drawnFrom } of variants) {
     test(`after every batch, ${name}`, async () => {
