@@ -40,8 +40,9 @@ export class EvidenceGraph {
     const keys = new Set(identifiers.keys())
     for (const { a, b } of vetoes.values()) keys.add(a).add(b)
     for (const row of await reader.identifiers(this.workspace, [...keys])) this.addIdentifier(row)
-    for (const [id, veto] of vetoes) if (!this.#absorbVeto(veto)) vetoes.delete(id)
     for (const seen of identifiers.values()) this.#absorbIdentifier(seen)
+    // After the identifiers: a batch may hold the event that made somebody known and the word that parts him.
+    for (const [id, veto] of vetoes) if (!this.#absorbVeto(veto)) vetoes.delete(id)
     if (edges.size === 0) return
     const ends = [...edges.values()].filter(({ a, b }) => this.#isKnown(a) && this.#isKnown(b))
     if (ends.length > 0) {
