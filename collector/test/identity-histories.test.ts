@@ -1,3 +1,8 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MillraceError } from '../src/platform/errors.ts'
@@ -6,7 +11,7 @@ import type { Fence } from '../src/ports/oltp.ts'
 import { decideBatch } from '../src/pump/decide.ts'
 import { readRecord } from '../src/pump/read-record.ts'
 import { SqliteOltp } from '../src/stores/oltp/sqlite/sqlite-oltp.ts'
-import { expectEqualToOracle, type Fate, firstMoment, histories, identityKey, tightSettings, written } from './identity-history.ts'
+import { busyHistory, expectEqualToOracle, type Fate, firstMoment, histories, identityKey, tightSettings, written } from './identity-history.ts'
 import { MemoryLog } from './memory-log.ts'
 import { propertySettings } from './property-settings.ts'
 
@@ -74,3 +79,43 @@ describe('random histories on SQLite', () => {
     }), propertySettings(400))
   }, 600_000)
 })
+
+describe('owners in processes of their own', () => {
+  it('decide on one component at the same time, one killed and succeeded, as if one after another', async () => {
+    const { seed } = propertySettings()
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-owners-'))
+    const path = join(directory, 'millrace.db')
+    const oltp = new SqliteOltp(path)
+    try {
+      await oltp.migrate()
+      const said = written(busyHistory(240, seed), 1)
+      const owners = Array.from({ length: 2 }, (_, partition) => {
+        const file = join(directory, `lines-${partition}`)
+        writeFileSync(file, said.lines.filter((line) => line.partition === partition).map(({ line }) => line).join(''))
+        return { partition, file }
+      })
+      await Promise.all(owners.map(async ({ partition, file }) => {
+        const kills = partition === 0 ? 2 : 0
+        for (let life = 0; life <= kills; life += 1) await ownedBy([path, String(partition), file], { killedAfter: life < kills ? 5 + 3 * life : null })
+      }))
+      const { fence } = await oltp.claimPartition(0, 'pump')
+      await expectEqualToOracle(oltp, fence, { workspace: 1, said })
+    } finally {
+      await oltp.close()
+      rmSync(directory, { recursive: true })
+    }
+  }, 60_000)
+})
+
+/** A process that owns a partition until it has decided all of it, or so many batches. */
+async function ownedBy(values: readonly string[], { killedAfter }: { readonly killedAfter: number | null }): Promise<void> {
+  const child = fork(new URL('decide-until-killed.ts', import.meta.url), values)
+  let decided = 0
+  child.on('message', (message) => {
+    if (message === 'decided') decided += 1
+    if (decided === killedAfter) child.kill('SIGKILL')
+  })
+  const [code, signal] = await once(child, 'exit')
+  // One that was done before the kill came has ended in order.
+  expect(code === 0 || (killedAfter !== null && signal === 'SIGKILL')).toBe(true)
+}

@@ -59,6 +59,11 @@ export const histories: fc.Arbitrary<History> = fc.record({
   }), { maxLength: 60 }),
 })
 
+/** Events of the same few people over two partitions, without an end to who is joined to whom. */
+export function busyHistory(events: number, seed: number): History {
+  return { partitions: 2, events: fc.sample(drawnEvent, { numRuns: events, seed }), vetoes: [], steps: [] }
+}
+
 /** A line of a log, and what it says. */
 export interface HistoryLine {
   readonly partition: number
