@@ -3,6 +3,7 @@ import type { EvidenceAround, Explanation, Hindrance } from '../query/explanatio
 import { graphEdge, graphEnd } from '../query/graph-edge.ts'
 import { isoTime } from '../query/profile-card.ts'
 import { compareEdges, compareText } from './edge-order.ts'
+import { fanOutOf } from './fan-out.ts'
 import { firstSeenOf } from './gather-evidence.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
@@ -113,7 +114,9 @@ function hindranceOf(edge: EdgeRow, { identifiers, vetoes }: EvidenceAround, set
   const ends = { a: graphEnd(row(edge.a)), b: graphEnd(row(edge.b)) }
   const shared = [row(edge.a), row(edge.b)].find((end) => end?.fanOut === true)
   if (shared !== undefined) {
-    return { hindrance: { rule: 'fan_out', ...ends }, why: `${nameOf(shared)} came with more than ${settings.fanOutMax} identifiers of one stronger kind and identifies nobody` }
+    const reason = fanOutOf(shared, settings)
+    const many = reason === null || reason.isStronger ? `${settings.fanOutMax} identifiers of one stronger kind` : `${reason.max} of one kind (${labelOf(reason.kind)})`
+    return { hindrance: { rule: 'fan_out', ...ends }, why: `${nameOf(shared)} came with more than ${many} and identifies nobody` }
   }
   return { hindrance: { rule: 'degree', ...ends }, why: `of so many identifiers that came with one of the two only the first ${settings.degreeMax} count` }
 }

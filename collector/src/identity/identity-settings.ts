@@ -11,6 +11,11 @@ export interface IdentitySettings {
   readonly limits: Readonly<Record<IdentifierKind, number>>
   /** With more distinct neighbours of one stronger kind a node is a shared device or a support address: it identifies nobody. */
   readonly fanOutMax: number
+  /**
+   * An e-mail address or phone with more distinct phones, devices or browsers is one that staff type for customers: it
+   * identifies nobody, and whoever it joined parts again. No more than five times the limit on the kind, either.
+   */
+  readonly contactReachMax: number
   /** Of a node's edges to one weaker kind only the first this many (never fewer than the limit) are live. */
   readonly degreeMax: number
 }
@@ -19,5 +24,6 @@ export const defaultIdentitySettings: IdentitySettings = Object.freeze({
   region: null,
   limits: Object.freeze({ external_id: 1, email: 1, phone: 5, device: 20, anonymous_id: 1_000, cart: 1_000, checkout: 1_000 }),
   fanOutMax: 5,
+  contactReachMax: 250,
   degreeMax: 1_000,
 })

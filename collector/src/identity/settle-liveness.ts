@@ -1,7 +1,8 @@
 import { identifierKinds } from '../ports/identity.ts'
-import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../ports/identity.ts'
+import type { EdgeRow, IdentifierKind, IdentityReader } from '../ports/identity.ts'
 import { compareText, orderKey } from './edge-order.ts'
 import type { EvidenceGraph, MovedEdge, Tracked } from './evidence-graph.ts'
+import { fanOutOf } from './fan-out.ts'
 import type { Evidence } from './gather-evidence.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
@@ -14,8 +15,8 @@ interface Overfull {
 }
 
 /**
- * Decides which edges of the batch are live. An identifier with too many stronger neighbours is none any more; of too
- * many weaker neighbours only the earliest count. Both only ever take edges away that did not move themselves, so one
+ * Decides which edges of the batch are live. An identifier with too many neighbours is none any more (`fanOutOf`); of too
+ * many weaker neighbours of any other only the earliest count. Both only ever take edges away that did not move themselves, so one
  * read, of the edges of identifiers that just crossed a bound, is enough; mostly there are none.
  */
 export async function settleLiveness(
@@ -33,28 +34,20 @@ export async function settleLiveness(
   for (const moved of graph.moved) settleMoved(graph, moved)
 }
 
-/** Marks the identifiers that the batch gave one stronger neighbour too many. */
+/** Marks the identifiers that the batch gave one neighbour too many. */
 function markFanOuts(graph: EvidenceGraph, settings: IdentitySettings): ReadonlyMap<string, Evidence> {
   const marked = new Map<string, Evidence>()
   for (const { edge, evidence } of graph.moved) {
     if (edge.before !== null || edge.now.rank < 0) continue
     for (const key of [edge.now.a, edge.now.b]) {
       const tracked = graph.identifier(key)
-      if (tracked.now.fanOut || !fansOut(tracked.now, settings)) continue
-      tracked.now = { ...tracked.now, fanOut: true }
+      if (tracked.now.fanOut || fanOutOf(tracked.now, settings) === null) continue
+      tracked.now = { ...tracked.now, fanOut: true, degreeCutoffs: {} }
       marked.set(key, evidence)
-      graph.addSeed(key, evidence)
+      graph.addLooseSeed(key, evidence)
     }
   }
   return marked
-}
-
-function fansOut({ kind, neighbours }: IdentifierRow, { fanOutMax }: IdentitySettings): boolean {
-  for (const stronger of identifierKinds) {
-    if (stronger === kind) return false
-    if ((neighbours[stronger] ?? 0) > fanOutMax) return true
-  }
-  return false
 }
 
 function findOverfull(graph: EvidenceGraph, settings: IdentitySettings): readonly Overfull[] {
@@ -65,7 +58,8 @@ function findOverfull(graph: EvidenceGraph, settings: IdentitySettings): readonl
     // An edge that an operator made has no rank, and no bound touches it.
     if (kind === undefined) continue
     const bound = Math.max(settings.degreeMax, settings.limits[kind])
-    if (strong.kind === kind || (strong.neighbours[kind] ?? 0) <= bound) continue
+    // Whose edges are all inert needs no bound on top: it would be read and sorted over and over.
+    if (strong.fanOut || strong.kind === kind || (strong.neighbours[kind] ?? 0) <= bound) continue
     const cutoff = strong.degreeCutoffs[kind]
     if (cutoff !== undefined && (orderKey(now) > cutoff || (before !== null && orderKey(before) < cutoff))) continue
     found.set(`${strong.key}${kind}`, { key: strong.key, kind, bound, evidence })
@@ -98,8 +92,8 @@ function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: reado
     makeInert(edge)
     const reason = reasons[0]
     if (reason === undefined) continue
-    graph.addSeed(a, reason)
-    graph.addSeed(b, reason)
+    graph.addLooseSeed(a, reason)
+    graph.addLooseSeed(b, reason)
   }
 }
 
@@ -108,9 +102,11 @@ function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void 
   if (isInert(graph, edge.now)) {
     makeInert(edge)
     if (!wasLive) return
-  } else if (edge.now.state === 'inert') {
-    edge.now = { ...edge.now, state: 'accepted' }
+    graph.addLooseSeed(edge.now.a, evidence)
+    graph.addLooseSeed(edge.now.b, evidence)
+    return
   }
+  if (edge.now.state === 'inert') edge.now = { ...edge.now, state: 'accepted' }
   graph.addSeed(edge.now.a, evidence)
   graph.addSeed(edge.now.b, evidence)
 }

@@ -77,6 +77,17 @@ export interface VetoRow extends EdgeEnds {
   readonly createdAt: number
 }
 
+/**
+ * What makes up a profile that is all there is in its component: nothing connected to it is another's, and no veto has its
+ * lesser end here. Enough to add identifiers to it without reading those it has.
+ */
+export interface Composition {
+  /** The identifier that the profile is known longest by. */
+  readonly anchor: Pick<IdentifierRow, 'key' | 'kind' | 'firstReceivedAt'>
+  /** Identifiers by what a limit counts together: a kind, or `external_id:` and a namespace. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
 export interface ProfileRow {
   readonly workspace: number
   readonly id: string
@@ -86,6 +97,8 @@ export interface ProfileRow {
   readonly createdAt: number
   /** The survivor, if this profile is merged away; redirects have length one. */
   readonly mergedInto: string | null
+  /** Null where the profile shares its component, and where a store of an older version has not noted it yet. */
+  readonly composition: Composition | null
 }
 
 /** One line of the merge log: identifiers that moved from one profile to another, and the event that caused it. */
@@ -103,6 +116,7 @@ export interface Component {
   readonly identifiers: readonly IdentifierRow[]
   /** Accepted and rejected edges among them. */
   readonly liveEdges: readonly EdgeRow[]
+  /** Those whose lesser end is one of the identifiers. */
   readonly vetoes: readonly VetoRow[]
 }
 
@@ -113,7 +127,7 @@ export interface IdentityReader {
   components(workspace: number, labels: readonly string[]): Promise<Component>
   /** Every edge with an end among the keys, inert ones too. */
   edgesOf(workspace: number, keys: readonly string[]): Promise<readonly EdgeRow[]>
-  /** The profiles with these ids, and those that redirect to one of them. */
+  /** The profiles with these ids, and those that redirect to one of them; nobody else writes the former until the transaction ends. */
   profiles(workspace: number, ids: readonly string[]): Promise<readonly ProfileRow[]>
 }
 

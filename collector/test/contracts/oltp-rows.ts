@@ -28,7 +28,7 @@ export function identifier(number: number, part: Partial<IdentifierRow> = {}): I
 }
 
 export function profile(number: number, part: Partial<ProfileRow> = {}): ProfileRow {
-  return { workspace: 1, id: uuid(number), version: 1, createdAt: t0, mergedInto: null, ...part }
+  return { workspace: 1, id: uuid(number), version: 1, createdAt: t0, mergedInto: null, composition: null, ...part }
 }
 
 export function timelineRow(number: number, part: Partial<TimelineRow> = {}): TimelineRow {

@@ -1,4 +1,5 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
+import { compositionText } from '../identity-rows.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
@@ -79,9 +80,10 @@ async function putIdentifiers(session: Session, identifiers: readonly Identifier
 
 async function putProfiles(session: Session, profiles: readonly ProfileRow[]): Promise<void> {
   const sorted = profiles.toSorted((a, b) => a.workspace - b.workspace || (a.id < b.id ? -1 : 1))
-  await session.insert(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into) VALUES ?
-    ON DUPLICATE KEY UPDATE version = VALUES(version), created_at = VALUES(created_at), merged_into = VALUES(merged_into)`,
-  sorted.map((row) => [row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto)]))
+  await session.insert(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into, composition) VALUES ?
+    ON DUPLICATE KEY UPDATE version = VALUES(version), created_at = VALUES(created_at), merged_into = VALUES(merged_into),
+    composition = VALUES(composition)`,
+  sorted.map((row) => [row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto), compositionText(row.composition)]))
 }
 
 /** New events change the card, so its version rises, unless this batch's identity already wrote the row. */

@@ -16,9 +16,9 @@ const pairsMax = 300
 
 /**
  * The open transaction of one batch, READ COMMITTED. Other partitions decide at the same time, so what is read here to be
- * written again is read under its row lock: identifiers in key order, then the rest of their components. Edges,
- * registers, metrics and profiles belong to identifiers and change only under the lock of one, which is why
- * they need none of their own. An identifier that was absent and is there when it is inserted was taken by
+ * written again is read under its row lock: identifiers in key order, then profiles, then the rest of those components that
+ * are solved again. A profile that is only added to is all of it that is locked. Edges, registers and metrics belong to
+ * identifiers and change only under the lock of one, which is why they need none of their own. An identifier that was absent and is there when it is inserted was taken by
  * another partition meanwhile: the whole transaction is then repeated from fresh reads.
  */
 export class MysqlDecideTransaction implements DecideTransaction {
@@ -97,7 +97,7 @@ export class MysqlDecideTransaction implements DecideTransaction {
 
   async profiles(workspace: number, ids: readonly string[]): Promise<readonly ProfileRow[]> {
     const keys = sortedKeys(ids)
-    const own = await this.#session.allOf(keys, 'SELECT * FROM profile WHERE workspace = ? AND profile_id IN (?)', workspace)
+    const own = await this.#session.allOf(keys, 'SELECT * FROM profile WHERE workspace = ? AND profile_id IN (?) ORDER BY profile_id FOR UPDATE', workspace)
     const redirects = await this.#session.allOf(keys, 'SELECT * FROM profile WHERE workspace = ? AND merged_into IN (?)', workspace)
     return [...own, ...redirects].map(profileRow)
   }

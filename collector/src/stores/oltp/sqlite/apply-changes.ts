@@ -2,6 +2,7 @@ import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, PeopleChanges, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
 import type { TimelineRow } from '../../../ports/profile-reader.ts'
+import { compositionText } from '../identity-rows.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import type { Connection } from './connection.ts'
 import { putErasure } from './sqlite-erasure-store.ts'
@@ -77,9 +78,10 @@ function putIdentifier(connection: Connection, row: IdentifierRow): void {
 }
 
 function putProfile(connection: Connection, row: ProfileRow): void {
-  connection.run(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET version = excluded.version, created_at = excluded.created_at, merged_into = excluded.merged_into`,
-  row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto))
+  connection.run(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into, composition) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET version = excluded.version, created_at = excluded.created_at, merged_into = excluded.merged_into,
+    composition = excluded.composition`,
+  row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto), compositionText(row.composition))
 }
 
 function putEdge(connection: Connection, row: EdgeRow): void {

@@ -191,4 +191,5 @@ CREATE TABLE IF NOT EXISTS key_limit (
 ALTER TABLE consent ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_key, channel, trusted, time, strictness, message_id);
 `,
+  'ALTER TABLE profile ADD COLUMN composition TEXT',
 ]
