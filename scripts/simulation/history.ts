@@ -81,11 +81,11 @@ function planOf({ choices }: World): Plan {
     loadRowsMax: choices.of([1, 5, 20, 1_000]), loadDelayMs: choices.of([100, 500, 1_000, 3_000]), bufferBytesMax: choices.of([1, 3_000, 1_000_000]),
     duplicateWindowDays: 30, shared,
   }
-  const stormMs = choices.of([3_000, 10_000, 20_000, 30_000])
+  const stormMs = choices.of([2_000, 5_000, 10_000, 20_000])
   return {
     owners: Array.from({ length: slots }, (_, index) => ({ bounds, roles: apart ? [index === 0 ? 'pump' : 'load'] : ['pump', 'load'] })),
     input: {
-      partitions, items: 10 + choices.below(110), withinMs: stormMs, people: choices.of([2, 5, 20]), days: choices.of([1, 60, 600, 4_000]),
+      partitions, items: 10 + choices.below(110), withinMs: choices.of([500, 2_000, stormMs]), people: choices.of([2, 5, 20]), days: choices.of([1, 60, 600, 4_000]),
       again: choices.of([0, 5, 20, 50]), refused: choices.of([0, 0, 0, 0, 3]), conflicts: choices.chance(0.1),
     },
     stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3),
