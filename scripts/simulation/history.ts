@@ -62,7 +62,7 @@ export async function runHistory({ seed, sabotage, trace, calm = false }: Histor
   await world.runUntil(plan.stormMs)
   weather.end()
   await comeToRest(world, stores, plan)
-  await endAll(world, owners)
+  await endAll(world, weather, owners)
   if (world.violations.length === 0) await checkAtRest(world, { stores, input, plan: plan.input })
   const { tables } = stores.oltp
   return {
@@ -77,8 +77,8 @@ function planOf({ choices }: World): Plan {
   const apart = slots > 1 && choices.chance(0.25)
   const partitions = 1 + choices.below(3)
   const bounds = {
-    batchEventsMax: choices.of([1, 2, 3, 5, 20]), objectBytesMax: choices.of([1, 2_000, 5_000, 1_000_000]), objectDelayMs: choices.of([100, 500, 1_000, 3_000]),
-    loadRowsMax: choices.of([1, 5, 20, 1_000]), loadDelayMs: choices.of([100, 500, 1_000, 3_000]), bufferBytesMax: choices.of([1, 3_000, 1_000_000]),
+    batchEventsMax: choices.of([1, 2, 3, 5, 20]), objectBytesMax: choices.of([1, 2_000, 5_000, 1_000_000]), objectDelayMs: choices.of([200, 500, 1_000, 3_000]),
+    loadRowsMax: choices.of([1, 5, 20, 1_000]), loadDelayMs: choices.of([200, 500, 1_000, 3_000]), bufferBytesMax: choices.of([1, 3_000, 1_000_000]),
     duplicateWindowDays: 30, shared,
   }
   const stormMs = choices.of([2_000, 5_000, 10_000, 20_000])
@@ -131,9 +131,10 @@ function isAtRest({ oltp: { tables }, log }: Stores): boolean {
 }
 
 /** Late requests land, and everybody stops in order. */
-async function endAll(world: World, owners: readonly Owner[]): Promise<void> {
+async function endAll(world: World, weather: Weather, owners: readonly Owner[]): Promise<void> {
+  await world.runUntil(world.now + 60_000, () => !weather.isExpecting && owners.every(({ machine }) => machine.stoppedUntil <= world.now))
+  await world.runUntil(world.now + 1_000)
   if (world.violations.length > 0) return
-  await world.runUntil(world.now + 30_000)
   let ended = 0
   for (const owner of owners) void owner.end().then(() => {
     ended += 1

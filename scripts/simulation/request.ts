@@ -41,7 +41,7 @@ export function send<T>(link: Link, request: Request<T>): Promise<T> {
     if (fate !== 'done') world.note(`${machine.name} ${request.store}.${request.name} will be ${fate}`)
     if (fate === 'still-before') machine.standStill(weather.standstill())
     if (fate === 'late') {
-      world.after(weather.onTheWay(request.store) + weather.late(), () => void perform(link, request))
+      weather.later(() => void perform(link, request))
       answer(link, request, () => reject(lostError(request)))
       return
     }
@@ -70,7 +70,7 @@ async function arrive<T>(link: Link, request: Request<T>, { fate, settled }: { r
   const outcome = isAway ? { error: lostError(request) } : await perform(link, request)
   if (fate === 'dead-after') machine.die(`after ${request.store}.${request.name}`)
   if (fate === 'still-after') machine.standStill(weather.standstill())
-  if (fate === 'twice') world.after(weather.late(), () => void perform(link, request))
+  if (fate === 'twice') weather.later(() => void perform(link, request))
   answer(link, request, () => {
     if (fate === 'unknown') settled.reject(lostError(request))
     else if ('error' in outcome) settled.reject(outcome.error)

@@ -41,6 +41,7 @@ export class Weather {
   readonly #climate: Climate
   #raging = true
   readonly #away = new Map<StoreName, number>()
+  #coming = 0
 
   constructor(world: World, climate: Climate) {
     this.#world = world
@@ -82,8 +83,18 @@ export class Weather {
     return this.#world.delay(0, this.#raging ? this.#climate.slowMs[store] : 5)
   }
 
-  late(): number {
-    return 1 + this.#world.choices.below(this.#climate.lateMs)
+  /** Done late, whatever became of who asked for it. */
+  later(work: () => void): void {
+    this.#coming += 1
+    this.#world.after(1 + this.#world.choices.below(this.#climate.lateMs), () => {
+      this.#coming -= 1
+      work()
+    })
+  }
+
+  /** Whether something late is still to come. */
+  get isExpecting(): boolean {
+    return this.#coming > 0
   }
 
   standstill(): number {
