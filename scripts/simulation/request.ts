@@ -15,6 +15,8 @@ export interface Request<T> {
   readonly perform: () => T | Promise<T>
   /** What the caller hears of a request whose answer is lost; of itself that the store is away. */
   readonly lost?: () => MillraceError
+  /** How much likelier than others it fails; 1 if left out. */
+  readonly weight?: number
   /** Told where the store never got the request. */
   readonly missed?: () => void
   /** Fates that the request cannot have, and what it has instead. */
@@ -34,7 +36,7 @@ export function away(store: StoreName): MillraceError {
 export function send<T>(link: Link, request: Request<T>): Promise<T> {
   const { machine, weather } = link
   const { world } = machine
-  const drawn = weather.fateAt(request.store)
+  const drawn = weather.fateAt(request.store, request.weight ?? 1)
   const fate = request.instead?.[drawn] ?? drawn
   return new Promise<T>((resolve, reject) => {
     const settled: Settled<T> = { resolve, reject }

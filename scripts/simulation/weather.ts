@@ -68,14 +68,15 @@ export class Weather {
     return (this.#away.get(store) ?? 0) > this.#world.now
   }
 
-  fateAt(store: StoreName): Fate {
+  /** `weight`: how much likelier than others a request fails. */
+  fateAt(store: StoreName, weight: number): Fate {
     if (this.isAway(store)) return 'refused'
     const { choices } = this.#world
     const { failures, deaths, standstills } = this.#raging ? this.#climate : calm
     const drawn = choices.below(100_000) / 1_000
-    if (drawn < failures) return choices.of(['refused', 'refused', 'unknown', 'late', 'twice'])
-    if (drawn < failures + deaths / 10) return choices.of(['dead-before', 'dead-after'])
-    if (drawn < failures + deaths / 10 + standstills / 10) return choices.of(['still-before', 'still-after'])
+    if (drawn < failures * weight) return choices.of(['refused', 'refused', 'unknown', 'late', 'twice'])
+    if (drawn < failures * weight + deaths / 10) return choices.of(['dead-before', 'dead-after'])
+    if (drawn < failures * weight + deaths / 10 + standstills / 10) return choices.of(['still-before', 'still-after'])
     return 'done'
   }
 

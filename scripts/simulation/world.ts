@@ -74,6 +74,7 @@ export class World {
 
   /** Runs entries until the virtual instant, or until `over`, or until something is violated. */
   async runUntil(until: number, over: () => boolean = () => false): Promise<void> {
+    await allSettled(false)
     for (let ran = 1; this.violations.length === 0 && !over(); ran += 1) {
       const entry = this.#queue[0]
       if (entry === undefined || entry.at > until) {
