@@ -38,7 +38,7 @@ interface Plan {
 }
 
 /** Time in which everything has to come to rest once the storm is over. */
-const restMsMax = 120_000
+const restMsMax = 600_000
 const lookMs = 250
 
 /** One history of the whole pump: what it is and what goes wrong in it is drawn from the seed. */
