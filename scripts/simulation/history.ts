@@ -22,8 +22,8 @@ export interface HistoryReport {
   readonly hash: string
   readonly batches: number
   readonly events: number
-  /** Processes that were started. */
-  readonly lives: number
+  /** What went wrong on purpose, by name. */
+  readonly counts: ReadonlyMap<string, number>
   /** null where everything holds. */
   readonly violation: string | null
 }
@@ -42,8 +42,21 @@ const restMsMax = 600_000
 const lookMs = 250
 
 /** One history of the whole pump: what it is and what goes wrong in it is drawn from the seed. */
-export async function runHistory({ seed, sabotage, trace, calm = false }: HistoryOptions): Promise<HistoryReport> {
-  const world = new World(seed, trace ?? null)
+export async function runHistory(options: HistoryOptions): Promise<HistoryReport> {
+  // It would end the product's process.
+  const unhandled = (error: unknown): void => {
+    world.violated(`a promise was rejected and nobody heard of it: ${String(error)}`)
+  }
+  const world = new World(options.seed, options.trace ?? null)
+  process.on('unhandledRejection', unhandled)
+  try {
+    return await happen(world, options)
+  } finally {
+    process.off('unhandledRejection', unhandled)
+  }
+}
+
+async function happen(world: World, { seed, sabotage, calm = false }: HistoryOptions): Promise<HistoryReport> {
   const plan = planOf(world)
   world.note(JSON.stringify(plan))
   const weather = new Weather(world, climateOf(world))
@@ -66,7 +79,7 @@ export async function runHistory({ seed, sabotage, trace, calm = false }: Histor
   if (world.violations.length === 0) await checkAtRest(world, { stores, input, plan: plan.input })
   const { tables } = stores.oltp
   return {
-    seed, hash: world.hash, events: input.items.length, violation: world.violations[0] ?? null, lives: world.lives,
+    seed, hash: world.hash, events: input.items.length, violation: world.violations[0] ?? null, counts: world.counts,
     batches: [...tables.partitions.values()].reduce((sum, { batch }) => sum + batch, 0),
   }
 }

@@ -56,6 +56,7 @@ export class Owner {
     const service = this.#service
     if (service === null || !machine.alive) return
     this.#world.note(`${machine.name} is asked to stop`)
+    this.#world.count('processes renewed')
     this.#service = null
     await service.stop()
     machine.die('it was stopped')
@@ -69,7 +70,7 @@ export class Owner {
 
   #live(): Machine {
     this.#lives += 1
-    this.#world.lives += 1
+    this.#world.count('processes started')
     const { choices } = this.#world
     const machine = new Machine(`${this.#name}.${this.#lives}`, this.#world, { skewMs: choices.below(20_000) - 10_000 })
     machine.onDeath(() => {

@@ -28,6 +28,11 @@ interface Settled<T> {
   reject(error: unknown): void
 }
 
+const fateNames: Readonly<Record<Exclude<Fate, 'done'>, string>> = {
+  refused: 'requests not done', unknown: 'requests done and reported as failed', late: 'requests reported as failed and done later', twice: 'requests done twice',
+  'dead-before': 'deaths before a request is done', 'dead-after': 'deaths before its answer', 'still-before': 'standstills before a request leaves', 'still-after': 'standstills before its answer',
+}
+
 export function away(store: StoreName): MillraceError {
   return new MillraceError('unavailable', `the simulated ${store} is away`, { retryable: true })
 }
@@ -40,7 +45,10 @@ export function send<T>(link: Link, request: Request<T>): Promise<T> {
   const fate = request.instead?.[drawn] ?? drawn
   return new Promise<T>((resolve, reject) => {
     const settled: Settled<T> = { resolve, reject }
-    if (fate !== 'done') world.note(`${machine.name} ${request.store}.${request.name} will be ${fate}`)
+    if (fate !== 'done') {
+      world.note(`${machine.name} ${request.store}.${request.name} will be ${fate}`)
+      world.count(fateNames[fate])
+    }
     if (fate === 'still-before') machine.standStill(weather.standstill())
     if (fate === 'late') {
       weather.later(() => void perform(link, request))
@@ -87,6 +95,7 @@ async function perform<T>({ machine }: Link, { store, name, perform: work }: Req
     return { value }
   } catch (error) {
     machine.world.note(`${machine.name} ${store}.${name} fails: ${String(error)}`)
+    if (error instanceof MillraceError && error.code === 'epoch_lost') machine.world.count('writes of an overtaken owner, refused')
     if (!(error instanceof MillraceError)) machine.world.violated(`${store}.${name} failed as no store does: ${error instanceof Error ? error.stack : String(error)}`)
     return { error }
   }

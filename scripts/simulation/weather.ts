@@ -61,6 +61,7 @@ export class Weather {
   /** The store answers nothing for a while. */
   takeAway(store: StoreName, ms: number): void {
     this.#world.note(`${store} is away for ${ms} ms`)
+    this.#world.count('outages of a store')
     this.#away.set(store, this.#world.now + ms)
   }
 

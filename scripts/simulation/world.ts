@@ -26,8 +26,8 @@ export class World {
   now = 0
   /** What was found to be wrong; the first ends the history. */
   readonly violations: string[] = []
-  /** Processes that were started. */
-  lives = 0
+  /** What went wrong on purpose, and what the product said no to, by name. */
+  readonly counts = new Map<string, number>()
   readonly #queue: Entry[] = []
   readonly #trace: ((line: string) => void) | null
   #order = 0
@@ -60,6 +60,10 @@ export class World {
     let hash = Math.imul(this.#hash ^ this.now, 0x0100_0193)
     for (let index = 0; index < line.length; index += 1) hash = Math.imul(hash ^ line.charCodeAt(index), 0x0100_0193)
     this.#hash = hash
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1)
   }
 
   violated(what: string): void {
