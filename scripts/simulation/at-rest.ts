@@ -7,7 +7,7 @@ import { rowKey } from '../../collector/src/ports/olap.ts'
 import type { Input, InputPlan, Item } from './input.ts'
 import { identityKey } from './owner.ts'
 import { undisturbed } from './reference.ts'
-import { instantGzip } from './simulated-objects.ts'
+import { plainGzip } from './simulated-objects.ts'
 import type { Stores } from './stores.ts'
 import { checkPeople } from './people.ts'
 import { beginMs, type World } from './world.ts'
@@ -88,7 +88,7 @@ async function archivedLines({ oltp: { tables }, objects }: Stores, wrong: Wrong
       if (row.firstBatch !== batch + 1 || row.archivedAt === null) wrong(`the object of batches ${row.firstBatch} to ${row.lastBatch} of partition ${partition} follows batch ${batch}`)
       batch = row.lastBatch
       const bytes = objects.objects.get(row.name)
-      const lines = bytes === undefined ? null : await decodeObject(row.name, bytes, instantGzip).catch(() => null)
+      const lines = bytes === undefined ? null : await decodeObject(row.name, bytes, plainGzip).catch(() => null)
       if (lines === null) wrong(`object ${row.name} is not there, or not as it was put`)
       for (const [number, content] of lines ?? []) found.push(...linesOf(content, tables.batchesOf(partition)[number - 1], wrong))
     }

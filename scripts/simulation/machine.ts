@@ -48,12 +48,14 @@ export class Machine {
   standStill(ms: number): void {
     if (!this.#alive) return
     this.world.note(`${this.name} stands still for ${ms} ms`)
+    this.world.count('processes that stood still')
     this.#stoppedUntil = Math.max(this.#stoppedUntil, this.world.now + ms)
   }
 
   die(why: string): void {
     if (!this.#alive) return
     this.world.note(`${this.name} dies: ${why}`)
+    this.world.count('processes that died')
     this.#alive = false
     for (const run of this.#onDeath) run()
   }

@@ -57,6 +57,7 @@ export class OltpServer {
 
   /** The server itself was restarted. */
   rollBackAll(): void {
+    this.world.count('restarts of the database')
     for (const transaction of this.#open) this.rollBack(transaction)
   }
 

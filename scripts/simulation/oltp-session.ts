@@ -40,7 +40,7 @@ export class OltpSession {
       throw error
     }
     await send(this.#link, {
-      store: 'oltp', name: `commit ${name}`, perform: () => this.server.commit(transaction), instead: { twice: 'done' },
+      store: 'oltp', name: `commit ${name}`, perform: () => this.server.commit(transaction), instead: { twice: 'done' }, weight: 4,
       missed: () => this.server.leave(transaction),
       lost: () => new MillraceError('outcome_unknown', 'the simulated database went away while it committed', { retryable: true }),
     })

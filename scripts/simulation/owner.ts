@@ -7,7 +7,7 @@ import { type WorkerBounds, WorkerService } from '../../collector/src/pump/worke
 import { Machine } from './machine.ts'
 import type { Link } from './request.ts'
 import { SimulatedLog } from './simulated-log.ts'
-import { instantGzip, SimulatedObjects } from './simulated-objects.ts'
+import { plainGzip, SimulatedObjects } from './simulated-objects.ts'
 import { SimulatedOlap } from './simulated-olap.ts'
 import { SimulatedOltp } from './simulated-oltp.ts'
 import type { Stores } from './stores.ts'
@@ -56,6 +56,7 @@ export class Owner {
     const service = this.#service
     if (service === null || !machine.alive) return
     this.#world.note(`${machine.name} is asked to stop`)
+    this.#world.count('processes renewed')
     this.#service = null
     await service.stop()
     machine.die('it was stopped')
@@ -69,7 +70,7 @@ export class Owner {
 
   #live(): Machine {
     this.#lives += 1
-    this.#world.lives += 1
+    this.#world.count('processes started')
     const { choices } = this.#world
     const machine = new Machine(`${this.#name}.${this.#lives}`, this.#world, { skewMs: choices.below(20_000) - 10_000 })
     machine.onDeath(() => {
@@ -112,7 +113,7 @@ export class Owner {
     const member = { member: `${this.#world.choices.below(1_000)}-${machine.name}.${attempt}`, roles: partitionRoles.filter((role) => this.#plan.roles.includes(role)) }
     return new WorkerService({
       oltp: new SimulatedOltp(link, this.#stores.oltp), log: new SimulatedLog(link, this.#stores.log), objects: new SimulatedObjects(link, this.#stores.objects),
-      olap: new SimulatedOlap(link, this.#stores.olap), clock, logger, metrics, gzip: instantGzip,
+      olap: new SimulatedOlap(link, this.#stores.olap), clock, logger, metrics, gzip: plainGzip,
       context: { settings: defaultIdentitySettings, identityKey, clock },
       automation: { start: async () => {}, stop: async () => {}, taken: () => {} },
     }, { ...this.#plan.bounds, member })

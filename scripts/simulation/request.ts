@@ -15,6 +15,8 @@ export interface Request<T> {
   readonly perform: () => T | Promise<T>
   /** What the caller hears of a request whose answer is lost; of itself that the store is away. */
   readonly lost?: () => MillraceError
+  /** How much likelier than others it fails; 1 if left out. */
+  readonly weight?: number
   /** Told where the store never got the request. */
   readonly missed?: () => void
   /** Fates that the request cannot have, and what it has instead. */
@@ -26,6 +28,11 @@ interface Settled<T> {
   reject(error: unknown): void
 }
 
+const fateNames: Readonly<Record<Exclude<Fate, 'done'>, string>> = {
+  refused: 'requests not done', unknown: 'requests done and reported as failed', late: 'requests reported as failed and done later', twice: 'requests done twice',
+  'dead-before': 'deaths before a request is done', 'dead-after': 'deaths before its answer', 'still-before': 'standstills before a request leaves', 'still-after': 'standstills before its answer',
+}
+
 export function away(store: StoreName): MillraceError {
   return new MillraceError('unavailable', `the simulated ${store} is away`, { retryable: true })
 }
@@ -34,14 +41,17 @@ export function away(store: StoreName): MillraceError {
 export function send<T>(link: Link, request: Request<T>): Promise<T> {
   const { machine, weather } = link
   const { world } = machine
-  const drawn = weather.fateAt(request.store)
+  const drawn = weather.fateAt(request.store, request.weight ?? 1)
   const fate = request.instead?.[drawn] ?? drawn
   return new Promise<T>((resolve, reject) => {
     const settled: Settled<T> = { resolve, reject }
-    if (fate !== 'done') world.note(`${machine.name} ${request.store}.${request.name} will be ${fate}`)
+    if (fate !== 'done') {
+      world.note(`${machine.name} ${request.store}.${request.name} will be ${fate}`)
+      world.count(fateNames[fate])
+    }
     if (fate === 'still-before') machine.standStill(weather.standstill())
     if (fate === 'late') {
-      world.after(weather.onTheWay(request.store) + weather.late(), () => void perform(link, request))
+      weather.later(() => void perform(link, request))
       answer(link, request, () => reject(lostError(request)))
       return
     }
@@ -70,7 +80,7 @@ async function arrive<T>(link: Link, request: Request<T>, { fate, settled }: { r
   const outcome = isAway ? { error: lostError(request) } : await perform(link, request)
   if (fate === 'dead-after') machine.die(`after ${request.store}.${request.name}`)
   if (fate === 'still-after') machine.standStill(weather.standstill())
-  if (fate === 'twice') world.after(weather.late(), () => void perform(link, request))
+  if (fate === 'twice') weather.later(() => void perform(link, request))
   answer(link, request, () => {
     if (fate === 'unknown') settled.reject(lostError(request))
     else if ('error' in outcome) settled.reject(outcome.error)
@@ -85,6 +95,7 @@ async function perform<T>({ machine }: Link, { store, name, perform: work }: Req
     return { value }
   } catch (error) {
     machine.world.note(`${machine.name} ${store}.${name} fails: ${String(error)}`)
+    if (error instanceof MillraceError && error.code === 'epoch_lost') machine.world.count('writes of an overtaken owner, refused')
     if (!(error instanceof MillraceError)) machine.world.violated(`${store}.${name} failed as no store does: ${error instanceof Error ? error.stack : String(error)}`)
     return { error }
   }

@@ -51,6 +51,7 @@ export class LogServer {
     const found = this.partition(partition)
     this.#acknowledged(partition, position)
     if (position > found.acknowledged) found.acknowledged = position
+    if (this.world.choices.chance(0.3)) this.world.after(this.world.choices.below(500), () => this.trim(partition))
   }
 
   /** Retention: at any moment after the acknowledgement, in pieces. */

@@ -1,4 +1,3 @@
-import { MillraceError } from '../../collector/src/platform/errors.ts'
 import type { AutomationStore } from '../../collector/src/ports/automation-store.ts'
 import type { ErasureStore } from '../../collector/src/ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../collector/src/ports/identity.ts'
@@ -8,7 +7,7 @@ import {
   type RebuiltPeople, type SegmentRow, type WorkspaceRow,
 } from '../../collector/src/ports/oltp.ts'
 import { eventPeriodMs } from '../../collector/src/stores/oltp/event-period.ts'
-import { epochOf } from '../../collector/src/stores/oltp/fence.ts'
+import { epochOf, plannedAlready } from '../../collector/src/stores/oltp/fence.ts'
 import { notSimulated } from './not-simulated.ts'
 import { simulatedAutomations } from './oltp-automations.ts'
 import { SimulatedDecideTransaction } from './oltp-decide.ts'
@@ -96,7 +95,7 @@ export class SimulatedOltp implements Oltp {
   planObject(fence: Fence, row: ObjectRow): Promise<void> {
     return this.#write(fence, 'planObject', () => {
       const objects = this.#tables.objectsOf(row.partition)
-      if (objects.some(({ lastBatch }) => lastBatch === row.lastBatch)) throw new MillraceError('internal', 'there is an object with this last batch')
+      if (objects.some(({ lastBatch }) => lastBatch >= row.firstBatch)) throw plannedAlready(row.partition, row.firstBatch)
       return () => {
         objects.push(row)
         objects.sort((a, b) => a.lastBatch - b.lastBatch)
@@ -129,7 +128,7 @@ export class SimulatedOltp implements Oltp {
     return this.#write(fence, 'planLoads', () => {
       const { partition } = fence
       const loads = this.#tables.loadsOf(partition)
-      for (const { load } of rows) if (loads.some((row) => row.load === load)) throw new MillraceError('internal', 'there is a load with this number')
+      for (const { firstBatch } of rows) if (loads.some(({ lastBatch }) => lastBatch >= firstBatch)) throw plannedAlready(partition, firstBatch)
       return () => {
         loads.push(...rows)
         loads.sort((a, b) => a.load - b.load)

@@ -41,6 +41,7 @@ export class Weather {
   readonly #climate: Climate
   #raging = true
   readonly #away = new Map<StoreName, number>()
+  #coming = 0
 
   constructor(world: World, climate: Climate) {
     this.#world = world
@@ -60,6 +61,7 @@ export class Weather {
   /** The store answers nothing for a while. */
   takeAway(store: StoreName, ms: number): void {
     this.#world.note(`${store} is away for ${ms} ms`)
+    this.#world.count('outages of a store')
     this.#away.set(store, this.#world.now + ms)
   }
 
@@ -67,14 +69,15 @@ export class Weather {
     return (this.#away.get(store) ?? 0) > this.#world.now
   }
 
-  fateAt(store: StoreName): Fate {
+  /** `weight`: how much likelier than others a request fails. */
+  fateAt(store: StoreName, weight: number): Fate {
     if (this.isAway(store)) return 'refused'
     const { choices } = this.#world
     const { failures, deaths, standstills } = this.#raging ? this.#climate : calm
     const drawn = choices.below(100_000) / 1_000
-    if (drawn < failures) return choices.of(['refused', 'refused', 'unknown', 'late', 'twice'])
-    if (drawn < failures + deaths / 10) return choices.of(['dead-before', 'dead-after'])
-    if (drawn < failures + deaths / 10 + standstills / 10) return choices.of(['still-before', 'still-after'])
+    if (drawn < failures * weight) return choices.of(['refused', 'refused', 'unknown', 'late', 'twice'])
+    if (drawn < failures * weight + deaths / 10) return choices.of(['dead-before', 'dead-after'])
+    if (drawn < failures * weight + deaths / 10 + standstills / 10) return choices.of(['still-before', 'still-after'])
     return 'done'
   }
 
@@ -82,8 +85,18 @@ export class Weather {
     return this.#world.delay(0, this.#raging ? this.#climate.slowMs[store] : 5)
   }
 
-  late(): number {
-    return 1 + this.#world.choices.below(this.#climate.lateMs)
+  /** Done late, whatever became of who asked for it. */
+  later(work: () => void): void {
+    this.#coming += 1
+    this.#world.after(1 + this.#world.choices.below(this.#climate.lateMs), () => {
+      this.#coming -= 1
+      work()
+    })
+  }
+
+  /** Whether something late is still to come. */
+  get isExpecting(): boolean {
+    return this.#coming > 0
   }
 
   standstill(): number {

@@ -26,8 +26,8 @@ export class World {
   now = 0
   /** What was found to be wrong; the first ends the history. */
   readonly violations: string[] = []
-  /** Processes that were started. */
-  lives = 0
+  /** What went wrong on purpose, and what the product said no to, by name. */
+  readonly counts = new Map<string, number>()
   readonly #queue: Entry[] = []
   readonly #trace: ((line: string) => void) | null
   #order = 0
@@ -62,6 +62,10 @@ export class World {
     this.#hash = hash
   }
 
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1)
+  }
+
   violated(what: string): void {
     this.note(`VIOLATED ${what}`)
     this.violations.push(what)
@@ -74,6 +78,7 @@ export class World {
 
   /** Runs entries until the virtual instant, or until `over`, or until something is violated. */
   async runUntil(until: number, over: () => boolean = () => false): Promise<void> {
+    await allSettled(false)
     for (let ran = 1; this.violations.length === 0 && !over(); ran += 1) {
       const entry = this.#queue[0]
       if (entry === undefined || entry.at > until) {

@@ -262,7 +262,7 @@ export interface Oltp extends KeyStore {
   decide<T>(fence: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T>
 
   batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]>
-  /** Freezes the run before anything is put. Checks the fence. */
+  /** Freezes the run before anything is put. Checks the fence; fails with `unavailable` (retryable) where its first batch is in a planned run already. */
   planObject(fence: Fence, row: ObjectRow): Promise<void>
   /** The object exists: moves the archive cursor. Checks the fence. */
   finishObject(fence: Fence, row: ObjectRow, archivedAt: number): Promise<void>
@@ -270,6 +270,7 @@ export interface Oltp extends KeyStore {
   openObject(partition: number): Promise<ObjectRow | null>
   objectOf(partition: number, batch: number): Promise<ObjectRow | null>
 
+  /** All loads of one run. As {@link planObject}. */
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
   finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
   /** In the place of all refusals there were: what a rebuild of the OLAP found. */

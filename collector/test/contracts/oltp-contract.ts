@@ -299,6 +299,8 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await decide(batchRow(1))
       await decide(batchRow(2))
       await under.oltp.planObject(fence, objectRow(1, 2))
+      await decide(batchRow(3))
+      await expect(under.oltp.planObject(fence, objectRow(1, 3))).rejects.toMatchObject({ code: 'unavailable', retryable: true })
       expect(await under.oltp.openObject(0)).toEqual(objectRow(1, 2))
       await under.oltp.finishObject(fence, objectRow(1, 2), t0 + 9)
       expect(await under.oltp.openObject(0)).toBeNull()
@@ -312,6 +314,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await decide(batchRow(1))
       const pieces = [loadRow(1, { firstMonth: 200001, lastMonth: 200706, closesRun: false }), loadRow(2, { firstMonth: 200707, lastMonth: 202601 })]
       await under.oltp.planLoads(load, pieces)
+      await expect(under.oltp.planLoads(load, [loadRow(3)])).rejects.toMatchObject({ code: 'unavailable', retryable: true })
       expect(await under.oltp.openLoads(0)).toEqual(pieces)
       for (const piece of pieces) {
         expect((await under.oltp.partition(0)).loadedBatch).toBe(0)

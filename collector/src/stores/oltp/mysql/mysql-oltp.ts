@@ -10,7 +10,7 @@ import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
-import { epochOf, requireEpoch } from '../fence.ts'
+import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
@@ -106,9 +106,12 @@ class MysqlOltp implements Oltp {
   }
 
   async planObject(fence: Fence, row: ObjectRow): Promise<void> {
-    await this.#fenced(fence, (session) => session.run(`INSERT INTO archive_object
-      (\`partition\`, first_batch, last_batch, name, digest, events, planned_at, archived_at) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
-    row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt))
+    await this.#fenced(fence, async (session) => {
+      await requireNew(session, 'SELECT 1 FROM archive_object WHERE `partition` = ? AND last_batch >= ? LIMIT 1', row)
+      await session.run(`INSERT INTO archive_object
+        (\`partition\`, first_batch, last_batch, name, digest, events, planned_at, archived_at) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
+      row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt)
+    })
   }
 
   async finishObject(fence: Fence, row: ObjectRow, archivedAt: number): Promise<void> {
@@ -130,6 +133,8 @@ class MysqlOltp implements Oltp {
 
   async planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
     await this.#fenced(fence, async (session) => {
+      const [first] = rows
+      if (first !== undefined) await requireNew(session, 'SELECT 1 FROM `load` WHERE `partition` = ? AND last_batch >= ? LIMIT 1', first)
       await session.insert(`INSERT INTO \`load\` (\`partition\`, \`load\`, first_batch, last_batch, first_month, last_month, closes_run,
         digest, schema_version, planned_at, \`rows\`, loaded_at) VALUES ?`, rows.map((row) => [
         row.partition, row.load, row.firstBatch, row.lastBatch, row.firstMonth, row.lastMonth, row.closesRun ? 1 : 0,
@@ -301,6 +306,10 @@ async function readPartition(session: Session, partition: number, lock: '' | 'FO
   const row = await session.get(`SELECT * FROM \`partition\` WHERE \`partition\` = ? ${lock}`, partition)
   if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
   return partitionRow(row)
+}
+
+async function requireNew(session: Session, laterThan: string, { partition, firstBatch }: Pick<ObjectRow, 'partition' | 'firstBatch'>): Promise<void> {
+  if (await session.get(laterThan, partition, firstBatch) !== undefined) throw plannedAlready(partition, firstBatch)
 }
 
 export async function readObjectOf(session: Session, partition: number, batch: number): Promise<ObjectRow | null> {

@@ -11,7 +11,7 @@ import type {
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
-import { epochOf, requireEpoch } from '../fence.ts'
+import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
@@ -120,6 +120,7 @@ export class SqliteOltp implements Oltp {
   planObject(fence: Fence, row: ObjectRow): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
+      this.#requireNew('SELECT 1 FROM archive_object WHERE partition = ? AND last_batch >= ?', row)
       this.#connection.run(`INSERT INTO archive_object (partition, first_batch, last_batch, name, digest, events, planned_at, archived_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`, row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt)
     })
@@ -146,6 +147,8 @@ export class SqliteOltp implements Oltp {
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
+      const [first] = rows
+      if (first !== undefined) this.#requireNew('SELECT 1 FROM load WHERE partition = ? AND last_batch >= ?', first)
       for (const row of rows) {
         this.#connection.run(`INSERT INTO load (partition, load, first_batch, last_batch, first_month, last_month, closes_run,
           digest, schema_version, planned_at, rows, loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)`,
@@ -274,6 +277,10 @@ export class SqliteOltp implements Oltp {
     const row = this.#connection.get('SELECT * FROM partition WHERE partition = ?', partition)
     if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
     return partitionRow(row)
+  }
+
+  #requireNew(laterThan: string, { partition, firstBatch }: Pick<ObjectRow, 'partition' | 'firstBatch'>): void {
+    if (this.#connection.get(laterThan, partition, firstBatch) !== undefined) throw plannedAlready(partition, firstBatch)
   }
 
   #fenced(fence: Fence): PartitionRow {
