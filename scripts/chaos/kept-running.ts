@@ -90,15 +90,16 @@ export class KeptRunning {
     }
   }
 
-  /** A start may be what is broken. */
+  /** A start may be what is broken. Whoever is told to stop meanwhile does not begin, or is killed by {@link stop}. */
   async #start(): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
+    for (let attempt = 1; this.#wanted; attempt += 1) {
       try {
         await this.#restorePower()
-        await this.#within(startMsMax, 'get ready', this.collector.start())
+        if (this.#wanted) await this.#within(startMsMax, 'get ready', this.collector.start())
         return
       } catch (error) {
-        if (attempt === startsMax || !this.#wanted || error instanceof StuckCollector) throw error
+        if (!this.#wanted && !(error instanceof StuckCollector)) return
+        if (attempt === startsMax || error instanceof StuckCollector) throw error
         await sleep(100)
       }
     }

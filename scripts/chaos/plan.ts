@@ -15,6 +15,8 @@ export interface PlanOptions {
   readonly power: boolean
   /** Points that nothing passes with the engines that are used. */
   readonly without: readonly FailPoint[]
+  /** The log is a broker, with a spool in front of it. */
+  readonly spooling: boolean
   readonly randomOf: (lifetime: string) => () => number
 }
 
@@ -47,14 +49,14 @@ export function planOf(options: PlanOptions): readonly Lifetime[] {
   ]).flat()
 }
 
-function groupsOf({ point: wanted, without, kinds }: PlanOptions): readonly (readonly FailPoint[])[] {
+function groupsOf({ point: wanted, without, spooling, kinds }: PlanOptions): readonly (readonly FailPoint[])[] {
   const all = Object.keys(failPoints).filter(isFailPoint).filter((point) => !without.includes(point))
     // A rebuild repeats every load there ever was, so it comes while there are few.
     .toSorted((a, b) => Number(b.startsWith('rebuild.')) - Number(a.startsWith('rebuild.')))
   const chosen = all.filter((name) => wanted === null || name === wanted || (wanted.endsWith('*') && name.startsWith(wanted.slice(0, -1))))
   if (chosen.length === 0) throw new Error(`there is no fail-point ${wanted} that these engines pass; there are ${[...all, randomKills].join(', ')}`)
   const most = kinds === 'one' ? 2 * pointsMax : pointsMax
-  return [...Map.groupBy(chosen, activityOf).values()].flatMap((points) => Array.from({ length: Math.ceil(points.length / most) }, (_, part) =>
+  return [...Map.groupBy(chosen, (point) => activityOf(point, spooling)).values()].flatMap((points) => Array.from({ length: Math.ceil(points.length / most) }, (_, part) =>
     points.slice(part * most, (part + 1) * most)))
 }
 
