@@ -1,7 +1,7 @@
 import type { EdgeRow, IdentifierRow, IdentityChanges, IdentityReader, VetoRow } from '../ports/identity.ts'
 import { EvidenceGraph, type Tracked } from './evidence-graph.ts'
 import { edgeId, type Evidence, type GatheredEvidence, gatherEvidence, type VetoChange } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import type { IdentitySettings, SettingsOf } from './identity-settings.ts'
 import { profileChanges, type SolvedProfile } from './profile-changes.ts'
 import { profileIdOf } from './profile-id.ts'
 import { settleLiveness } from './settle-liveness.ts'
@@ -9,6 +9,8 @@ import { type Group, type Solution, solve, type Verdict } from './solve.ts'
 
 export interface ResolveContext {
   readonly settings: IdentitySettings
+  /** Where workspaces have rules of their own. */
+  readonly settingsOf?: SettingsOf
   /** Secret key of profile ids; never rotates. */
   readonly identityKey: Uint8Array
 }
@@ -33,11 +35,11 @@ export interface Resolution {
 export async function resolveBatch(
   reader: IdentityReader, { evidence, vetoes = [] }: ResolveInput, context: ResolveContext,
 ): Promise<Resolution> {
-  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
+  const changes = noChanges()
   const graphs: EvidenceGraph[] = []
   for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
-    await resolveWorkspace(graph, { reader, gathered, changes }, context)
+    await resolveWorkspace(graph, { reader, gathered, changes }, { ...context, settings: context.settingsOf?.(gathered.workspace) ?? context.settings })
     graphs.push(graph)
   }
   return { changes, profileOf: (key) => profileIn(graphs, key) }
@@ -51,10 +53,16 @@ function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
   throw new RangeError(`identifier ${key} is not in the batch`)
 }
 
+type Changes = { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+
+export function noChanges(): Changes {
+  return { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
+}
+
 interface Work {
   readonly reader: IdentityReader
   readonly gathered: GatheredEvidence
-  readonly changes: { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+  readonly changes: Changes
 }
 
 async function resolveWorkspace(
@@ -63,6 +71,14 @@ async function resolveWorkspace(
   await graph.absorb(reader, gathered)
   for (const veto of gathered.vetoes.values()) changes[veto.lifted ? 'liftedVetoes' : 'vetoes'].push(vetoRow(veto))
   if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
+  await solveSeeds(graph, { reader, gathered, changes }, context)
+}
+
+/** Solves what is connected to the seeds again and collects everything that changed. */
+export async function solveSeeds(
+  graph: EvidenceGraph, { reader, gathered, changes }: Pick<Work, 'reader' | 'changes'> & { readonly gathered: Pick<GatheredEvidence, 'vetoes'> },
+  context: ResolveContext,
+): Promise<void> {
   if (graph.seeds.size > 0) {
     const region = await loadRegion(graph, reader, gathered)
     const solution = solve(region, context.settings)
@@ -89,7 +105,7 @@ interface Region {
 }
 
 /** Everything connected to a seed over live edges, accepted and rejected: a rejected edge may find a place now. */
-async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered: GatheredEvidence): Promise<Region> {
+async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered: Pick<GatheredEvidence, 'vetoes'>): Promise<Region> {
   const labels = new Set<string>()
   const keys = new Set<string>()
   for (const key of graph.seeds.keys()) {
@@ -123,7 +139,7 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered
 }
 
 /** The stored vetoes and those of the batch, without those that the batch lifts. */
-function vetoesNow(stored: readonly VetoRow[], { vetoes }: GatheredEvidence): readonly VetoRow[] {
+function vetoesNow(stored: readonly VetoRow[], { vetoes }: Pick<GatheredEvidence, 'vetoes'>): readonly VetoRow[] {
   if (vetoes.size === 0) return stored
   const kept = stored.filter(({ a, b }) => !vetoes.has(edgeId(a, b)))
   return [...kept, ...[...vetoes.values()].filter(({ lifted }) => !lifted).map(vetoRow)]

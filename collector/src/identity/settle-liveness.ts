@@ -3,7 +3,7 @@ import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../
 import { compareText, orderKey } from './edge-order.ts'
 import type { EvidenceGraph, MovedEdge, Tracked } from './evidence-graph.ts'
 import type { Evidence } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked } from './identity-settings.ts'
 
 /** Edges of one identifier to one weaker kind, more than the degree bound, whose cutoff has to be found again. */
 interface Overfull {
@@ -29,8 +29,12 @@ export async function settleLiveness(
     for (const row of await reader.edgesOf(graph.workspace, stored)) graph.addEdge(row)
   }
   cutOff(graph, overfull)
-  if (keys.size > 0) silence(graph, keys, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
-  for (const moved of graph.moved) settleMoved(graph, moved)
+  if (keys.size > 0) silence(graph, { keys, settings }, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
+  for (const moved of graph.moved) settleMoved(graph, moved, settings)
+}
+
+function identifiesNobody(row: IdentifierRow, settings: IdentitySettings): boolean {
+  return row.fanOut || isOwnBlocked(row, settings)
 }
 
 /** Marks the identifiers that the batch gave one stronger neighbour too many. */
@@ -49,7 +53,7 @@ function markFanOuts(graph: EvidenceGraph, settings: IdentitySettings): Readonly
   return marked
 }
 
-function fansOut({ kind, neighbours }: IdentifierRow, { fanOutMax }: IdentitySettings): boolean {
+export function fansOut({ kind, neighbours }: IdentifierRow, { fanOutMax }: IdentitySettings): boolean {
   for (const stronger of identifierKinds) {
     if (stronger === kind) return false
     if ((neighbours[stronger] ?? 0) > fanOutMax) return true
@@ -90,11 +94,11 @@ function cutOff(graph: EvidenceGraph, overfull: readonly Overfull[]): void {
 }
 
 /** Makes inert what the new bounds take away among edges that did not move. */
-function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: readonly Evidence[]): void {
+function silence(graph: EvidenceGraph, { keys, settings }: { readonly keys: ReadonlySet<string>; readonly settings: IdentitySettings }, reasons: readonly Evidence[]): void {
   const moved = new Set(graph.moved.map(({ edge }) => edge.now))
   for (const edge of graph.edges.values()) {
     const { a, b, state } = edge.now
-    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now)) continue
+    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now, settings)) continue
     makeInert(edge)
     const reason = reasons[0]
     if (reason === undefined) continue
@@ -103,9 +107,9 @@ function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: reado
   }
 }
 
-function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void {
+function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge, settings: IdentitySettings): void {
   const wasLive = edge.before !== null && edge.before.state !== 'inert'
-  if (isInert(graph, edge.now)) {
+  if (isInert(graph, edge.now, settings)) {
     makeInert(edge)
     if (!wasLive) return
   } else if (edge.now.state === 'inert') {
@@ -115,13 +119,14 @@ function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void 
   graph.addSeed(edge.now.b, evidence)
 }
 
-function makeInert(edge: Tracked<EdgeRow>): void {
+export function makeInert(edge: Tracked<EdgeRow>): void {
   edge.now = { ...edge.now, state: 'inert', witness: null }
 }
 
-function isInert(graph: EvidenceGraph, edge: EdgeRow): boolean {
+export function isInert(graph: EvidenceGraph, edge: EdgeRow, settings: IdentitySettings): boolean {
   const strong = graph.identifiers.get(edge.a)?.now
-  if (strong?.fanOut === true || graph.identifiers.get(edge.b)?.now.fanOut === true) return true
+  const weak = graph.identifiers.get(edge.b)?.now
+  if ((strong !== undefined && identifiesNobody(strong, settings)) || (weak !== undefined && identifiesNobody(weak, settings))) return true
   const kind = identifierKinds[edge.rank]
   const cutoff = kind === undefined ? undefined : strong?.degreeCutoffs[kind]
   return cutoff !== undefined && orderKey(edge) > cutoff

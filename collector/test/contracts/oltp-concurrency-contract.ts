@@ -66,7 +66,7 @@ async function decide(oltp: Oltp, fence: Fence, evidence: readonly Evidence[]): 
         const { changes, profileOf } = await resolveBatch(transaction, { evidence }, { settings, identityKey })
         const strongest = evidence.map(({ workspace, identifiers: [first] }) => first === undefined ? '' : identifierKey(workspace, first))
         await transaction.apply({
-          identity: changes, registers: [], consents: [], timeline: [], quarantine: [], erasures: [], sequence: null,
+          identity: changes, registers: [], consents: [], timeline: [], quarantine: [], erasures: [], settings: [], resolves: [], sequence: null,
           claims: evidence.map(({ workspace, messageId, receivedAt }, index) => ({ workspace, messageId, receivedAt, identifierKey: strongest[index] ?? null, sourced: false })),
           metrics: [...new Set(strongest)].map((identifier) => ({
             workspace: evidence[0]?.workspace ?? 0, identifierKey: identifier, metric: 'page', firstAt: 0, lastAt: 0,

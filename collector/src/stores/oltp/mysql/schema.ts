@@ -101,4 +101,9 @@ export const migrations: readonly (readonly string[])[] = [[
     AND column_name = 'trusted') > 0, 'DO 0', 'ALTER TABLE consent ADD COLUMN trusted TINYINT NOT NULL DEFAULT 0,
     ADD KEY consent_by_trust (workspace, identifier_key, channel, trusted, time, strictness, message_id)')`,
   'PREPARE change_consent FROM @change', 'EXECUTE change_consent', 'DEALLOCATE PREPARE change_consent',
+], [
+  `CREATE TABLE IF NOT EXISTS workspace_settings (workspace INT NOT NULL, version INT NOT NULL, document ${text} NOT NULL,
+    message_id VARBINARY(400) NOT NULL, since BIGINT NOT NULL, PRIMARY KEY (workspace, version)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS workspace_resolve (workspace INT PRIMARY KEY, \`partition\` INT NOT NULL, version INT NOT NULL,
+    after_key VARBINARY(16)) ${options}`,
 ]]

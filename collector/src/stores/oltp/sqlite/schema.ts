@@ -191,4 +191,13 @@ CREATE TABLE IF NOT EXISTS key_limit (
 ALTER TABLE consent ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_key, channel, trusted, time, strictness, message_id);
 `,
+  `
+CREATE TABLE IF NOT EXISTS workspace_settings (
+  workspace INTEGER NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL, message_id TEXT NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY (workspace, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workspace_resolve (
+  workspace INTEGER PRIMARY KEY, partition INTEGER NOT NULL, version INTEGER NOT NULL, after_key BLOB
+) STRICT;
+`,
 ]
