@@ -1,12 +1,13 @@
 import type { Evidence } from '../src/identity/gather-evidence.ts'
 import { identifierKey } from '../src/identity/identifier-key.ts'
 import { orderKey } from '../src/identity/edge-order.ts'
-import type { IdentitySettings } from '../src/identity/identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked } from '../src/identity/identity-settings.ts'
 import { profileIdOf } from '../src/identity/profile-id.ts'
 import { solve, type SolveNode } from '../src/identity/solve.ts'
 import { identifierKinds, type EdgeRow, type VetoRow } from '../src/ports/identity.ts'
 
 interface Node extends SolveNode {
+  readonly value: string
   readonly neighbours: Set<string>
   firstReceivedAt: number
 }
@@ -51,7 +52,7 @@ export function solveInFull({ evidence, vetoes, identityKey }: FullInput, settin
 function addEvent(event: Evidence, nodes: Map<string, Node>, edges: Map<string, Omit<EdgeRow, 'workspace'>>): void {
   const met = event.identifiers.map(({ kind, namespace, value }): Node => {
     const key = identifierKey(event.workspace, { kind, namespace, value })
-    const node = nodes.get(key) ?? { key, kind, namespace, firstReceivedAt: event.receivedAt, neighbours: new Set() }
+    const node = nodes.get(key) ?? { key, kind, namespace, value, firstReceivedAt: event.receivedAt, neighbours: new Set() }
     node.firstReceivedAt = Math.min(node.firstReceivedAt, event.receivedAt)
     nodes.set(key, node)
     return node
@@ -81,6 +82,7 @@ function inertEdges(
 ): ReadonlySet<string> {
   const inert = new Set<string>()
   for (const node of nodes.values()) {
+    if (isOwnBlocked(node, settings)) for (const key of node.neighbours) inert.add(edgeOf(node.key, key, edges))
     for (const [rank, kind] of identifierKinds.entries()) {
       const neighbours = [...node.neighbours].filter((key) => nodes.get(key)?.kind === kind)
       if (rank < rankOf(node) && neighbours.length > settings.fanOutMax) {

@@ -35,6 +35,8 @@ export interface Solution<N, E> {
 export interface SolveSettings {
   /** Identifiers a profile may have, by kind; of external ids for each namespace. */
   readonly limits: Readonly<Record<IdentifierKind, number>>
+  /** Which kinds' evidence is taken first; by trust where it is left out. */
+  readonly priorities?: readonly IdentifierKind[]
 }
 
 /** What a group holds of one limited thing. */
@@ -71,9 +73,19 @@ export function solve<N extends SolveNode, E extends SolveEdge>(
     solver.sets.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
     verdicts.push({ edge, state: 'accepted', witness: null })
   }
-  const judged = disputed.sort(compareEdges).map((edge) => solver.judge(edge))
+  const judged = inOrder(disputed, { identifiers, indexes }, settings).map((edge) => solver.judge(edge))
   for (const verdict of judged) verdicts.push(solver.review(verdict))
   return { groups: groupsOf(identifiers, solver.sets, connected), verdicts }
+}
+
+/** The total order of edges, where the workspace says so with its own order of kinds in the place of trust. */
+function inOrder<E extends SolveEdge>(
+  edges: E[], { identifiers, indexes }: { readonly identifiers: readonly SolveNode[]; readonly indexes: ReadonlyMap<string, number> }, { priorities = identifierKinds }: SolveSettings,
+): readonly E[] {
+  if (priorities.every((kind, place) => kind === identifierKinds[place])) return edges.sort(compareEdges)
+  const placeOf = (key: string): number => priorities.indexOf(identifiers[indexOf(indexes, key)]?.kind ?? 'checkout')
+  const ranked = edges.map((edge) => ({ edge, ...edge, rank: edge.rank < 0 ? edge.rank : Math.max(placeOf(edge.a), placeOf(edge.b)) }))
+  return ranked.sort(compareEdges).map(({ edge }) => edge)
 }
 
 function indexOf(indexes: ReadonlyMap<string, number>, key: string): number {

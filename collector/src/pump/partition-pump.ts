@@ -58,6 +58,9 @@ export class PartitionPump {
   #failing = 0
   /** People may have to be solved again by new settings; a start looks whether a walk was interrupted. */
   #walking = true
+  #walkFailures = 0
+  /** After a failure events go on without the walk for a while; of the clock that only runs. */
+  #walkAfterMs = 0
   #running: Promise<void>[] = []
 
   constructor(partition: number, dependencies: PumpDependencies, bounds: PumpBounds) {
@@ -161,8 +164,8 @@ export class PartitionPump {
       while (!this.#stop.signal.aborted) {
         while (this.#buffer.full && this.#failing === 0 && !this.#stop.signal.aborted) await this.#room.wait(100)
         // A step of the walk, a batch of events, a step: neither waits for the other's end.
-        if (this.#walking) await this.#walk(fence)
-        if (waiting.length === 0) waiting = await cursor.next({ maxRecords: 10_000, maxBytes: 8_388_608, waitMs: this.#walking ? 0 : 1_000 })
+        const walkInMs = await this.#walk(fence)
+        if (waiting.length === 0) waiting = await cursor.next({ maxRecords: 10_000, maxBytes: 8_388_608, waitMs: Math.min(walkInMs, 1_000) })
         const batch = takeBatch(waiting, this.#bounds.batchEventsMax)
         waiting = waiting.slice(batch.length)
         if (batch.length > 0) await this.#decide(fence, batch)
@@ -193,17 +196,28 @@ export class PartitionPump {
     this.#automation.wake()
   }
 
-  /** How far the walk is stands in the store, so after whatever went wrong the next step begins where the last one ended. */
-  async #walk(fence: Fence): Promise<void> {
+  /**
+   * A step of the walk, if one is due; answers in how many milliseconds the next one is. How far the walk is stands in the store,
+   * so after whatever went wrong a step begins where the last one ended.
+   */
+  async #walk(fence: Fence): Promise<number> {
     const { oltp, context, metrics, clock } = this.#dependencies
+    if (!this.#walking) return Infinity
+    const waitMs = this.#walkAfterMs - clock.elapsed()
+    if (waitMs > 0) return waitMs
     try {
       const { batch, atRest } = await failStep('settings.resolve', () => oltp.decide(fence, (transaction) => resolveStep(transaction, context)))
       if (batch !== null) this.#take(batch)
       if (atRest) this.#walking = false
+      this.#walkFailures = 0
+      return atRest ? Infinity : 0
     } catch (error) {
       metrics.decideRetried(error)
       if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
-      await clock.sleep(100, this.#stop.signal)
+      const restMs = Math.min(30_000, 20 * 2 ** Math.min(this.#walkFailures, 11))
+      this.#walkAfterMs = clock.elapsed() + restMs
+      this.#walkFailures += 1
+      return restMs
     }
   }
 
