@@ -84,7 +84,7 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
       return 'control'
     }
     if (duplicate[index] === true) return 'duplicate'
-    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, settingsOf, evidence)
+    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, { settingsOf, evidence })
     const { workspace, messageId, receivedAt } = logged
     claims.push({
       workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
@@ -171,22 +171,34 @@ async function suppressedEvents(
   })
 }
 
+export interface Reading {
+  readonly settingsOf: SettingsOf
+  /** Takes the event's evidence. */
+  readonly evidence: Evidence[]
+  /** The identifier that it was decided to belong to, where it was decided before: it stays with that as long as it carries it. */
+  readonly decidedKey?: string
+}
+
 /** Collects the event's evidence, or says why it cannot be stored. */
-export function readEvent(logged: LoggedEvent, settingsOf: SettingsOf, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
+export function readEvent(logged: LoggedEvent, { settingsOf, evidence, decidedKey }: Reading): Stored | { dropped: QuarantineReason } {
   if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
   const settings = settingsOf(logged.workspace)
   const { identifiers } = extractIdentifiers(event, settings)
-  const strongest = ownerOf(identifiers, settings)
-  if (strongest === undefined) return { dropped: 'missing_identifier' }
+  const owner = ownerOf(identifiers, settings)
+  if (owner === undefined) return { dropped: 'missing_identifier' }
   const metric = metricOf(event)
   const time = Date.parse(event.timestamp)
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
   return {
-    logged, event, identifierKey: identifierKey(workspace, strongest), metric, time,
+    logged, event, identifierKey: decidedAs(decidedKey, logged, identifiers) ?? identifierKey(workspace, owner), metric, time,
     propertiesText: JSON.stringify(propertiesOf(event)), consents: consentRows(logged, event, settings),
   }
+}
+
+function decidedAs(key: string | undefined, { workspace }: LoggedEvent, identifiers: readonly Identifier[]): string | null {
+  return key !== undefined && identifiers.some((identifier) => identifierKey(workspace, identifier) === key) ? key : null
 }
 
 /** Whom an event belongs to: its strongest identifier that the workspace does not block, or where it blocks them all the strongest. */

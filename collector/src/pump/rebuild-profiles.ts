@@ -104,13 +104,14 @@ async function replayBatch(row: BatchRow, { transaction, dependencies, settingsO
   const evidence: Evidence[] = []
   const lines = row.lineBytes === 0 ? '' : (await source.lines(row)).toString('utf8')
   for (const line of lines.split('\n')) {
-    const logged = line === '' ? null : readArchived(line)
-    if (logged === null) continue
+    const archived = line === '' ? null : readArchived(line)
+    if (archived === null) continue
+    const { logged, decidedKey } = archived
     if ('control' in logged.body) {
       takeControl(logged, logged.body.control, { vetoes, wishes })
       continue
     }
-    const fate = readEvent(logged, settingsOf, evidence)
+    const fate = readEvent(logged, { settingsOf, evidence, ...(decidedKey === null ? {} : { decidedKey }) })
     if (!('dropped' in fate)) stored.push(fate)
   }
   if (stored.length === 0) return 0
@@ -130,8 +131,8 @@ function takeControl({ workspace, receivedAt }: LoggedEvent, control: Control, {
   vetoes.set(messageId, { workspace, a: control.a, b: control.b, lifted: control.control === 'unveto', at: receivedAt, messageId })
 }
 
-/** An archive line as the pump read it from the log; null for what was dropped. */
-function readArchived(line: string): LoggedEvent | null {
+/** An archive line as the pump read it from the log, and the identifier it was decided to belong to; null for what was dropped. */
+function readArchived(line: string): { readonly logged: LoggedEvent; readonly decidedKey: string | null } | null {
   const parsed: unknown = JSON.parse(line)
   const at = (field: string): unknown => Reflect.get(Object(parsed), field)
   const workspace = at('workspace')
@@ -140,10 +141,11 @@ function readArchived(line: string): LoggedEvent | null {
   const base = { position: String(at('pos')), index: Number(at('i')), workspace, receivedAt, trust: at('trust') === 'public' ? 'public' : 'secret', flags: [], json: '' } as const
   if (at('control') === true) {
     const control = controlOf(at('event'))
-    return { ...base, messageId: control.messageId, body: { control } }
+    return { logged: { ...base, messageId: control.messageId, body: { control } }, decidedKey: null }
   }
   if (at('dropped') !== undefined) return null
   const event = at('event')
   if (!isCanonicalEvent(event)) throw new MillraceError('corrupt', 'an archive line holds no event')
-  return { ...base, messageId: event.messageId, body: { event } }
+  const decidedKey = at('identifierKey')
+  return { logged: { ...base, messageId: event.messageId, body: { event } }, decidedKey: typeof decidedKey === 'string' ? decidedKey : null }
 }

@@ -10,9 +10,15 @@ import { sha256 } from './archive-object.ts'
 import type { DecideContext, DecidedBatch } from './decide.ts'
 import { packDecisions } from './decisions.ts'
 
-/** Identifiers of one step, and edges unless a single identifier has more: what a step holds up others for. */
-const identifiersMax = 500
-const edgesMax = 5_000
+export interface ResolveBounds {
+  /** Of one step. */
+  readonly identifiersMax: number
+  /** The same, unless a single identifier has more. */
+  readonly edgesMax: number
+}
+
+/** What a step holds others up for. */
+const usualBounds: ResolveBounds = Object.freeze({ identifiersMax: 500, edgesMax: 5_000 })
 
 /** A step's outcome: a batch without records where somebody is somebody else now. */
 export interface ResolveStep {
@@ -29,7 +35,7 @@ export interface ResolveStep {
  * A walk begins by waiting for every decision under way, since one that had read the settings before could otherwise put
  * its outcome behind the walk.
  */
-export async function resolveStep(transaction: DecideTransaction, context: DecideContext): Promise<ResolveStep> {
+export async function resolveStep(transaction: DecideTransaction, context: DecideContext, bounds: ResolveBounds = usualBounds): Promise<ResolveStep> {
   const walk = await transaction.openResolve()
   if (walk === null) return { batch: null, atRest: true }
   if (walk.after === null) {
@@ -38,7 +44,7 @@ export async function resolveStep(transaction: DecideTransaction, context: Decid
     return { batch: null, atRest: false }
   }
   const [newest] = await transaction.newestSettings([walk.workspace])
-  const rows = withinEdges(await transaction.identifiersAfter(walk.workspace, walk.after === '' ? null : walk.after, identifiersMax))
+  const rows = withinEdges(await transaction.identifiersAfter(walk.workspace, walk.after === '' ? null : walk.after, bounds.identifiersMax), bounds)
   const changes = newest === undefined ? noChanges() : await resolveAgain(transaction, {
     workspace: walk.workspace, rows,
     cause: { messageId: newest.messageId, metric: `settings ${newest.version}`, receivedAt: newest.since },
@@ -61,7 +67,7 @@ function progressOf(walk: ResolveRow, rows: readonly IdentifierRow[]): ResolvePr
 }
 
 /** The first ones that have not too many edges together. */
-function withinEdges(rows: readonly IdentifierRow[]): readonly IdentifierRow[] {
+function withinEdges(rows: readonly IdentifierRow[], { edgesMax }: ResolveBounds): readonly IdentifierRow[] {
   let edges = 0
   const end = rows.findIndex(({ neighbours }, index) => {
     edges += Object.values(neighbours).reduce((sum, count) => sum + count, 0)
