@@ -42,6 +42,20 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
     await atRest()
   }
 
+  async function sendIdentify(part: Json): Promise<void> {
+    const response = await fetch(`${collector.url}/v1/identify`, {
+      method: 'POST', body: JSON.stringify({ messageId: `i${numbers++}`, ...part }), headers: { authorization: `Basic ${Buffer.from(`${testKeys.writeKey}:`).toString('base64')}` },
+    })
+    expect(response.status).toBe(200)
+    accepted += 1
+    await atRest()
+  }
+
+  async function rebuild(): Promise<void> {
+    const control = await connectControl(data)
+    await control?.call('rebuildProfiles', {})
+  }
+
   async function atRest(): Promise<void> {
     await untilAtRest(() => collector.url, testKeys.secretKey, { accepted, withinMs: 30_000 })
   }
@@ -105,12 +119,94 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
 
     it('merges people when a limit is raised, and parts them when it is lowered, by the same ids', async () => {
       await send('1+x', 'a+x', 'b+x', 'a+p', 'b+p')
-      const apart = await Promise.all(['a', 'b'].map(profileOf))
       expect(await groups('1 a b p')).toEqual(['1 a p', 'b'])
+      const apart = await Promise.all(['a', 'b'].map(profileOf))
+      const before = await counts()
       expect(await set({ limits: { email: 2 } })).toBe(1)
       expect(await groups('1 a b p')).toEqual(['1 a b p'])
-      await set({ limits: { email: 1 } })
+      expect(await counts()).toEqual({ [await profileOf('1')]: '5' })
+      // Merged away, it answers with the survivor.
+      expect((await ask('GET', `/v1/profiles/${apart[1] ?? ''}`)).body).toMatchObject({ mergedFrom: apart[1], profile: { id: apart[0] } })
+      expect(await set({ limits: { email: 1 } })).toBe(2)
       expect(await Promise.all(['a', 'b'].map(profileOf))).toEqual(apart)
+      expect(await counts()).toEqual(before)
+    })
+
+    it('names the version in the merge log, and in the explanation of what it forbids', async () => {
+      const id = await profileOf('b')
+      const { body } = await ask('GET', `/v1/profiles/${id}/graph`)
+      expect(body['merges']).toEqual(expect.arrayContaining([expect.objectContaining({ cause: { metric: 'settings 1', messageId: expect.stringMatching(/^operator:/) } })]))
+      const explained = await ask('GET', `/v1/identity/explain?${query('a')}&${query('b')}`)
+      expect(explained.body).toMatchObject({ samePerson: false, sentence: expect.stringContaining('has at most 1 email by version 2 of the settings') })
+    })
+
+    it('decides later events by the new rules at once, and parts and joins the strangers of a value that is blocked', async () => {
+      await send('2+y', 'c+y', '3+z', 'cc+z', 'c+pp', 'cc+pp')
+      await set({ limits: { email: 5, externalId: 3 } })
+      expect(await groups('2 3 c cc pp')).toEqual(['2 3 c cc pp'])
+      await set({ limits: { email: 5, externalId: 3 }, blocked: [{ kind: 'phone', value: numberOf('pp') }] })
+      expect(await groups('2 c 3 cc pp')).toEqual(['2 c', '3 cc', 'pp'])
+      expect((await ask('GET', `/v1/identity/explain?${query('c')}&${query('cc')}`)).body).toMatchObject({
+        samePerson: false, rejected: { hindrance: { rule: 'blocked' } }, sentence: expect.stringContaining('version 4 of the settings blocks phone'),
+      })
+      // It belongs to whom else it names.
+      await send('pp+zz')
+      expect(await groups('pp zz')).toEqual(['pp', 'zz'])
+      expect(await counts()).toMatchObject({ [await profileOf('zz')]: '1' })
+      await set({ limits: { email: 5, externalId: 3 } })
+      expect(await groups('2 3 c cc pp zz')).toEqual(['2 3 c cc pp zz'])
+    })
+
+    it('refuses a change that was made from another version, and what breaks a rule, by its name', async () => {
+      const { body: { settings } } = await ask('GET', '/v1/settings')
+      const shown: Json = Object(settings)
+      expect(shown).toMatchObject({ version: 5, since: expect.any(String) })
+      const old = { status: 409, body: { success: false, error: { code: 'version_conflict', retryable: false } } }
+      expect(await ask('PUT', '/v1/settings', { version: 4, identity: {} })).toMatchObject(old)
+      expect(await ask('PUT', '/v1/settings', { identity: {} }, { 'if-match': '"4"' })).toMatchObject(old)
+      for (const [body, message] of [
+        [{ identity: { limits: { phone: 0 } } }, /^identity\.limits\.phone must be a whole number from 1 to 100000$/], [{ limits: {} }, /^the settings has no field "limits"/],
+        [[], /must be an object/], [{ version: 'five' }, /^version must be/],
+      ] as const) {
+        const answer = await ask('PUT', '/v1/settings', body)
+        expect(answer).toMatchObject({ status: 400, body: { error: { code: 'bad_request', message: expect.stringMatching(message) } } })
+      }
+      // What is so already makes no version; as it was shown it may be sent.
+      expect(await ask('PUT', '/v1/settings', shown, { 'if-match': '"5"' })).toMatchObject({ status: 200, etag: '"5"', body: { settings: { version: 5 } } })
+      expect(await ask('GET', '/v1/settings/versions?limit=2')).toMatchObject({ status: 200, body: { versions: [{ version: 5 }, { version: 4, identity: { blocked: [{ kind: 'phone' }] } }], next: 4 } })
+      expect(await ask('GET', '/v1/settings/versions?before=2')).toMatchObject({ body: { versions: [{ version: 1, identity: { limits: { email: 2 } } }], next: null } })
+      expect(await ask('GET', '/v1/settings/versions/1')).toMatchObject({ status: 200, body: { settings: { version: 1 } } })
+      expect((await ask('GET', '/v1/settings/versions/9')).status).toBe(404)
+      const unknown = await fetch(`${collector.url}/v1/settings`, { headers: { authorization: `Bearer ${testKeys.writeKey}` } })
+      expect(unknown.status).toBe(401)
+    })
+
+    it('reads phone numbers by the region from then on, and earlier ones after a rebuild', async () => {
+      await sendIdentify({ anonymousId: 'u-early', traits: { phone: '020 7946 0999' } })
+      const { body } = await ask('PUT', '/v1/settings', { identity: { region: 'GB' } })
+      expect(body).toMatchObject({ note: expect.stringContaining('rebuild profiles') })
+      await solved()
+      await sendIdentify({ anonymousId: 'u-late', traits: { phone: '020 7946 0999' } })
+      const phone = 'phone=020%207946%200999'
+      const found = async (): Promise<unknown> => Reflect.get(Object(Reflect.get(Object((await ask('GET', `/v1/profiles?${phone}`)).body['profile']), 'identifiers')), 'anonymousId')
+      expect(await found()).toEqual(['u-late'])
+      await rebuild()
+      expect(await found()).toEqual(expect.arrayContaining(['u-early', 'u-late']))
+    })
+
+    it('makes the same people again from the archive, the settings too', async () => {
+      const names = '1 2 3 a b c cc p pp x y z zz'
+      const people = async (): Promise<unknown> => Promise.all(names.split(' ').map(profileOf))
+      await set({ region: 'GB', limits: { email: 1 }, blocked: [{ emailDomain: 'example.com' }], fanOutMax: 2 })
+      const before = await people()
+      const counted = await counts()
+      const versions = (await ask('GET', '/v1/settings/versions')).body
+      await rebuild()
+      expect(await people()).toEqual(before)
+      const control = await connectControl(data)
+      await control?.call('rebuildOlap', {})
+      expect(await counts()).toEqual(counted)
+      expect((await ask('GET', '/v1/settings/versions')).body).toEqual(versions)
     })
   })
 }
