@@ -2,6 +2,7 @@ import { decideBatch, type DecideContext } from '../../collector/src/pump/decide
 import { readRecord } from '../../collector/src/pump/read-record.ts'
 import type { LogRecord } from '../../collector/src/ports/log.ts'
 import type { DecideChanges, DecideTransaction, PartitionRow } from '../../collector/src/ports/oltp.ts'
+import { notSimulated } from './not-simulated.ts'
 import { OltpTables } from './oltp-tables.ts'
 
 /** What an undisturbed process makes of the same log: all of it at once, in one transaction, with nobody else there. */
@@ -17,6 +18,11 @@ export async function undisturbed(records: readonly LogRecord[], context: Decide
     claimed: async (refs) => refs.map(() => false),
     suppresses: async () => false,
     suppressions: async () => new Map(),
+    newestSettings: async () => [],
+    openResolve: async () => null,
+    waitForOthers: notSimulated,
+    identifiersAfter: notSimulated,
+    moveResolve: notSimulated,
     registers: async () => new Map(),
     identifiers: (workspace, keys) => identity.identifiers(workspace, keys),
     edges: (workspace, ends) => identity.edges(workspace, ends),

@@ -1,6 +1,6 @@
 import { type EventType, eventTypes, limits } from '@millrace/schemas'
 import { Hono } from 'hono'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import type { SettingsOf } from '../identity/identity-settings.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogReadiness } from '../ports/log.ts'
@@ -50,8 +50,8 @@ export interface EdgeDependencies {
   /** Its registry is what /metrics prints. */
   readonly metrics: EdgeMetrics
   readonly settings: EdgeSettings
-  /** The pump's, or a retry could land in another partition. */
-  readonly identity: IdentitySettings
+  /** The pump's, at most a few seconds old. */
+  readonly identityOf: SettingsOf
   /** True once the process is stopping: unready, and no new events. */
   draining(): boolean
   newMessageId(): string
@@ -114,7 +114,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
 }
 
 function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie): IngestDependencies {
-  const { log, keys, usage, clock, metrics, settings, identity } = dependencies
+  const { log, keys, usage, clock, metrics, settings, identityOf } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
     bytesMax: settings.inFlightBytesMax,
@@ -122,7 +122,7 @@ function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie):
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    log, keys, clock, metrics, inFlight, identity, idCookie,
+    log, keys, clock, metrics, inFlight, identityOf, idCookie,
     admission: new Admission(settings.eventsPerSecondMax, usage),
     turns: new FairTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,

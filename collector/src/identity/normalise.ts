@@ -50,7 +50,7 @@ function normaliseEmail(text: string): string | null {
 }
 
 /** domainToASCII lets empty labels through and turns `127.1` into an address. */
-function isDomain(domain: string): boolean {
+export function isDomain(domain: string): boolean {
   const labels = domain.split('.')
   return labels.length > 1 && labels.every((label) => /^[a-z0-9_-]{1,63}$/.test(label)) && !/^\d+$/.test(labels.at(-1) ?? '')
 }

@@ -169,7 +169,7 @@ describe('solve', () => {
   test('is what the rules say, word for word', () => {
     fc.assert(fc.property(inputs, (input) => {
       const { groups, verdicts } = solve(input, { limits })
-      const plain = bruteForceSolve(input, limits)
+      const plain = bruteForceSolve(input, { limits })
       const byAnchor = (x: { readonly anchor: string }, y: { readonly anchor: string }): number => (x.anchor < y.anchor ? -1 : 1)
       expect(groups.map(({ anchor, component, members }) => ({ anchor: anchor.key, component, members: members.map(({ key }) => key).toSorted() })).toSorted(byAnchor))
         .toEqual(plain.groups.toSorted(byAnchor))

@@ -36,6 +36,8 @@ export interface Solution<N, E> {
 export interface SolveSettings {
   /** Identifiers a profile may have, by kind; of external ids for each namespace. */
   readonly limits: Readonly<Record<IdentifierKind, number>>
+  /** Which kinds' evidence is taken first; by trust where it is left out. */
+  readonly priorities?: readonly IdentifierKind[]
 }
 
 /** What a group holds of one limited thing. */
@@ -72,7 +74,7 @@ export function solve<N extends SolveNode, E extends SolveEdge>(
     else solver.sets.unite(ends.a[at] ?? 0, ends.b[at] ?? 0)
   })
   const rejected = new Map<number, Witness>()
-  for (const at of sortEdges(liveEdges, disputed)) {
+  for (const at of sortEdges(ranked(liveEdges, identifiers, { ends, priorities: settings.priorities }), disputed)) {
     const witness = solver.judge(at)
     if (witness !== null) rejected.set(at, witness)
   }
@@ -100,6 +102,13 @@ function endsOf(edges: readonly SolveEdge[], indexes: ReadonlyMap<string, number
     ends.b[at] = indexOf(indexes, edge.b)
   })
   return ends
+}
+
+/** The edges for their total order, ranked by the workspace's own order of kinds where it has one. */
+function ranked(edges: readonly SolveEdge[], nodes: readonly SolveNode[], { ends, priorities = identifierKinds }: { readonly ends: Ends; readonly priorities?: readonly IdentifierKind[] | undefined }): readonly SolveEdge[] {
+  if (priorities.every((kind, place) => kind === identifierKinds[place])) return edges
+  const placeOf = (index = 0): number => priorities.indexOf(nodes[index]?.kind ?? 'checkout')
+  return edges.map((edge, at) => ({ ...edge, rank: edge.rank < 0 ? edge.rank : Math.max(placeOf(ends.a[at]), placeOf(ends.b[at])) }))
 }
 
 function indexOf(indexes: ReadonlyMap<string, number>, key: string): number {

@@ -86,6 +86,8 @@ export interface Composition {
   readonly anchor: Pick<IdentifierRow, 'key' | 'kind' | 'firstReceivedAt'>
   /** Identifiers by what a limit counts together: a kind, or `external_id:` and a namespace. */
   readonly counts: Readonly<Record<string, number>>
+  /** Version of the workspace's settings by which it is one profile; by others it may be several. */
+  readonly settings: number
 }
 
 export interface ProfileRow {

@@ -2,11 +2,12 @@ import type { QuarantineReason } from '@millrace/schemas'
 import type { AutomationReader, AutomationStore } from './automation-store.ts'
 import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
-import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
+import type { DecidedPointing, IdentifierRow, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { KeyRow, KeyStore } from './key.ts'
 import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
+import type { ResolveProgress, ResolveRow, SettingsReader, SettingsRow } from './workspace-settings.ts'
 
 /**
  * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
@@ -176,6 +177,10 @@ export interface DecideChanges {
   readonly quarantine: readonly QuarantineRow[]
   /** Their identifiers are suppressed with them. */
   readonly erasures: readonly NewErasure[]
+  /** New versions of settings. */
+  readonly settings: readonly SettingsRow[]
+  /** Walks that begin, again or for the first time, and those that get further. */
+  readonly resolves: readonly ResolveProgress[]
   /** Profiles with new events; each version rises by one. */
   readonly touched: readonly ProfileRef[]
   readonly batch: BatchRow
@@ -187,6 +192,8 @@ export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'cons
 
 /** The open transaction of a rebuild, which began with nobody in it. */
 export interface RebuildTransaction extends IdentityReader {
+  /** Every version of every workspace, in order. */
+  allSettings(): Promise<readonly SettingsRow[]>
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Writes what a batch changes of people; no merges, overrides and pointings, which are history. */
   replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void>
@@ -209,6 +216,16 @@ export interface DecideTransaction extends IdentityReader {
   /** Those of the keys that are suppressed. */
   suppressions(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, Suppression>>
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** The newest version of each of the workspaces that has one. */
+  newestSettings(workspaces: readonly number[]): Promise<readonly SettingsRow[]>
+  /** A walk of the partition that is not at its end; null where there is none. */
+  openResolve(): Promise<ResolveRow | null>
+  /** Waits until every decision that is under way in any partition is over, and lets none begin before this transaction ends. */
+  waitForOthers(): Promise<void>
+  /** Identifiers behind a key (null: from the first on) in order of their keys, at most `limit`. */
+  identifiersAfter(workspace: number, after: string | null, limit: number): Promise<readonly IdentifierRow[]>
+  /** A step of a walk that changed nobody: no batch. */
+  moveResolve(progress: ResolveProgress): Promise<void>
   /**
    * Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. Every
    * identifier among the changes was read in this transaction: one that was absent then must be absent still.
@@ -294,6 +311,9 @@ export interface Oltp extends KeyStore {
    */
   rebuildProfiles(work: (transaction: RebuildTransaction) => Promise<void>): Promise<RebuiltPeople>
 
+  /** Puts versions of settings that the store does not have as the archive has them. */
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void>
+
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow>
   /**
    * Stores a definition in one transaction: as the next version of the segment with the draft's id, else of the one whose
@@ -347,7 +367,7 @@ export interface SegmentReader {
 }
 
 /** The reading half, safe beside any number of writers. */
-export interface OltpReader extends StatusReader, ProfileReader, SegmentReader {
+export interface OltpReader extends StatusReader, ProfileReader, SegmentReader, SettingsReader {
   readonly automations: AutomationReader
   readonly erasures: ErasureReader
   keys(): Promise<readonly KeyRow[]>

@@ -5,7 +5,9 @@ import { consentsOf } from '../identity/consent.ts'
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked, type SettingsOf } from '../identity/identity-settings.ts'
+import { settingsOfRows } from '../identity/live-settings.ts'
+import type { Identifier } from '../identity/identifier.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { type Resolution, resolveBatch } from '../identity/resolve-batch.ts'
 import type { ConsentRow } from '../ports/consent.ts'
@@ -19,10 +21,12 @@ import type { TimelineRow } from '../ports/profile-reader.ts'
 import { archiveLine, suppressedJson } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'
+import { type SettingsWish, versionsOf, walksOf } from './decide-settings.ts'
 import { type Decision, packDecisions } from './decisions.ts'
 import type { LoggedEvent } from './read-record.ts'
 
 export interface DecideContext {
+  /** Of a workspace that has none of its own. */
   readonly settings: IdentitySettings
   /** Secret key of profile ids; never rotates. */
   readonly identityKey: Uint8Array
@@ -36,6 +40,8 @@ export interface BatchInput {
 
 export interface DecidedBatch {
   readonly row: BatchRow
+  /** Settings were decided, after which who is who has to be looked at again. */
+  readonly walks: boolean
   readonly lines: Buffer
   readonly rows: Buffer
 }
@@ -62,20 +68,23 @@ type Fate = Stored | 'duplicate' | 'control' | { readonly dropped: QuarantineRea
  */
 export async function decideBatch(transaction: DecideTransaction, { records, events }: BatchInput, context: DecideContext): Promise<DecidedBatch> {
   const duplicate = await duplicates(transaction, events)
-  const isSuppressed = await suppressedEvents(transaction, events, context)
+  const newest = await transaction.newestSettings([...new Set(events.map(({ workspace }) => workspace))])
+  const settingsOf = settingsOfRows(newest, context.settings)
+  const isSuppressed = await suppressedEvents(transaction, events, settingsOf)
   const stored: Stored[] = []
   const evidence: Evidence[] = []
   const claims: NewClaim[] = []
   const quarantine: QuarantineRow[] = []
   const vetoes: VetoChange[] = []
   const erasures: NewErasure[] = []
+  const wishes: SettingsWish[] = []
   const fates = events.map((logged, index): Fate => {
     if ('control' in logged.body) {
-      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, erasures, claims })
+      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, erasures, claims, wishes })
       return 'control'
     }
     if (duplicate[index] === true) return 'duplicate'
-    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, context, evidence)
+    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, { settingsOf, evidence })
     const { workspace, messageId, receivedAt } = logged
     claims.push({
       workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
@@ -86,21 +95,26 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     else stored.push(fate)
     return fate
   })
-  const resolution = await resolveBatch(transaction, { evidence, vetoes }, context)
+  const resolution = await resolveBatch(transaction, { evidence, vetoes }, { ...context, settingsOf })
   const decisions = fates.map((fate): Decision => typeof fate === 'string' || 'dropped' in fate
     ? fate
     : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
+  // They hold for what is decided after this batch; what it holds itself is walked over like everything before it.
+  const settings = versionsOf(wishes, newest)
+  const resolves = walksOf(settings, newest, { partition: transaction.partition.partition, defaults: context.settings })
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
   const changes: DecideChanges = {
     ...await peopleChanges(transaction, stored, resolution),
     claims,
     quarantine,
     erasures,
+    settings,
+    resolves,
     batch: frozen.row,
     sequence: sequenceAfter(records),
   }
   await transaction.apply(changes)
-  return frozen
+  return { ...frozen, walks: resolves.length > 0 }
 }
 
 /** What stored events change of people; a rebuild does the same with what is archived. */
@@ -132,20 +146,21 @@ async function duplicates(transaction: DecideTransaction, events: readonly Logge
 /** An operator's decision; sent twice it counts once. */
 function takeControl(
   { workspace, receivedAt, messageId }: LoggedEvent, control: Control,
-  { vetoes, erasures, claims }: { vetoes: VetoChange[]; erasures: NewErasure[]; claims: NewClaim[] },
+  { vetoes, erasures, claims, wishes }: { vetoes: VetoChange[]; erasures: NewErasure[]; claims: NewClaim[]; wishes: SettingsWish[] },
 ): void {
   claims.push({ workspace, messageId, receivedAt, identifierKey: null, sourced: false })
   if (control.control === 'erase') erasures.push({ workspace, id: messageId, at: receivedAt, mode: control.mode, identifierKeys: control.keys })
+  else if (control.control === 'settings') wishes.push({ workspace, receivedAt, control })
   else vetoes.push({ workspace, a: control.a, b: control.b, lifted: control.control === 'unveto', at: receivedAt, messageId })
 }
 
 /** Which events name somebody who is forgotten. Asks once a workspace, and next to nothing where nobody ever was. */
 async function suppressedEvents(
-  transaction: DecideTransaction, events: readonly LoggedEvent[], { settings }: DecideContext,
+  transaction: DecideTransaction, events: readonly LoggedEvent[], settingsOf: SettingsOf,
 ): Promise<(logged: LoggedEvent) => boolean> {
   const suppressed = new Map<number, ReadonlyMap<string, Suppression>>()
   const keysOf = ({ workspace, body }: LoggedEvent): readonly string[] => 'event' in body
-    ? extractIdentifiers(body.event, settings).identifiers.map((identifier) => identifierKey(workspace, identifier)) : []
+    ? extractIdentifiers(body.event, settingsOf(workspace)).identifiers.map((identifier) => identifierKey(workspace, identifier)) : []
   for (const [workspace, group] of Map.groupBy(events, (logged) => logged.workspace)) {
     if (await transaction.suppresses(workspace)) suppressed.set(workspace, await transaction.suppressions(workspace, [...new Set(group.flatMap(keysOf))]))
   }
@@ -156,21 +171,39 @@ async function suppressedEvents(
   })
 }
 
+export interface Reading {
+  readonly settingsOf: SettingsOf
+  /** Takes the event's evidence. */
+  readonly evidence: Evidence[]
+  /** The identifier that it was decided to belong to, where it was decided before: it stays with that as long as it carries it. */
+  readonly decidedKey?: string
+}
+
 /** Collects the event's evidence, or says why it cannot be stored. */
-export function readEvent(logged: LoggedEvent, { settings }: Pick<DecideContext, 'settings'>, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
+export function readEvent(logged: LoggedEvent, { settingsOf, evidence, decidedKey }: Reading): Stored | { dropped: QuarantineReason } {
   if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
+  const settings = settingsOf(logged.workspace)
   const { identifiers } = extractIdentifiers(event, settings)
-  const strongest = identifiers[0]
-  if (strongest === undefined) return { dropped: 'missing_identifier' }
+  const owner = ownerOf(identifiers, settings)
+  if (owner === undefined) return { dropped: 'missing_identifier' }
   const metric = metricOf(event)
   const time = Date.parse(event.timestamp)
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
   return {
-    logged, event, identifierKey: identifierKey(workspace, strongest), metric, time,
+    logged, event, identifierKey: decidedAs(decidedKey, logged, identifiers) ?? identifierKey(workspace, owner), metric, time,
     propertiesText: JSON.stringify(propertiesOf(event)), consents: consentRows(logged, event, settings),
   }
+}
+
+function decidedAs(key: string | undefined, { workspace }: LoggedEvent, identifiers: readonly Identifier[]): string | null {
+  return key !== undefined && identifiers.some((identifier) => identifierKey(workspace, identifier) === key) ? key : null
+}
+
+/** Whom an event belongs to: its strongest identifier that the workspace does not block, or where it blocks them all the strongest. */
+function ownerOf(identifiers: readonly Identifier[], settings: IdentitySettings): Identifier | undefined {
+  return identifiers.find((identifier) => !isOwnBlocked(identifier, settings)) ?? identifiers[0]
 }
 
 function timelineRow({ logged, identifierKey, metric, time, propertiesText }: Stored): TimelineRow {
@@ -241,7 +274,7 @@ interface Outcome {
 }
 
 /** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
-function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): DecidedBatch {
+function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): Omit<DecidedBatch, 'walks'> {
   const partition = transaction.partition
   const batch = partition.batch + 1
   const tally = new BatchTally()

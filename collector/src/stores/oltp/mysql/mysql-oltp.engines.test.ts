@@ -8,6 +8,7 @@ import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurr
 import { automationContract } from '../../../../test/contracts/automation-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
 import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
+import { oltpSettingsContract } from '../../../../test/contracts/oltp-settings-contract.ts'
 import { openMysqlOltp } from './mysql-oltp.ts'
 import { openMysqlReader } from './mysql-reader.ts'
 
@@ -37,6 +38,7 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
   oltpErasureContract(name, open)
   oltpConsentContract(name, open)
   oltpRebuildContract(name, open)
+  oltpSettingsContract(name, open)
   automationContract(name, open)
   oltpConcurrencyContract(name, open, 60)
 }

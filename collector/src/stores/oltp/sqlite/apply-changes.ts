@@ -7,6 +7,7 @@ import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts
 import type { Connection } from './connection.ts'
 import { putErasure } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
+import { putResolves, putSettings } from './workspace-settings.ts'
 
 /** Writes a batch's change set in one fixed order of tables, rows sorted by key: neighbours in the tree are written together. */
 export function applyChanges(connection: Connection, periods: EventPeriods, changes: DecideChanges): void {
@@ -15,6 +16,8 @@ export function applyChanges(connection: Connection, periods: EventPeriods, chan
   applyPeople(connection, changes, batch)
   for (const row of changes.quarantine) putQuarantine(connection, row)
   for (const erasure of changes.erasures) putErasure(connection, erasure)
+  putSettings(connection, changes.settings)
+  putResolves(connection, changes.resolves)
   putBatch(connection, batch)
   connection.run('UPDATE partition SET position = ?, sequence = ?, batch = ? WHERE partition = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)

@@ -192,4 +192,13 @@ ALTER TABLE consent ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_key, channel, trusted, time, strictness, message_id);
 `,
   'ALTER TABLE profile ADD COLUMN composition TEXT',
+  `
+CREATE TABLE IF NOT EXISTS workspace_settings (
+  workspace INTEGER NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL, message_id TEXT NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY (workspace, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workspace_resolve (
+  workspace INTEGER PRIMARY KEY, partition INTEGER NOT NULL, version INTEGER NOT NULL, after_key BLOB
+) STRICT;
+`,
 ]

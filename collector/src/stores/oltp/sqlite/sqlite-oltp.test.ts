@@ -7,6 +7,7 @@ import { oltpConsentContract } from '../../../../test/contracts/oltp-consent-con
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
 import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
+import { oltpSettingsContract } from '../../../../test/contracts/oltp-settings-contract.ts'
 import { SqliteOltp } from './sqlite-oltp.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 
@@ -31,5 +32,6 @@ oltpContract('SQLite', open)
 oltpErasureContract('SQLite', open)
 oltpConsentContract('SQLite', open)
 oltpRebuildContract('SQLite', open)
+oltpSettingsContract('SQLite', open)
 oltpConcurrencyContract('SQLite', open, 40)
 automationContract('SQLite', open)

@@ -11,6 +11,7 @@ import type {
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
+import type { SettingsRow } from '../../../ports/workspace-settings.ts'
 import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
@@ -21,6 +22,7 @@ import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles
 import { addSegments, putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
+import { restoreSettings } from './workspace-settings.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
@@ -231,6 +233,10 @@ export class SqliteOltp implements Oltp {
       if (partition !== undefined) await work(rebuildTransaction(this.#connection, new SqliteDecideTransaction(this.#connection, this.#periods, partition)))
       return endRebuild(this.#connection)
     })
+  }
+
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void> {
+    return this.#write(() => restoreSettings(this.#connection, rows))
   }
 
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {

@@ -1,0 +1,44 @@
+/**
+ * What a workspace sets for itself. Settings are decided in the log like events, each change as a version of its own; people
+ * are a function of events and settings, so a change that touches who is who is followed by a walk over all identifiers.
+ */
+
+/** One version of a workspace's settings; none is ever changed. */
+export interface SettingsRow {
+  readonly workspace: number
+  /** From 1 without a gap. */
+  readonly version: number
+  /** JSON text, every field filled in. */
+  readonly document: string
+  /** Of the decision. */
+  readonly messageId: string
+  /** receivedAt of the decision, epoch milliseconds. */
+  readonly since: number
+}
+
+/** A walk over the identifiers of a workspace, in order of their keys, that solves again what new settings may change. */
+export interface ResolveRow {
+  readonly workspace: number
+  /** The partition whose owner walks: the one that decided the settings. */
+  readonly partition: number
+  /** The version that is the reason. */
+  readonly version: number
+  /** The last identifier key that is done; null before the walk begins, which has to wait for decisions that are under way. */
+  readonly after: string | null
+}
+
+export interface ResolveProgress extends ResolveRow {
+  /** Nothing is left: the row goes. */
+  readonly done: boolean
+}
+
+export interface SettingsReader {
+  /** The newest version of every workspace that has one. */
+  newestSettings(): Promise<readonly SettingsRow[]>
+  /** One version, the newest if it is null; null if there is none. */
+  settings(workspace: number, version: number | null): Promise<SettingsRow | null>
+  /** Newest first, those before a version (null: all). */
+  settingsVersions(workspace: number, before: number | null, limit: number): Promise<readonly SettingsRow[]>
+  /** The walk that goes on; null where none does. */
+  resolve(workspace: number): Promise<ResolveRow | null>
+}
