@@ -125,6 +125,7 @@ function checkLoaded({ oltp: { tables }, olap }: Stores, archived: readonly Arch
   const refused = new Set([...tables.refusals.values()].flatMap(({ rows }) => rows.map(({ workspace, messageId }) => rowKey(workspace, messageId))))
   const lines = new Map(archived.filter(({ profileId }) => profileId !== null).map((line) => [rowKey(line.workspace, line.messageId), line]))
   const expected = new Map([...lines].filter(([key]) => !refused.has(key)))
+  if (String(olap.shown) !== tables.settings.get('olap_generation')) wrong(`the OLAP shows generation ${olap.shown}, and loads go to ${tables.settings.get('olap_generation')}`)
   const rows = olap.generations.get(olap.shown)?.rows ?? []
   once('the OLAP', rows.map(({ key }) => key), { items: expected, wrong })
   for (const { key, partition, batch, profileId, identifierKey } of rows) {

@@ -35,6 +35,8 @@ interface Plan {
   /** Faults that no request draws: processes that die, stand still or are renewed, and stores that are away. */
   readonly strikes: number
   readonly carts: boolean
+  /** When somebody has the OLAP made anew, virtual milliseconds; null: nobody does. */
+  readonly rebuildAt: number | null
 }
 
 /** Time in which everything has to come to rest once the storm is over. */
@@ -72,6 +74,7 @@ async function happen(world: World, { seed, sabotage, calm = false }: HistoryOpt
   }
   const owners = plan.owners.map((one, index) => new Owner(`owner${index + 1}`, { world, weather, stores, plan: one }))
   for (let strike = 0; !calm && strike < plan.strikes; strike += 1) world.after(world.choices.below(plan.stormMs), () => strikeAt(world, { weather, owners, stores }))
+  if (plan.rebuildAt !== null) world.after(plan.rebuildAt, () => rebuild(world, owners))
   await world.runUntil(plan.stormMs)
   weather.end()
   await comeToRest(world, stores, plan)
@@ -101,7 +104,7 @@ function planOf({ choices }: World): Plan {
       partitions, items: 10 + choices.below(110), withinMs: choices.of([500, 2_000, stormMs]), people: choices.of([2, 5, 20]), days: choices.of([1, 60, 600, 4_000]),
       again: choices.of([0, 5, 20, 50]), refused: choices.of([0, 0, 0, 0, 3]), conflicts: choices.chance(0.1),
     },
-    stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3),
+    stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3), rebuildAt: choices.chance(0.2) ? choices.below(stormMs) : null,
   }
 }
 
@@ -118,6 +121,17 @@ function strikeAt(world: World, { weather, owners, stores }: { readonly weather:
     stores.oltp.rollBackAll()
   }
   for (let partition = 0; partition < stores.log.partitions; partition += 1) stores.log.trim(partition)
+}
+
+/** As an operator asks for it: it may be refused, and whoever does it may die of it. */
+function rebuild(world: World, owners: readonly Owner[]): void {
+  const { machine, service } = world.choices.of(owners)
+  const told = (what: string): void => world.note(`${machine.name}: the rebuild ${what}`)
+  told('is asked for')
+  void service?.rebuildOlap().then(() => {
+    told('is done')
+    world.count('rebuilds of the OLAP')
+  }, (error: unknown) => told(`failed: ${String(error)}`))
 }
 
 async function comeToRest(world: World, stores: Stores, { input }: Plan): Promise<void> {

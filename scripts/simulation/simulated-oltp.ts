@@ -7,7 +7,7 @@ import {
   type RebuiltPeople, type SegmentRow, type WorkspaceRow,
 } from '../../collector/src/ports/oltp.ts'
 import { eventPeriodMs } from '../../collector/src/stores/oltp/event-period.ts'
-import { epochOf, plannedAlready } from '../../collector/src/stores/oltp/fence.ts'
+import { epochOf, plannedAlready, requireEpoch } from '../../collector/src/stores/oltp/fence.ts'
 import { notSimulated } from './not-simulated.ts'
 import { simulatedAutomations } from './oltp-automations.ts'
 import { SimulatedDecideTransaction } from './oltp-decide.ts'
@@ -50,6 +50,17 @@ export class SimulatedOltp implements Oltp {
     return this.#session.statement('setSetting', () => {
       this.#tables.settings.set(name, value)
     })
+  }
+
+  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void> {
+    const { server } = this.#session
+    return this.#session.transaction('setSettingUnder', (transaction) => this.#session.step(transaction, 'setSettingUnder', async () => {
+      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
+        await server.lock(transaction, `partition ${fence.partition}`)
+        if (server.sabotage !== 'no-fencing') requireEpoch(this.#tables.partition(fence.partition), fence)
+      }
+      transaction.writes.push(() => this.#tables.settings.set(name, value))
+    }))
   }
 
   heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {

@@ -242,6 +242,8 @@ export interface Oltp extends KeyStore {
   /** Stores it unless it is there; answers what is there. */
   settingOnce(name: string, value: string): Promise<string>
   setSetting(name: string, value: string): Promise<void>
+  /** The same in one transaction with a check of the fences, of which each is of another partition. */
+  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void>
 
   /**
    * Says that the member lives, by the database's clock, and answers all members that said so within `aliveMs`, itself

@@ -17,7 +17,7 @@ it('tries a partition again that it could not claim, and no other', async () => 
       starts.push(partition)
       if (partition === 1 && starts.filter((started) => started === 1).length === 1) throw new MillraceError('unavailable', 'the store is away', { retryable: true })
     },
-    stop: async () => {}, pauseLoads: async () => {}, resumeLoads: () => {},
+    stop: async () => {}, pauseLoads: async () => ({ partition, role: 'load', epoch: 1 }), resumeLoads: () => {},
   })
   const owner = new PartitionOwner({
     oltp: { heartbeat: async () => members, leave: async () => {} }, logger, makePump: pumpOf,

@@ -79,7 +79,11 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       const load = await under.oltp.claimPartition(0, 'load')
       await decide(batchRow(1))
       await under.oltp.planLoads(load.fence, [loadRow(1)])
-      await expect(under.oltp.planLoads({ ...load.fence, epoch: load.fence.epoch - 1 }, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+      const zombie = { ...load.fence, epoch: load.fence.epoch - 1 }
+      await expect(under.oltp.planLoads(zombie, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+      await under.oltp.setSettingUnder([load.fence, fence], 'whose', 'mine')
+      await expect(under.oltp.setSettingUnder([fence, zombie], 'whose', 'the zombie')).rejects.toMatchObject({ code: 'epoch_lost' })
+      expect(await under.oltp.setting('whose')).toBe('mine')
     })
 
     it('knows claimed message ids exactly, whatever their form, over weeks and workspaces', async () => {

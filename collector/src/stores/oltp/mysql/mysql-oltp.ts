@@ -67,7 +67,16 @@ class MysqlOltp implements Oltp {
   }
 
   async setSetting(name: string, value: string): Promise<void> {
-    await this.#session.run('INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)', name, value)
+    await putSetting(this.#session, name, value)
+  }
+
+  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void> {
+    return this.#transaction(async (session) => {
+      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
+        requireEpoch(await readPartition(session, fence.partition, 'FOR UPDATE'), fence)
+      }
+      await putSetting(session, name, value)
+    })
   }
 
   async heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -306,6 +315,10 @@ async function readPartition(session: Session, partition: number, lock: '' | 'FO
   const row = await session.get(`SELECT * FROM \`partition\` WHERE \`partition\` = ? ${lock}`, partition)
   if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
   return partitionRow(row)
+}
+
+async function putSetting(session: Session, name: string, value: string): Promise<void> {
+  await session.run('INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)', name, value)
 }
 
 async function requireNew(session: Session, laterThan: string, { partition, firstBatch }: Pick<ObjectRow, 'partition' | 'firstBatch'>): Promise<void> {

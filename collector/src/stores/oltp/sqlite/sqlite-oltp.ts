@@ -71,7 +71,12 @@ export class SqliteOltp implements Oltp {
   }
 
   setSetting(name: string, value: string): Promise<void> {
+    return this.setSettingUnder([], name, value)
+  }
+
+  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void> {
     return this.#write(() => {
+      for (const fence of fences) this.#fenced(fence)
       this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
     })
   }
