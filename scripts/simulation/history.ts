@@ -87,7 +87,18 @@ async function happen(world: World, { seed, sabotage, calm = false }: HistoryOpt
   }
 }
 
-function planOf({ choices }: World): Plan {
+function planOf(world: World): Plan {
+  const plan = usualPlan(world)
+  return world.choices.chance(0.02) ? longAgo(plan) : plan
+}
+
+/** Much at once, of so many months that no single insert may carry it. */
+function longAgo(plan: Plan): Plan {
+  const owners = plan.owners.map((owner) => ({ ...owner, bounds: { ...owner.bounds, batchEventsMax: 300, loadRowsMax: 1_000, loadDelayMs: 3_000 } }))
+  return { ...plan, owners, input: { ...plan.input, partitions: 1, items: 300, days: 4_000, withinMs: 500 } }
+}
+
+function usualPlan({ choices }: World): Plan {
   const slots = choices.of([1, 1, 2, 2, 3])
   const shared = slots > 1 || choices.chance(0.5)
   const apart = slots > 1 && choices.chance(0.25)

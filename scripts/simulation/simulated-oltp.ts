@@ -1,7 +1,7 @@
 import type { AutomationStore } from '../../collector/src/ports/automation-store.ts'
 import type { ErasureStore } from '../../collector/src/ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../collector/src/ports/identity.ts'
-import type { LoadOutcome, LoadRefusal } from '../../collector/src/ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting, type LoadOutcome } from '../../collector/src/ports/load-outcome.ts'
 import {
   type BatchRow, type Claimed, type DecideTransaction, type Fence, type LoadRow, type MemberRow, type ObjectRow, type Oltp, type PartitionRole, type PartitionRow, partitionRoles,
   type RebuiltPeople, type SegmentRow, type WorkspaceRow,
@@ -52,14 +52,18 @@ export class SimulatedOltp implements Oltp {
     })
   }
 
-  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void> {
+  swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
     const { server } = this.#session
-    return this.#session.transaction('setSettingUnder', (transaction) => this.#session.step(transaction, 'setSettingUnder', async () => {
+    return this.#session.transaction('swapGeneration', (transaction) => this.#session.step(transaction, 'swapGeneration', async () => {
       for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
         await server.lock(transaction, `partition ${fence.partition}`)
         if (server.sabotage !== 'no-fencing') requireEpoch(this.#tables.partition(fence.partition), fence)
       }
-      transaction.writes.push(() => this.#tables.settings.set(name, value))
+      transaction.writes.push(() => {
+        this.#tables.settings.set(generationSetting, String(generation))
+        this.#tables.refusals.clear()
+        for (const refusal of refusals) this.#tables.refusals.set(`${refusal.partition}/${refusal.load}`, refusal)
+      })
     }))
   }
 
@@ -156,13 +160,6 @@ export class SimulatedOltp implements Oltp {
       for (const [at, row] of loads.entries()) if (row.load === load) loads[at] = { ...row, rows, loadedAt }
       const before = this.#tables.partition(partition)
       if (closesRun) this.#tables.partitions.set(partition, { ...before, loadedBatch: Math.max(before.loadedBatch, lastBatch) })
-    })
-  }
-
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
-    return this.#session.statement('replaceRefusals', () => {
-      this.#tables.refusals.clear()
-      for (const refusal of refusals) this.#tables.refusals.set(`${refusal.partition}/${refusal.load}`, refusal)
     })
   }
 

@@ -4,7 +4,7 @@ import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { KeyRow, KeyStore } from './key.ts'
-import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
+import type { GenerationSwap, LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
 
@@ -242,8 +242,6 @@ export interface Oltp extends KeyStore {
   /** Stores it unless it is there; answers what is there. */
   settingOnce(name: string, value: string): Promise<string>
   setSetting(name: string, value: string): Promise<void>
-  /** The same in one transaction with a check of the fences, of which each is of another partition. */
-  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void>
 
   /**
    * Says that the member lives, by the database's clock, and answers all members that said so within `aliveMs`, itself
@@ -275,8 +273,8 @@ export interface Oltp extends KeyStore {
   /** All loads of one run. As {@link planObject}. */
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
   finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
-  /** In the place of all refusals there were: what a rebuild of the OLAP found. */
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void>
+  /** Stores {@link generationSetting}, and the refusals in the place of all there were, in one transaction with a check of the fences, each of another partition. */
+  swapGeneration(fences: readonly Fence[], swap: GenerationSwap): Promise<void>
   openLoads(partition: number): Promise<readonly LoadRow[]>
   loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
   /** Overrides that batches of a partition caused, first to last inclusive. */

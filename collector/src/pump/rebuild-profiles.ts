@@ -9,7 +9,7 @@ import { type DecideContext, peopleChanges, readEvent, type Stored } from './dec
 import { controlOf, isCanonicalEvent, type LoggedEvent } from './read-record.ts'
 
 export interface RebuildProfilesDependencies {
-  readonly oltp: Oltp
+  readonly oltp: Pick<Oltp, 'batches' | 'rebuildProfiles'>
   readonly olap: Pick<Olap, 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly partitions: number

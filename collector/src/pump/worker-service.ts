@@ -5,6 +5,7 @@ import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
+import { type GenerationSwap, generationSetting } from '../ports/load-outcome.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
@@ -72,7 +73,7 @@ export class WorkerService {
   async start(failed: (error: unknown) => void): Promise<void> {
     this.#failed = failed
     const { oltp, log, clock, logger } = this.#dependencies
-    await oltp.settingOnce('olap_generation', '1')
+    await oltp.settingOnce(generationSetting, '1')
     if (this.#bounds.member.roles.includes('load')) this.#prepared = this.#prepareOlap()
     // Whoever loads hears of it; before anybody does it is no unhandled rejection.
     this.#prepared.catch((error: unknown) => {
@@ -174,8 +175,7 @@ export class WorkerService {
         try {
           const fences: Fence[] = []
           for (const pump of pumps) fences.push(await pump.pauseLoads())
-          await fill()
-          await this.#useGeneration(fences, generation)
+          await this.#useGeneration(fences, { generation, refusals: await fill() })
           next = generation
         } finally {
           for (const pump of pumps) pump.resumeLoads(next)
@@ -186,18 +186,18 @@ export class WorkerService {
 
   /** What is stored, since another process may have made the OLAP anew. */
   async #liveGeneration(): Promise<number> {
-    return Number(await this.#dependencies.oltp.setting('olap_generation'))
+    return Number(await this.#dependencies.oltp.setting(generationSetting))
   }
 
   /**
    * The stored generation changes only while this process owns all loads: one that comes later reads it after its claim. Where this fails
    * nobody knows which generation the next start takes: what is loaded until then could go into the other, so this process ends.
    */
-  async #useGeneration(fences: readonly Fence[], generation: number): Promise<void> {
+  async #useGeneration(fences: readonly Fence[], swap: GenerationSwap): Promise<void> {
     const { oltp, olap } = this.#dependencies
     try {
-      await oltp.setSettingUnder(fences, 'olap_generation', String(generation))
-      await failStep('rebuild.swap', () => olap.useGeneration(generation))
+      await oltp.swapGeneration(fences, swap)
+      await failStep('rebuild.swap', () => olap.useGeneration(swap.generation))
     } catch (error) {
       const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
       if (!overtaken) this.#failed(error)

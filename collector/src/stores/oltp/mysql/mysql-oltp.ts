@@ -6,7 +6,7 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting, type LoadOutcome, type LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
@@ -68,15 +68,6 @@ class MysqlOltp implements Oltp {
 
   async setSetting(name: string, value: string): Promise<void> {
     await putSetting(this.#session, name, value)
-  }
-
-  setSettingUnder(fences: readonly Fence[], name: string, value: string): Promise<void> {
-    return this.#transaction(async (session) => {
-      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
-        requireEpoch(await readPartition(session, fence.partition, 'FOR UPDATE'), fence)
-      }
-      await putSetting(session, name, value)
-    })
   }
 
   async heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -163,8 +154,12 @@ class MysqlOltp implements Oltp {
     })
   }
 
-  async replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+  async swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
     await this.#transaction(async (session) => {
+      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
+        requireEpoch(await readPartition(session, fence.partition, 'FOR UPDATE'), fence)
+      }
+      await putSetting(session, generationSetting, String(generation))
       await session.run('DELETE FROM load_refusal')
       for (const refusal of refusals) await putRefusal(session, refusal)
     })
