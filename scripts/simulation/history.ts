@@ -104,7 +104,7 @@ function usualPlan({ choices }: World): Plan {
   const apart = slots > 1 && choices.chance(0.25)
   const partitions = 1 + choices.below(3)
   const bounds = {
-    batchEventsMax: choices.of([1, 2, 3, 5, 20]), objectBytesMax: choices.of([1, 2_000, 5_000, 1_000_000]), objectDelayMs: choices.of([200, 500, 1_000, 3_000]),
+    batchEventsMax: choices.of([1, 1, 2, 3, 5, 20]), objectBytesMax: choices.of([1, 2_000, 5_000, 1_000_000]), objectDelayMs: choices.of([200, 500, 1_000, 3_000]),
     loadRowsMax: choices.of([1, 5, 20, 1_000]), loadDelayMs: choices.of([200, 500, 1_000, 3_000]), bufferBytesMax: choices.of([1, 3_000, 1_000_000]),
     duplicateWindowDays: 30, shared,
   }
