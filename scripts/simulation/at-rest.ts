@@ -1,12 +1,12 @@
-import { decodeObject } from '../../collector/src/pump/archive-object.ts'
-import { sha256 } from '../../collector/src/pump/archive-object.ts'
+import { generationSetting } from '../../collector/src/ports/load-outcome.ts'
+import { decodeObject, sha256 } from '../../collector/src/pump/archive-object.ts'
 import { readDecidedLine } from '../../collector/src/pump/read-archive-line.ts'
 import { defaultIdentitySettings } from '../../collector/src/identity/identity-settings.ts'
 import type { BatchRow } from '../../collector/src/ports/oltp.ts'
 import { rowKey } from '../../collector/src/ports/olap.ts'
 import type { Input, InputPlan, Item } from './input.ts'
 import { identityKey } from './owner.ts'
-import { undisturbed } from './reference.ts'
+import { replayed, undisturbed } from './reference.ts'
 import { plainGzip } from './simulated-objects.ts'
 import type { Stores } from './stores.ts'
 import { checkPeople } from './people.ts'
@@ -41,7 +41,10 @@ export async function checkAtRest(world: World, rested: Rested): Promise<void> {
     once('the duplicate window', [...tables.claims.values()].map(({ workspace, messageId }) => rowKey(workspace, messageId)), { items, wrong })
   } else {
     checkFates(rested, { items, wrong })
-    checkPeople(await undisturbed(stores.log.everything(), { settings: defaultIdentitySettings, identityKey, clock: { now: () => beginMs, elapsed: () => 0, sleep: async () => {} } }), tables, wrong)
+    const context = { settings: defaultIdentitySettings, identityKey, clock: { now: () => beginMs, elapsed: () => 0, sleep: async () => {} } }
+    const expected = await undisturbed(stores.log.everything(), context)
+    checkPeople(expected, tables, wrong)
+    if (world.choices.chance(0.2)) checkPeople(expected, await replayed(stores, plan.partitions, context), (what) => wrong(`replayed from the archive, ${what}`))
   }
   checkLoaded(stores, archived, wrong)
 }
@@ -125,6 +128,7 @@ function checkLoaded({ oltp: { tables }, olap }: Stores, archived: readonly Arch
   const refused = new Set([...tables.refusals.values()].flatMap(({ rows }) => rows.map(({ workspace, messageId }) => rowKey(workspace, messageId))))
   const lines = new Map(archived.filter(({ profileId }) => profileId !== null).map((line) => [rowKey(line.workspace, line.messageId), line]))
   const expected = new Map([...lines].filter(([key]) => !refused.has(key)))
+  if (String(olap.shown) !== tables.settings.get(generationSetting)) wrong(`the OLAP shows generation ${olap.shown}, and loads go to ${tables.settings.get(generationSetting)}`)
   const rows = olap.generations.get(olap.shown)?.rows ?? []
   once('the OLAP', rows.map(({ key }) => key), { items: expected, wrong })
   for (const { key, partition, batch, profileId, identifierKey } of rows) {

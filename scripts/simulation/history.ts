@@ -35,6 +35,8 @@ interface Plan {
   /** Faults that no request draws: processes that die, stand still or are renewed, and stores that are away. */
   readonly strikes: number
   readonly carts: boolean
+  /** When somebody has the OLAP made anew, virtual milliseconds; null: nobody does. */
+  readonly rebuildAt: number | null
 }
 
 /** Time in which everything has to come to rest once the storm is over. */
@@ -72,6 +74,7 @@ async function happen(world: World, { seed, sabotage, calm = false }: HistoryOpt
   }
   const owners = plan.owners.map((one, index) => new Owner(`owner${index + 1}`, { world, weather, stores, plan: one }))
   for (let strike = 0; !calm && strike < plan.strikes; strike += 1) world.after(world.choices.below(plan.stormMs), () => strikeAt(world, { weather, owners, stores }))
+  if (plan.rebuildAt !== null) world.after(plan.rebuildAt, () => rebuild(world, owners))
   await world.runUntil(plan.stormMs)
   weather.end()
   await comeToRest(world, stores, plan)
@@ -84,13 +87,24 @@ async function happen(world: World, { seed, sabotage, calm = false }: HistoryOpt
   }
 }
 
-function planOf({ choices }: World): Plan {
+function planOf(world: World): Plan {
+  const plan = usualPlan(world)
+  return world.choices.chance(0.02) ? longAgo(plan) : plan
+}
+
+/** Much at once, of so many months that no single insert may carry it. */
+function longAgo(plan: Plan): Plan {
+  const owners = plan.owners.map((owner) => ({ ...owner, bounds: { ...owner.bounds, batchEventsMax: 300, loadRowsMax: 1_000, loadDelayMs: 3_000 } }))
+  return { ...plan, owners, input: { ...plan.input, partitions: 1, items: 300, days: 4_000, withinMs: 500 } }
+}
+
+function usualPlan({ choices }: World): Plan {
   const slots = choices.of([1, 1, 2, 2, 3])
   const shared = slots > 1 || choices.chance(0.5)
   const apart = slots > 1 && choices.chance(0.25)
   const partitions = 1 + choices.below(3)
   const bounds = {
-    batchEventsMax: choices.of([1, 2, 3, 5, 20]), objectBytesMax: choices.of([1, 2_000, 5_000, 1_000_000]), objectDelayMs: choices.of([200, 500, 1_000, 3_000]),
+    batchEventsMax: choices.of([1, 1, 2, 3, 5, 20]), objectBytesMax: choices.of([1, 2_000, 5_000, 1_000_000]), objectDelayMs: choices.of([200, 500, 1_000, 3_000]),
     loadRowsMax: choices.of([1, 5, 20, 1_000]), loadDelayMs: choices.of([200, 500, 1_000, 3_000]), bufferBytesMax: choices.of([1, 3_000, 1_000_000]),
     duplicateWindowDays: 30, shared,
   }
@@ -101,7 +115,7 @@ function planOf({ choices }: World): Plan {
       partitions, items: 10 + choices.below(110), withinMs: choices.of([500, 2_000, stormMs]), people: choices.of([2, 5, 20]), days: choices.of([1, 60, 600, 4_000]),
       again: choices.of([0, 5, 20, 50]), refused: choices.of([0, 0, 0, 0, 3]), conflicts: choices.chance(0.1),
     },
-    stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3),
+    stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3), rebuildAt: choices.chance(0.2) ? choices.below(stormMs) : null,
   }
 }
 
@@ -118,6 +132,17 @@ function strikeAt(world: World, { weather, owners, stores }: { readonly weather:
     stores.oltp.rollBackAll()
   }
   for (let partition = 0; partition < stores.log.partitions; partition += 1) stores.log.trim(partition)
+}
+
+/** As an operator asks for it: it may be refused, and whoever does it may die of it. */
+function rebuild(world: World, owners: readonly Owner[]): void {
+  const { machine, service } = world.choices.of(owners)
+  const told = (what: string): void => world.note(`${machine.name}: the rebuild ${what}`)
+  told('is asked for')
+  void service?.rebuildOlap().then(() => {
+    told('is done')
+    world.count('rebuilds of the OLAP')
+  }, (error: unknown) => told(`failed: ${String(error)}`))
 }
 
 async function comeToRest(world: World, stores: Stores, { input }: Plan): Promise<void> {

@@ -58,7 +58,7 @@ export function makeInput(choices: Choices, plan: InputPlan): Input {
   const deliveries: Delivery[] = []
   for (const [partition, group] of Map.groupBy(rest, ({ item }) => item.partition)) {
     for (let from = 0; from < group.length;) {
-      const count = choices.chance(0.05) ? 1 + choices.below(30) : 1 + choices.below(4)
+      const count = choices.chance(0.05) ? 1 + choices.below(30) : 1 + choices.below(2)
       const part = group.slice(from, from + count)
       deliveries.push({ at: part.at(-1)?.at ?? 0, partition, items: part.map(({ item }) => item) })
       from += count

@@ -91,7 +91,13 @@ export class OltpTables {
     ]
   }
 
-  #applyIdentity({ identity, touched }: PeopleChanges, { partition, batch }: BatchRow): void {
+  /** The part of a change set that is about people. */
+  applyPeople(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): void {
+    this.#applyIdentity(changes, from)
+    this.#applyEvents(changes)
+  }
+
+  #applyIdentity({ identity, touched }: PeopleChanges, { partition, batch }: Pick<BatchRow, 'partition' | 'batch'>): void {
     this.identity.apply(identity)
     const written = new Set(identity.profiles.map(({ id }) => id))
     for (const { id } of touched) {

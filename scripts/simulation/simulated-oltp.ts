@@ -1,13 +1,13 @@
 import type { AutomationStore } from '../../collector/src/ports/automation-store.ts'
 import type { ErasureStore } from '../../collector/src/ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../collector/src/ports/identity.ts'
-import type { LoadOutcome, LoadRefusal } from '../../collector/src/ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting, type LoadOutcome } from '../../collector/src/ports/load-outcome.ts'
 import {
   type BatchRow, type Claimed, type DecideTransaction, type Fence, type LoadRow, type MemberRow, type ObjectRow, type Oltp, type PartitionRole, type PartitionRow, partitionRoles,
   type RebuiltPeople, type SegmentRow, type WorkspaceRow,
 } from '../../collector/src/ports/oltp.ts'
 import { eventPeriodMs } from '../../collector/src/stores/oltp/event-period.ts'
-import { epochOf, plannedAlready } from '../../collector/src/stores/oltp/fence.ts'
+import { epochOf, plannedAlready, requireEpoch } from '../../collector/src/stores/oltp/fence.ts'
 import { notSimulated } from './not-simulated.ts'
 import { simulatedAutomations } from './oltp-automations.ts'
 import { SimulatedDecideTransaction } from './oltp-decide.ts'
@@ -52,6 +52,21 @@ export class SimulatedOltp implements Oltp {
     return this.#session.statement('setSetting', () => {
       this.#tables.settings.set(name, value)
     })
+  }
+
+  swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
+    const { server } = this.#session
+    return this.#session.transaction('swapGeneration', (transaction) => this.#session.step(transaction, 'swapGeneration', async () => {
+      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
+        await server.lock(transaction, `partition ${fence.partition}`)
+        if (server.sabotage !== 'no-fencing') requireEpoch(this.#tables.partition(fence.partition), fence)
+      }
+      transaction.writes.push(() => {
+        this.#tables.settings.set(generationSetting, String(generation))
+        this.#tables.refusals.clear()
+        for (const refusal of refusals) this.#tables.refusals.set(`${refusal.partition}/${refusal.load}`, refusal)
+      })
+    }))
   }
 
   heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -147,13 +162,6 @@ export class SimulatedOltp implements Oltp {
       for (const [at, row] of loads.entries()) if (row.load === load) loads[at] = { ...row, rows, loadedAt }
       const before = this.#tables.partition(partition)
       if (closesRun) this.#tables.partitions.set(partition, { ...before, loadedBatch: Math.max(before.loadedBatch, lastBatch) })
-    })
-  }
-
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
-    return this.#session.statement('replaceRefusals', () => {
-      this.#tables.refusals.clear()
-      for (const refusal of refusals) this.#tables.refusals.set(`${refusal.partition}/${refusal.load}`, refusal)
     })
   }
 

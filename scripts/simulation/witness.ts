@@ -1,3 +1,4 @@
+import { generationSetting } from '../../collector/src/ports/load-outcome.ts'
 import type { LogPosition } from '../../collector/src/ports/log.ts'
 import type { PartitionRow } from '../../collector/src/ports/oltp.ts'
 import type { OltpTables } from './oltp-tables.ts'
@@ -61,7 +62,7 @@ export class Witness {
   #loaded(partition: number, batch: number, wrong: (what: string) => void): void {
     const { tables, olap } = this.#witnessed
     const stored = tables.batchesOf(partition)[batch - 1]?.stored ?? 0
-    const held = olap.generations.get(olap.shown)?.counts.get(`${partition}/${batch}`) ?? 0
+    const held = olap.generations.get(Number(tables.settings.get(generationSetting)))?.counts.get(`${partition}/${batch}`) ?? 0
     const load = tables.loadsOf(partition).filter(({ firstBatch, lastBatch }) => firstBatch <= batch && batch <= lastBatch)
     const refused = load.reduce((sum, row) => sum + (tables.refusals.get(`${partition}/${row.load}`)?.rows.length ?? 0), 0)
     if (held > stored || held + refused < stored) wrong(`the load's cursor passed batch ${batch}, of whose ${stored} rows the OLAP has ${held}`)

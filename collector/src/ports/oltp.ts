@@ -4,7 +4,7 @@ import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentifierRow, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { KeyRow, KeyStore } from './key.ts'
-import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
+import type { GenerationSwap, LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
 import type { ResolveProgress, ResolveRow, SettingsReader, SettingsRow } from './workspace-settings.ts'
@@ -290,8 +290,8 @@ export interface Oltp extends KeyStore {
   /** All loads of one run. As {@link planObject}. */
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
   finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
-  /** In the place of all refusals there were: what a rebuild of the OLAP found. */
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void>
+  /** Stores {@link generationSetting}, and the refusals in the place of all there were, in one transaction with a check of the fences, each of another partition. */
+  swapGeneration(fences: readonly Fence[], swap: GenerationSwap): Promise<void>
   openLoads(partition: number): Promise<readonly LoadRow[]>
   loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
   /** Overrides that batches of a partition caused, first to last inclusive. */

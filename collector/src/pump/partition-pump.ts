@@ -16,12 +16,14 @@ import { readRecord } from './read-record.ts'
 import { resolveStep } from './resolve-step.ts'
 import { Signal } from '../platform/signal.ts'
 
-export interface PumpDependencies extends ArchiverDependencies, LoaderDependencies {
+export interface PumpDependencies extends ArchiverDependencies, Omit<LoaderDependencies, 'generation'> {
   readonly oltp: Oltp
   readonly log: LogReader
   readonly clock: Clock
   readonly metrics: PumpReports
   readonly context: DecideContext
+  /** The generation of the OLAP that is live now. */
+  readonly liveGeneration: () => Promise<number>
   /** Told what a run of batches did to timers. */
   readonly taken: (events: TakenEvents) => void
 }
@@ -60,6 +62,8 @@ export class PartitionPump {
   readonly #room: Signal
   readonly #loading = new Mutex()
   #resume: () => void = () => {}
+  #loadFence: Fence | null = null
+  #generation = 0
   #failing = 0
   /** People may have to be solved again by new settings; a start looks whether a walk was interrupted. */
   #walking = true
@@ -88,6 +92,11 @@ export class PartitionPump {
     // All claims before the first loop: a start that fails leaves nothing running.
     const claimed = roles.includes('pump') ? { pump: await oltp.claimPartition(this.#partition, 'pump'), consumer: await oltp.automations.claimConsumer(this.#partition) } : null
     const loading = roles.includes('load') ? await oltp.claimPartition(this.#partition, 'load') : null
+    if (loading !== null) {
+      // After the claim: whoever changes the generation has made sure that nobody claimed meanwhile.
+      this.#generation = await this.#dependencies.liveGeneration()
+      this.#loadFence = loading.fence
+    }
     // What is decided elsewhere, or loaded elsewhere, is read back from the archive or the log.
     const shared = claimed !== null && loading !== null ? this.#buffer : undefined
     if (shared === undefined) this.#buffer.keepLinesOnly()
@@ -110,7 +119,7 @@ export class PartitionPump {
   }
 
   #loadLoop({ fence }: Claimed, buffer: BatchBuffer | undefined): Promise<void> {
-    const loader = new Loader(fence, this.#dependencies, this.#bounds)
+    const loader = new Loader(fence, { ...this.#dependencies, generation: () => this.#generation }, this.#bounds)
     return this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(buffer, force)) })
   }
 
@@ -121,8 +130,10 @@ export class PartitionPump {
     await Promise.all(this.#running)
   }
 
-  /** Resolves when no load is under way; none starts until {@link resumeLoads}. */
-  async pauseLoads(): Promise<void> {
+  /** Resolves when no load is under way; none starts until {@link resumeLoads}. The fence tells whether nobody else has loaded since. */
+  async pauseLoads(): Promise<Fence> {
+    const fence = this.#loadFence
+    if (fence === null) throw new MillraceError('unavailable', `partition ${this.#partition} is just being taken over; try again`, { retryable: true })
     let acquired = (): void => {}
     const paused = new Promise<void>((resolve) => {
       acquired = resolve
@@ -136,9 +147,12 @@ export class PartitionPump {
     })
     this.#running.push(held)
     await paused
+    return fence
   }
 
-  resumeLoads(): void {
+  /** Loads go on, into the generation. */
+  resumeLoads(generation: number): void {
+    this.#generation = generation
     this.#resume()
     this.#resume = () => {}
   }

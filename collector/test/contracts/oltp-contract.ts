@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { noLimits } from '../../src/ports/key.ts'
 import { type BatchRow, type DecideChanges, type Fence, type Oltp, type OltpReader, segmentsMax } from '../../src/ports/oltp.ts'
+import { generationSetting } from '../../src/ports/load-outcome.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
 import { applying, changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
@@ -79,7 +80,11 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       const load = await under.oltp.claimPartition(0, 'load')
       await decide(batchRow(1))
       await under.oltp.planLoads(load.fence, [loadRow(1)])
-      await expect(under.oltp.planLoads({ ...load.fence, epoch: load.fence.epoch - 1 }, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+      const zombie = { ...load.fence, epoch: load.fence.epoch - 1 }
+      await expect(under.oltp.planLoads(zombie, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+      await under.oltp.swapGeneration([load.fence, fence], { generation: 2, refusals: [] })
+      await expect(under.oltp.swapGeneration([fence, zombie], { generation: 3, refusals: [] })).rejects.toMatchObject({ code: 'epoch_lost' })
+      expect(await under.oltp.setting(generationSetting)).toBe('2')
     })
 
     it('knows claimed message ids exactly, whatever their form, over weeks and workspaces', async () => {
@@ -336,9 +341,9 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.reader.refusals()).toEqual([refusal])
       expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
       const others = [{ ...refusal, load: 3, rows: refusal.rows.slice(1) }, { ...refusal, partition: 1 }]
-      await under.oltp.replaceRefusals(others.toReversed())
+      await under.oltp.swapGeneration([load], { generation: 2, refusals: others.toReversed() })
       expect(await under.reader.refusals()).toEqual(others)
-      await under.oltp.replaceRefusals([])
+      await under.oltp.swapGeneration([load], { generation: 3, refusals: [] })
       expect(await under.reader.refusals()).toEqual([])
     })
 

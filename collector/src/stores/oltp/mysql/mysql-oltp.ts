@@ -6,7 +6,7 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting, type LoadOutcome, type LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
@@ -69,7 +69,7 @@ class MysqlOltp implements Oltp {
   }
 
   async setSetting(name: string, value: string): Promise<void> {
-    await this.#session.run('INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)', name, value)
+    await putSetting(this.#session, name, value)
   }
 
   async heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -156,8 +156,12 @@ class MysqlOltp implements Oltp {
     })
   }
 
-  async replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+  async swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
     await this.#transaction(async (session) => {
+      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
+        requireEpoch(await readPartition(session, fence.partition, 'FOR UPDATE'), fence)
+      }
+      await putSetting(session, generationSetting, String(generation))
       await session.run('DELETE FROM load_refusal')
       for (const refusal of refusals) await putRefusal(session, refusal)
     })
@@ -312,6 +316,10 @@ async function readPartition(session: Session, partition: number, lock: '' | 'FO
   const row = await session.get(`SELECT * FROM \`partition\` WHERE \`partition\` = ? ${lock}`, partition)
   if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
   return partitionRow(row)
+}
+
+async function putSetting(session: Session, name: string, value: string): Promise<void> {
+  await session.run('INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)', name, value)
 }
 
 async function requireNew(session: Session, laterThan: string, { partition, firstBatch }: Pick<ObjectRow, 'partition' | 'firstBatch'>): Promise<void> {

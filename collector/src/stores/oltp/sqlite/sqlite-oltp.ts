@@ -4,7 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting, type LoadOutcome, type LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
@@ -73,9 +73,11 @@ export class SqliteOltp implements Oltp {
   }
 
   setSetting(name: string, value: string): Promise<void> {
-    return this.#write(() => {
-      this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
-    })
+    return this.#write(() => this.#putSetting(name, value))
+  }
+
+  #putSetting(name: string, value: string): void {
+    this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
   }
 
   heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -171,8 +173,10 @@ export class SqliteOltp implements Oltp {
     })
   }
 
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+  swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
     return this.#write(() => {
+      for (const fence of fences) this.#fenced(fence)
+      this.#putSetting(generationSetting, String(generation))
       this.#connection.run('DELETE FROM load_refusal')
       for (const refusal of refusals) this.#putRefusal(refusal)
     })
