@@ -3,7 +3,7 @@
  * contain in the end against what was sent. Exit code 1 if anything was lost, doubled or otherwise wrong.
  * `--runs N`: so often each (1), `--seed S`: repeats the choices of a run, `--point NAME`: only this one, or `erase.*`, `--kinds kills`:
  * only what ends processes, or `one` of each point, `--results FILE`: goes on where an earlier part ended, `--minutes M`: ends the part,
- * `--engines`: with real engines, and `--broker pulsar` for another log than Kafka.
+ * `--without-power-losses`: on a plain directory, which is faster, `--engines`: with real engines, and `--broker pulsar` for another log than Kafka.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,6 +16,7 @@ const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '1' }, seed: { type: 'string' }, point: { type: 'string' }, kinds: { type: 'string', default: 'all' }, results: { type: 'string' },
     minutes: { type: 'string', default: '600' }, deaf: { type: 'string' }, engines: { type: 'boolean', default: false }, broker: { type: 'string', default: 'kafka' },
+    'without-power-losses': { type: 'boolean', default: false },
   },
 })
 
@@ -41,7 +42,7 @@ async function run(): Promise<number> {
   if (kinds !== 'all' && kinds !== 'kills' && kinds !== 'one') throw new Error(`--kinds is all, kills or one, not ${JSON.stringify(kinds)}`)
   const engines = await enginesWanted()
   const wrong = await runChaos({
-    engines,
+    engines, power: !values['without-power-losses'],
     kinds, runs: wholeNumber('runs', values.runs), seed: seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber('seed', seed),
     point: values.point ?? null, results: values.results ?? null, minutes: wholeNumber('minutes', values.minutes), deafTo: values.deaf ?? null,
     print: (line) => void process.stdout.write(`${line}\n`),

@@ -27,7 +27,10 @@ export class KeptRunning {
   readonly collector: CollectorProcess
   readonly #options: KeptRunningOptions
   #wanted = false
+  #ending = false
   #watching: Promise<void> = Promise.resolve()
+  /** The restart under way, or the last one. */
+  #starting: Promise<void> = Promise.resolve()
   #looking: NodeJS.Timeout | null = null
   #failure: unknown = null
 
@@ -50,7 +53,7 @@ export class KeptRunning {
     this.collector.environment = { ...this.#options.environment, ...environment }
     this.#wanted = true
     // Whatever process lost the power: the others go down with it.
-    if (disk !== null) this.#looking ??= setInterval(() => disk.isOff && void this.collector.kill('collector'), lookEveryMs)
+    if (disk !== null) this.#looking ??= setInterval(() => this.#endWithoutPower(disk), lookEveryMs)
     await this.#start()
     this.#watching = this.#watch().catch((error: unknown) => {
       this.#failure = error
@@ -60,6 +63,8 @@ export class KeptRunning {
   /** Whatever is armed may break the end as well, so only SIGKILL and the loss of power are sure to be one. */
   async stop(how: 'SIGTERM' | 'SIGKILL' | 'power loss'): Promise<void> {
     this.#wanted = false
+    // A disk whose power is cut while it is being restored would be taken for one that is on.
+    await this.#starting.catch(() => undefined)
     if (how === 'power loss') this.#options.disk?.cut()
     if (how === 'SIGTERM') await this.#within(stopMsMax, 'end', this.collector.stop())
     else await this.collector.kill('collector')
@@ -86,8 +91,17 @@ export class KeptRunning {
     for (;;) {
       await this.collector.ended()
       if (!this.#wanted) return
-      await this.#start()
+      this.#starting = this.#start()
+      await this.#starting
     }
+  }
+
+  #endWithoutPower(disk: LossyDisk): void {
+    if (this.#ending || !disk.isOff) return
+    this.#ending = true
+    void this.collector.kill('collector').finally(() => {
+      this.#ending = false
+    })
   }
 
   /** A start may be what is broken. Whoever is told to stop meanwhile does not begin, or is killed by {@link stop}. */
