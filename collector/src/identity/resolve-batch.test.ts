@@ -283,6 +283,25 @@ describe('known-hard cases', () => {
     expect(person.store.profileRows.get(ofK)).toMatchObject({ mergedInto: null, version: 3 })
   })
 
+  test('a new identifier that hangs on a profile twice may part it, however whole it was', async () => {
+    const person = new Person()
+    await person.add(event('1+a', { time: 0 }), event('c+p', { time: 0 }), event('p+v', { time: 10 }), event('1+v', { time: 20 }))
+    expect(person.groups('1 a c p v')).toEqual(['1 a c p v'])
+    // Late: v was the account's before it was the phone's, whose address is another one.
+    await person.add(event('1+x', { time: 5 }), event('v+x', { time: 5 }))
+    expect(person.groups('1 a c p v x')).toEqual(['1 a v x', 'c p'])
+  })
+
+  test('new identifiers are added to a large profile without reading it', async () => {
+    const person = new Person()
+    await person.add(...Array.from({ length: 500 }, (_, index) => event(`1+x${index}`)))
+    const rows = person.store.rowsRead
+    for (let index = 0; index < 100; index++) await person.add(event(`1+y${index}`))
+    // The account's row and its profile's each time, and all of them again when a new key is the least.
+    expect(person.store.rowsRead - rows).toBeLessThan(100 * 3 + 2 * 3 * 1_200)
+    expect(person.store.profileRows.get(person.store.identifierRows.get(keyOf('1'))?.profileId ?? '')?.composition?.counts).toEqual({ 'external_id:': 1, anonymous_id: 600 })
+  })
+
   test('of a large star only the earliest are one profile, whatever came first', async () => {
     const person = new Person(tight)
     for (let index = 9; index >= 0; index--) await person.add(event(`1+x${index}`, { time: index }))
