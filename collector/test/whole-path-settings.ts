@@ -197,10 +197,33 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
       expect(await found()).toEqual(expect.arrayContaining(['u-early', 'u-late']))
     })
 
+    it('takes the spellings of one mailbox for one person while it is told to', async () => {
+      const say = async (email: string): Promise<void> => sendIdentify({ anonymousId: `u-${email}`, traits: { email } })
+      const sameMailbox = async (): Promise<boolean> => {
+        const [one, other] = await Promise.all(['jane.doe@gmail.com', 'janedoe+news@gmail.com'].map(async (email) =>
+          Reflect.get(Object((await ask('GET', `/v1/profiles?email=${encodeURIComponent(email)}`)).body['profile']), 'id')))
+        return one === other
+      }
+      await say('jane.doe@gmail.com')
+      await say('janedoe+news@gmail.com')
+      expect(await sameMailbox()).toBe(false)
+      const { body } = await ask('PUT', '/v1/settings', { body: { identity: { region: 'GB', foldEmailAliases: true } } })
+      expect(body).toMatchObject({ note: expect.stringMatching(/^foldEmailAliases holds for addresses of events from now on, .* rebuild profiles/) })
+      await solved()
+      expect(await sameMailbox()).toBe(false)
+      await say('jane.doe@gmail.com')
+      await say('janedoe+news@gmail.com')
+      expect(await sameMailbox()).toBe(true)
+      await set({ region: 'GB', foldEmailAliases: false })
+      expect(await sameMailbox()).toBe(false)
+      await set({ region: 'GB', foldEmailAliases: true })
+      expect(await sameMailbox()).toBe(true)
+    })
+
     it('makes the same people again from the archive, the settings too', async () => {
       const names = '1 2 3 a b c cc p pp x y z zz'
       const people = async (): Promise<unknown> => Promise.all(names.split(' ').map(profileOf))
-      await set({ region: 'GB', limits: { email: 1 }, blocked: [{ emailDomain: 'example.com' }], fanOutMax: 2 })
+      await set({ region: 'GB', foldEmailAliases: true, limits: { email: 1 }, blocked: [{ emailDomain: 'example.com' }], fanOutMax: 2 })
       const before = await people()
       const counted = await counts()
       const versions = (await ask('GET', '/v1/settings/versions')).body

@@ -159,8 +159,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     const a = this.sets.find(x)
     const b = this.sets.find(y)
     if (a === b) return { edge, state: 'accepted', witness: null }
-    const ofAccount = this.#isAccount(x) || this.#isAccount(y)
-    const witness = (edge.rank < 0 ? null : this.#limitBroken({ ofAccount }, a, b)) ?? this.#vetoBroken(a, b)
+    const ofSeveral = this.#hasSeveralAddresses(x) || this.#hasSeveralAddresses(y)
+    const witness = (edge.rank < 0 ? null : this.#limitBroken({ ofSeveral }, a, b)) ?? this.#vetoBroken(a, b)
     if (witness !== null) return { edge, state: 'rejected', witness }
     this.#unite(a, b)
     return { edge, state: 'accepted', witness: null }
@@ -183,7 +183,7 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     else others.push(to)
   }
 
-  #limitBroken({ ofAccount }: { readonly ofAccount: boolean }, a: number, b: number): Witness | null {
+  #limitBroken({ ofSeveral }: { readonly ofSeveral: boolean }, a: number, b: number): Witness | null {
     const heldByA = this.#heldBy(a)
     const heldByB = this.#heldBy(b)
     let broken: { what: string, rank: number, witness: Witness } | null = null
@@ -191,8 +191,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
       const x = heldByA.get(what)
       const y = heldByB.get(what)
       if (x === undefined || y === undefined) continue
-      // An account may change its address; two guests at one phone are two people.
-      if (x.kind === 'email' && ofAccount) continue
+      // An account may change its address, a mailbox has several; two guests at one phone are two people.
+      if (x.kind === 'email' && ofSeveral) continue
       if (x.count + y.count <= this.#limits[x.kind]) continue
       const rank = rankOf(x.kind)
       if (broken !== null && (broken.rank - rank || compareText(broken.what, what)) < 0) continue
@@ -211,8 +211,9 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     return held
   }
 
-  #isAccount(index: number): boolean {
-    return this.#identifiers[index]?.kind === 'external_id'
+  #hasSeveralAddresses(index: number): boolean {
+    const kind = this.#identifiers[index]?.kind
+    return kind === 'external_id' || kind === 'email_alias'
   }
 
   #vetoBroken(a: number, b: number): Witness | null {
