@@ -201,7 +201,7 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
       const say = async (email: string): Promise<void> => sendIdentify({ anonymousId: `u-${email}`, traits: { email } })
       const sameMailbox = async (): Promise<boolean> => {
         const [one, other] = await Promise.all(['jane.doe@gmail.com', 'janedoe+news@gmail.com'].map(async (email) =>
-          Reflect.get(Object((await ask('GET', `/v1/profiles?email=${encodeURIComponent(email)}`)).body['profile']), 'id')))
+          String(Reflect.get(Object((await ask('GET', `/v1/profiles?email=${encodeURIComponent(email)}`)).body['profile']), 'id'))))
         return one === other
       }
       await say('jane.doe@gmail.com')

@@ -39,7 +39,7 @@ export function extractIdentifiers(event: Fields, settings: Region): Extracted {
   add('anonymous_id', anonymousId)
   add(kindOfPrevious(previousId, anonymousId), previousId)
   // Weaker than all else, so an event never belongs to one.
-  if (settings.foldEmailAliases === true) for (const { kind, value } of [...found]) if (kind === 'email') add('email_alias', value)
+  if (settings.foldEmailAliases === true) for (const { value } of found.filter(({ kind }) => kind === 'email')) add('email_alias', value)
   return { identifiers: found.length < 2 ? found : strongestFirst(found, own) }
 }
 
