@@ -35,8 +35,8 @@ export function bruteForceSolve<E extends Edge>(
   const tried = liveEdges.toSorted((x, y) => before(x, y, placeOf)).map((edge) => {
     const [a, b] = [groupOf(edge.a), groupOf(edge.b)]
     if (a === b) return { edge, witness: null }
-    const ofAccount = kindOf(edge.a) === 'external_id' || kindOf(edge.b) === 'external_id'
-    const witness = (edge.rank < 0 ? null : limitBroken([a, b], { nodes, limits, ofAccount })) ?? vetoBroken(a, b, vetoes)
+    const ofSeveral = [kindOf(edge.a), kindOf(edge.b)].some((kind) => kind === 'external_id' || kind === 'email_alias')
+    const witness = (edge.rank < 0 ? null : limitBroken([a, b], { nodes, limits, ofSeveral })) ?? vetoBroken(a, b, vetoes)
     if (witness === null) groups = [...groups.filter((group) => group !== a && group !== b), [...a, ...b]]
     return { edge, witness }
   })
@@ -62,12 +62,12 @@ function before(x: Edge, y: Edge, placeOf: (edge: Edge) => number): number {
 interface LimitInput {
   readonly nodes: ReadonlyMap<string, Node>
   readonly limits: Readonly<Record<IdentifierKind, number>>
-  readonly ofAccount: boolean
+  readonly ofSeveral: boolean
 }
 
-function limitBroken([a, b]: readonly [readonly string[], readonly string[]], { nodes, limits, ofAccount }: LimitInput): Witness | null {
+function limitBroken([a, b]: readonly [readonly string[], readonly string[]], { nodes, limits, ofSeveral }: LimitInput): Witness | null {
   for (const kind of identifierKinds) {
-    if (kind === 'email' && ofAccount) continue
+    if (kind === 'email' && ofSeveral) continue
     const namespaces = [...new Set([...nodes.values()].map(({ namespace }) => (kind === 'external_id' ? namespace : '')))].toSorted(text)
     for (const namespace of namespaces) {
       const held = (group: readonly string[]): readonly string[] => group.filter((key) => {

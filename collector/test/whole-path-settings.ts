@@ -24,9 +24,9 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
   let accepted = 0
   let numbers = 0
 
-  async function ask(method: 'GET' | 'PUT', path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  async function ask(method: 'GET' | 'PUT', path: string, { headers = {}, ...sent }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {}): Promise<Answer> {
     const response = await fetch(`${collector.url}${path}`, {
-      method, headers: { authorization: `Bearer ${testKeys.secretKey}`, ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      method, headers: { authorization: `Bearer ${testKeys.secretKey}`, ...headers }, ...('body' in sent ? { body: JSON.stringify(sent.body) } : {}),
     })
     return { status: response.status, body: Object(await response.json()), etag: response.headers.get('etag') }
   }
@@ -62,7 +62,7 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
 
   /** Sets the rules of identity, waits until everybody is solved again, and answers the version. */
   async function set(identity: Json): Promise<number> {
-    const { status, body } = await ask('PUT', '/v1/settings', { identity })
+    const { status, body } = await ask('PUT', '/v1/settings', { body: { identity } })
     expect(body).toMatchObject({ settings: { identity } })
     expect(status).toBe(200)
     await solved()
@@ -94,7 +94,10 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
   async function counts(): Promise<Json> {
     const control = await connectControl(data)
     const text = String(await control?.call('sql', { sql: 'select toString(profile_id), toString(count()) from events group by 1 order by 1', format: 'TSV' }))
-    return Object.fromEntries(text.trim().split('\n').map((line) => line.split('\t')))
+    return Object.fromEntries(text.trim().split('\n').map((line): readonly [string, string] => {
+      const [id = '', count = ''] = line.split('\t')
+      return [id, count]
+    }))
   }
 
   describe(`settings on the whole path: ${name}`, () => {
@@ -162,17 +165,17 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
       const shown: Json = Object(settings)
       expect(shown).toMatchObject({ version: 5, since: expect.any(String) })
       const old = { status: 409, body: { success: false, error: { code: 'version_conflict', retryable: false } } }
-      expect(await ask('PUT', '/v1/settings', { version: 4, identity: {} })).toMatchObject(old)
-      expect(await ask('PUT', '/v1/settings', { identity: {} }, { 'if-match': '"4"' })).toMatchObject(old)
+      expect(await ask('PUT', '/v1/settings', { body: { version: 4, identity: {} } })).toMatchObject(old)
+      expect(await ask('PUT', '/v1/settings', { body: { identity: {} }, headers: { 'if-match': '"4"' } })).toMatchObject(old)
       for (const [body, message] of [
         [{ identity: { limits: { phone: 0 } } }, /^identity\.limits\.phone must be a whole number from 1 to 100000$/], [{ limits: {} }, /^the settings has no field "limits"/],
         [[], /must be an object/], [{ version: 'five' }, /^version must be/],
       ] as const) {
-        const answer = await ask('PUT', '/v1/settings', body)
+        const answer = await ask('PUT', '/v1/settings', { body })
         expect(answer).toMatchObject({ status: 400, body: { error: { code: 'bad_request', message: expect.stringMatching(message) } } })
       }
       // What is so already makes no version; as it was shown it may be sent.
-      expect(await ask('PUT', '/v1/settings', shown, { 'if-match': '"5"' })).toMatchObject({ status: 200, etag: '"5"', body: { settings: { version: 5 } } })
+      expect(await ask('PUT', '/v1/settings', { body: shown, headers: { 'if-match': '"5"' } })).toMatchObject({ status: 200, etag: '"5"', body: { settings: { version: 5 } } })
       expect(await ask('GET', '/v1/settings/versions?limit=2')).toMatchObject({ status: 200, body: { versions: [{ version: 5 }, { version: 4, identity: { blocked: [{ kind: 'phone' }] } }], next: 4 } })
       expect(await ask('GET', '/v1/settings/versions?before=2')).toMatchObject({ body: { versions: [{ version: 1, identity: { limits: { email: 2 } } }], next: null } })
       expect(await ask('GET', '/v1/settings/versions/1')).toMatchObject({ status: 200, body: { settings: { version: 1 } } })
@@ -183,7 +186,7 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
 
     it('reads phone numbers by the region from then on, and earlier ones after a rebuild', async () => {
       await sendIdentify({ anonymousId: 'u-early', traits: { phone: '020 7946 0999' } })
-      const { body } = await ask('PUT', '/v1/settings', { identity: { region: 'GB' } })
+      const { body } = await ask('PUT', '/v1/settings', { body: { identity: { region: 'GB' } } })
       expect(body).toMatchObject({ note: expect.stringContaining('rebuild profiles') })
       await solved()
       await sendIdentify({ anonymousId: 'u-late', traits: { phone: '020 7946 0999' } })
@@ -194,10 +197,33 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
       expect(await found()).toEqual(expect.arrayContaining(['u-early', 'u-late']))
     })
 
+    it('takes the spellings of one mailbox for one person while it is told to', async () => {
+      const say = async (email: string): Promise<void> => sendIdentify({ anonymousId: `u-${email}`, traits: { email } })
+      const sameMailbox = async (): Promise<boolean> => {
+        const [one, other] = await Promise.all(['jane.doe@gmail.com', 'janedoe+news@gmail.com'].map(async (email) =>
+          String(Reflect.get(Object((await ask('GET', `/v1/profiles?email=${encodeURIComponent(email)}`)).body['profile']), 'id'))))
+        return one === other
+      }
+      await say('jane.doe@gmail.com')
+      await say('janedoe+news@gmail.com')
+      expect(await sameMailbox()).toBe(false)
+      const { body } = await ask('PUT', '/v1/settings', { body: { identity: { region: 'GB', foldEmailAliases: true } } })
+      expect(body).toMatchObject({ note: expect.stringMatching(/^foldEmailAliases holds for addresses of events from now on, .* rebuild profiles/) })
+      await solved()
+      expect(await sameMailbox()).toBe(false)
+      await say('jane.doe@gmail.com')
+      await say('janedoe+news@gmail.com')
+      expect(await sameMailbox()).toBe(true)
+      await set({ region: 'GB', foldEmailAliases: false })
+      expect(await sameMailbox()).toBe(false)
+      await set({ region: 'GB', foldEmailAliases: true })
+      expect(await sameMailbox()).toBe(true)
+    })
+
     it('makes the same people again from the archive, the settings too', async () => {
       const names = '1 2 3 a b c cc p pp x y z zz'
       const people = async (): Promise<unknown> => Promise.all(names.split(' ').map(profileOf))
-      await set({ region: 'GB', limits: { email: 1 }, blocked: [{ emailDomain: 'example.com' }], fanOutMax: 2 })
+      await set({ region: 'GB', foldEmailAliases: true, limits: { email: 1 }, blocked: [{ emailDomain: 'example.com' }], fanOutMax: 2 })
       const before = await people()
       const counted = await counts()
       const versions = (await ask('GET', '/v1/settings/versions')).body

@@ -20,9 +20,10 @@ export class LiveSettings {
   }
 
   /** Asks for the newest version of one workspace, or of all. */
-  async refresh(reader: Pick<SettingsReader, 'settings' | 'newestSettings'>, workspace: number | null = null): Promise<void> {
+  async refresh(reader: Pick<SettingsReader, 'settings' | 'newestSettings'>, workspace: number | null = null): Promise<this> {
     if (workspace === null) this.learn(await reader.newestSettings())
     else this.learn([await reader.settings(workspace, null)].flatMap((row) => row ?? []))
+    return this
   }
 }
 

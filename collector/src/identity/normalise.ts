@@ -3,6 +3,7 @@ import { limits } from '@millrace/schemas'
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min'
 import type { IdentifierKind } from '../ports/identity.ts'
 import { isBlocked } from './blocked.ts'
+import { emailAlias } from './email-alias.ts'
 import type { Identifier } from './identifier.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
@@ -29,6 +30,7 @@ function isTooLong(value: string): boolean {
 
 function normalised(kind: IdentifierKind, text: string, { region }: Pick<IdentitySettings, 'region'>): string | null {
   if (kind === 'email') return normaliseEmail(text)
+  if (kind === 'email_alias') return emailAlias(normaliseEmail(text) ?? '')
   if (kind === 'phone') return normalisePhone(text, region)
   if (kind === 'anonymous_id' && isUuidInAnyCase(text)) return text.toLowerCase()
   return text

@@ -14,7 +14,7 @@ import { compileDocument, defaultDocument, parseDocument } from './settings-docu
 
 const identityKey = Buffer.alloc(32, 7)
 const workspace = 1
-const kinds = { 1: 'external_id', 2: 'external_id', 3: 'external_id', a: 'email', b: 'email', c: 'email', p: 'phone', q: 'phone' } as const
+const kinds = { 1: 'external_id', 2: 'external_id', 3: 'external_id', a: 'email', b: 'email', c: 'email', p: 'phone', q: 'phone', m: 'email_alias' } as const
 const names = [...Object.keys(kinds), 'u', 'v', 'w', 'x', 'y', 'z']
 
 function identifier(name: string): Identifier {
@@ -26,11 +26,11 @@ function keyOf(name: string): string {
   return identifierKey(workspace, identifier(name))
 }
 
-const kindsReversed = ['checkout', 'cart', 'anonymousId', 'device', 'phone', 'email', 'externalId']
+const kindsReversed = ['emailAlias', 'checkout', 'cart', 'anonymousId', 'device', 'phone', 'email', 'externalId']
 const documents: readonly object[] = [
   {}, { limits: { email: 2, externalId: 2 } }, { limits: { anonymousId: 1, phone: 1 } }, { limits: { anonymousId: 2 }, degreeMax: 2 }, { degreeMax: 3, limits: { anonymousId: 1 } },
   { fanOutMax: 1 }, { fanOutMax: 2 }, { blocked: [{ value: 'X' }, { kind: 'email', value: 'a@example.com' }] }, { blocked: [{ emailDomain: 'example.com' }] },
-  { blocked: [{ kind: 'externalId', value: '1' }], fanOutMax: 2 }, { priorities: kindsReversed }, { priorities: kindsReversed, limits: { email: 2 }, fanOutMax: 100 },
+  { blocked: [{ kind: 'externalId', value: '1' }], fanOutMax: 2 }, { priorities: kindsReversed }, { foldEmailAliases: true }, { foldEmailAliases: true, limits: { emailAlias: 1 } }, { priorities: kindsReversed, limits: { email: 2 }, fanOutMax: 100 },
   { contactReachMax: 1 }, { contactReachMax: 2, limits: { email: 2 } },
 ]
 

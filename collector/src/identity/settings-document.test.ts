@@ -35,6 +35,7 @@ describe('settings document', () => {
     [{ priorities: ['email'] }, /^identity\.priorities must be a list that names each of externalId, email, .* once/],
     [{ priorities: [...defaults.identity.priorities.slice(1), 'email'] }, /^identity\.priorities /],
     [{ priorities: 'email' }, /^identity\.priorities /],
+    [{ foldEmailAliases: 'yes' }, /^identity\.foldEmailAliases must be true or false$/],
     [{ fanOutMax: 1.5 }, /^identity\.fanOutMax must be a whole number/],
     [{ degreeMax: 1e9 }, /^identity\.degreeMax must be a whole number from 1 to 100000$/],
     [{ blocked: {} }, /^identity\.blocked must be a list/],
@@ -58,13 +59,16 @@ describe('settings document', () => {
     const blocks = (kind: 'email' | 'phone' | 'external_id' | 'anonymous_id', value: string): boolean => isOwnBlocked({ kind, value }, settings)
     expect([blocks('phone', '+442079460123'), blocks('email', 'till@xn--bcher-kva.example'), blocks('external_id', 'KIOSK'), blocks('anonymous_id', 'kiosk'), blocks('email', 'ada@shop.example')])
       .toEqual([true, true, true, true, true])
+    const gmail = compileDocument(parse({ foldEmailAliases: true, blocked: [{ kind: 'email', value: 'our.shop@gmail.com' }] }), 1)
+    expect(['ourshop@gmail.com', 'our@gmail.com'].map((value) => isOwnBlocked({ kind: 'email_alias', value }, gmail))).toEqual([true, false])
+    expect(isOwnBlocked({ kind: 'email_alias', value: 'our@gmail.com' }, settings)).toBe(true)
     expect([blocks('external_id', '+442079460123'), blocks('external_id', 'ada@shop.example'), blocks('email', 'ada@my-shop.example'), blocks('email', 'kiosk@example.com')])
       .toEqual([false, false, false, false])
   })
 
   it('knows what makes other people of the same evidence', () => {
     expect(solvesDifferently(defaults, parse({ region: 'DE' }))).toBe(false)
-    for (const identity of [{ limits: { phone: 4 } }, { fanOutMax: 6 }, { degreeMax: 5 }, { blocked: [{ value: 'x' }] }, { priorities: defaults.identity.priorities.toReversed() }]) {
+    for (const identity of [{ foldEmailAliases: true }, { limits: { phone: 4 } }, { fanOutMax: 6 }, { degreeMax: 5 }, { blocked: [{ value: 'x' }] }, { priorities: defaults.identity.priorities.toReversed() }]) {
       expect(solvesDifferently(defaults, parse(identity))).toBe(true)
     }
   })

@@ -16,6 +16,7 @@ export interface SettingsDocument {
     readonly fanOutMax: number
     readonly contactReachMax: number
     readonly degreeMax: number
+    readonly foldEmailAliases: boolean
     readonly blocked: readonly BlockedEntry[]
   }
 }
@@ -37,11 +38,11 @@ const kindsByName: ReadonlyMap<string, IdentifierKind> = new Map(identifierKinds
 const kindNames = [...kindsByName.keys()]
 
 /** What holds where a workspace has set nothing. */
-export function defaultDocument({ limits, priorities, region, fanOutMax, contactReachMax, degreeMax }: IdentitySettings = defaultIdentitySettings): SettingsDocument {
+export function defaultDocument({ limits, priorities, region, fanOutMax, contactReachMax, degreeMax, foldEmailAliases }: IdentitySettings = defaultIdentitySettings): SettingsDocument {
   return {
     identity: {
       region, limits: Object.fromEntries(identifierKinds.map((kind) => [apiName(kind), limits[kind]])),
-      priorities: priorities.map(apiName), fanOutMax, contactReachMax, degreeMax, blocked: [],
+      priorities: priorities.map(apiName), fanOutMax, contactReachMax, degreeMax, foldEmailAliases, blocked: [],
     },
   }
 }
@@ -49,7 +50,7 @@ export function defaultDocument({ limits, priorities, region, fanOutMax, contact
 /** Reads a document as somebody wrote it; what it leaves out is as in `defaults`. Fails with `bad_request` naming the field and its rule. */
 export function parseDocument(value: unknown, defaults: SettingsDocument): SettingsDocument {
   const fields = fieldsOf(value, 'the settings', ['identity'])
-  const given = fieldsOf(fields.get('identity') ?? {}, 'identity', ['region', 'limits', 'priorities', 'fanOutMax', 'contactReachMax', 'degreeMax', 'blocked'])
+  const given = fieldsOf(fields.get('identity') ?? {}, 'identity', ['region', 'limits', 'priorities', 'fanOutMax', 'contactReachMax', 'degreeMax', 'foldEmailAliases', 'blocked'])
   const { identity } = defaults
   return {
     identity: {
@@ -59,6 +60,7 @@ export function parseDocument(value: unknown, defaults: SettingsDocument): Setti
       fanOutMax: wholeNumber(given.get('fanOutMax') ?? identity.fanOutMax, 'identity.fanOutMax', fanOutBound),
       contactReachMax: wholeNumber(given.get('contactReachMax') ?? identity.contactReachMax, 'identity.contactReachMax', reachBound),
       degreeMax: wholeNumber(given.get('degreeMax') ?? identity.degreeMax, 'identity.degreeMax', degreeBound),
+      foldEmailAliases: trueOrFalse(given.get('foldEmailAliases') ?? identity.foldEmailAliases, 'identity.foldEmailAliases'),
       blocked: blockedOf(given.get('blocked') ?? identity.blocked),
     },
   }
@@ -66,7 +68,7 @@ export function parseDocument(value: unknown, defaults: SettingsDocument): Setti
 
 /** The rules that a document means. */
 export function compileDocument({ identity }: SettingsDocument, version: number): IdentitySettings {
-  const { region, limits, priorities, fanOutMax, contactReachMax, degreeMax, blocked } = identity
+  const { region, limits, priorities, fanOutMax, contactReachMax, degreeMax, foldEmailAliases, blocked } = identity
   const limitOf = (kind: IdentifierKind): number => limits[apiName(kind)] ?? defaultIdentitySettings.limits[kind]
   const values = new Set<string>()
   const emailDomains = new Set<string>()
@@ -75,10 +77,10 @@ export function compileDocument({ identity }: SettingsDocument, version: number)
     else for (const text of spellings(entry, region)) values.add(text)
   }
   return Object.freeze({
-    region, fanOutMax, contactReachMax, degreeMax, version, blocked: { values, emailDomains },
+    region, fanOutMax, contactReachMax, degreeMax, foldEmailAliases, version, blocked: { values, emailDomains },
     limits: {
       external_id: limitOf('external_id'), email: limitOf('email'), phone: limitOf('phone'), device: limitOf('device'),
-      anonymous_id: limitOf('anonymous_id'), cart: limitOf('cart'), checkout: limitOf('checkout'),
+      anonymous_id: limitOf('anonymous_id'), cart: limitOf('cart'), checkout: limitOf('checkout'), email_alias: limitOf('email_alias'),
     },
     // A kind that came with a later version of the program is the weakest to a document that does not know it.
     priorities: [...priorities.flatMap((name) => kindsByName.get(name) ?? []), ...identifierKinds.filter((kind) => !priorities.includes(apiName(kind)))],
@@ -99,7 +101,9 @@ function spellings({ kind: name, value }: Extract<BlockedEntry, { readonly value
     const identifier = normaliseIdentifier(one, value, { region })
     return identifier === null ? [] : [`${one}:${identifier.value.toLowerCase()}`]
   })
-  return [`${kind ?? ''}:${value.toLowerCase()}`, ...normalised]
+  // An address that identifies nobody makes its mailbox nobody's either.
+  const mailbox = kind === 'email' ? normaliseIdentifier('email_alias', value, { region }) : null
+  return [`${kind ?? ''}:${value.toLowerCase()}`, ...normalised, ...mailbox === null ? [] : [`email_alias:${mailbox.value}`]]
 }
 
 function regionOf(value: unknown, fallback: string | null): string | null {
@@ -146,6 +150,11 @@ function blockedEntry(entry: unknown, field: string): BlockedEntry {
   if (kind === undefined) return { value: value.trim() }
   if (typeof kind === 'string' && kindsByName.has(kind)) return { kind, value: value.trim() }
   throw refused(`${field}.kind`, `must be one of ${kindNames.join(', ')}, or left out for all of them`)
+}
+
+function trueOrFalse(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw refused(field, 'must be true or false')
 }
 
 function wholeNumber(value: unknown, field: string, most: number): number {

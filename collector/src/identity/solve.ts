@@ -232,8 +232,8 @@ class Solver {
     const b = this.sets.find(y)
     if (a === b) return null
     const byHand = (this.#edges[at]?.rank ?? 0) < 0
-    const ofAccount = this.#isAccount(x) || this.#isAccount(y)
-    const witness = (byHand ? null : this.#limitBroken({ ofAccount }, a, b)) ?? this.#vetoBroken(a, b)
+    const ofSeveral = this.#hasSeveralAddresses(x) || this.#hasSeveralAddresses(y)
+    const witness = (byHand ? null : this.#limitBroken({ ofSeveral }, a, b)) ?? this.#vetoBroken(a, b)
     if (witness === null) this.#unite(a, b)
     return witness
   }
@@ -252,15 +252,15 @@ class Solver {
     else others.push(to)
   }
 
-  #limitBroken({ ofAccount }: { readonly ofAccount: boolean }, a: number, b: number): Witness | null {
+  #limitBroken({ ofSeveral }: { readonly ofSeveral: boolean }, a: number, b: number): Witness | null {
     let broken: { readonly what: number; readonly witness: Witness } | null = null
     const ofB = this.#heldBy(b)
     for (const { what, count, least } of this.#heldBy(a)) {
       const other = ofB.find((held) => held.what === what)
       if (other === undefined || count + other.count <= this.#limited.limitOf(what)) continue
       const kind = this.#limited.kindOf(what)
-      // An account may change its address; two guests at one phone are two people.
-      if (kind === 'email' && ofAccount) continue
+      // An account may change its address, a mailbox has several; two guests at one phone are two people.
+      if (kind === 'email' && ofSeveral) continue
       if (broken !== null && this.#limited.isBefore(broken.what, what)) continue
       broken = { what, witness: { rule: 'limit', kind, a: least, b: other.least } }
     }
@@ -275,8 +275,9 @@ class Solver {
     return held
   }
 
-  #isAccount(index: number): boolean {
-    return this.#identifiers[index]?.kind === 'external_id'
+  #hasSeveralAddresses(index: number): boolean {
+    const kind = this.#identifiers[index]?.kind
+    return kind === 'external_id' || kind === 'email_alias'
   }
 
   #vetoBroken(a: number, b: number): Witness | null {

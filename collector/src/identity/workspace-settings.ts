@@ -85,8 +85,11 @@ export async function putSettings({ workspace, body, ifVersion }: SettingsReques
   const made = (await reader.settingsVersions(workspace, null, recentVersions)).find((row) => row.messageId === messageId)
   if (made === undefined) throw conflict(before.version, (await reader.settings(workspace, null))?.version ?? 0)
   const answer = await showSettings(workspace, dependencies)
-  if (before.identity.region === document.identity.region) return answer
-  return { ...answer, note: 'region holds for phone numbers of events from now on, and for those of earlier events after `millrace rebuild profiles`' }
+  const later = [
+    ...before.identity.region === document.identity.region ? [] : ['region holds for phone numbers'],
+    ...document.identity.foldEmailAliases && !before.identity.foldEmailAliases ? ['foldEmailAliases holds for addresses'] : [],
+  ]
+  return later.length === 0 ? answer : { ...answer, note: `${later.join(', ')} of events from now on, and for those of earlier events after \`millrace rebuild profiles\`` }
 }
 
 function requested(body: unknown, ifVersion: number | null, defaults: IdentitySettings): { readonly document: SettingsDocument; readonly from: number | null } {

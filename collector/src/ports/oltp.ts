@@ -2,12 +2,12 @@ import type { QuarantineReason } from '@millrace/schemas'
 import type { AutomationReader, AutomationStore } from './automation-store.ts'
 import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
-import type { DecidedPointing, IdentifierRow, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
+import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { KeyRow, KeyStore } from './key.ts'
 import type { GenerationSwap, LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
-import type { ResolveProgress, ResolveRow, SettingsReader, SettingsRow } from './workspace-settings.ts'
+import type { ResolveProgress, SettingsReader, SettingsRow, SettingsTransaction } from './workspace-settings.ts'
 
 /**
  * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
@@ -207,7 +207,7 @@ export interface RebuiltPeople {
 }
 
 /** Reads see the transaction's own snapshot; each is one round trip for the whole list. */
-export interface DecideTransaction extends IdentityReader {
+export interface DecideTransaction extends IdentityReader, SettingsTransaction {
   readonly partition: PartitionRow
   /** For each reference, whether its message id was claimed within the duplicate window, or is in the source register. */
   claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
@@ -216,16 +216,6 @@ export interface DecideTransaction extends IdentityReader {
   /** Those of the keys that are suppressed. */
   suppressions(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, Suppression>>
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
-  /** The newest version of each of the workspaces that has one. */
-  newestSettings(workspaces: readonly number[]): Promise<readonly SettingsRow[]>
-  /** A walk of the partition that is not at its end; null where there is none. */
-  openResolve(): Promise<ResolveRow | null>
-  /** Waits until every decision that is under way in any partition is over, and lets none begin before this transaction ends. */
-  waitForOthers(): Promise<void>
-  /** Identifiers behind a key (null: from the first on) in order of their keys, at most `limit`. */
-  identifiersAfter(workspace: number, after: string | null, limit: number): Promise<readonly IdentifierRow[]>
-  /** A step of a walk that changed nobody: no batch. */
-  moveResolve(progress: ResolveProgress): Promise<void>
   /**
    * Writes all tables in one fixed order, rows sorted by key, and moves the partition's position to the batch's end. Every
    * identifier among the changes was read in this transaction: one that was absent then must be absent still.

@@ -1,3 +1,5 @@
+import type { IdentifierRow } from './identity.ts'
+
 /**
  * What a workspace sets for itself. Settings are decided in the log like events, each change as a version of its own; people
  * are a function of events and settings, so a change that touches who is who is followed by a walk over all identifiers.
@@ -41,4 +43,18 @@ export interface SettingsReader {
   settingsVersions(workspace: number, before: number | null, limit: number): Promise<readonly SettingsRow[]>
   /** The walk that goes on; null where none does. */
   resolve(workspace: number): Promise<ResolveRow | null>
+}
+
+/** What deciding asks of settings, within its transaction. */
+export interface SettingsTransaction {
+  /** The newest version of each of the workspaces that has one. */
+  newestSettings(workspaces: readonly number[]): Promise<readonly SettingsRow[]>
+  /** A walk of the partition that is not at its end; null where there is none. */
+  openResolve(): Promise<ResolveRow | null>
+  /** Waits until every decision that is under way in any partition is over, and lets none begin before this transaction ends. */
+  waitForOthers(): Promise<void>
+  /** Identifiers behind a key (null: from the first on) in order of their keys, at most `limit`. */
+  identifiersAfter(workspace: number, after: string | null, limit: number): Promise<readonly IdentifierRow[]>
+  /** A step of a walk that changed nobody: no batch. */
+  moveResolve(progress: ResolveProgress): Promise<void>
 }

@@ -3,13 +3,13 @@ import { defaultIdentitySettings } from '../identity/identity-settings.ts'
 import { defaultDocument, parseDocument } from '../identity/settings-document.ts'
 import { type SettingsWish, versionsOf, walksOf } from './decide-settings.ts'
 
-function wish(messageId: string, basedOn: number, identity: object = { fanOutMax: basedOn + 2 }, workspace = 1): SettingsWish {
+function wish(messageId: string, basedOn: number, { workspace = 1, ...identity }: { workspace?: number; fanOutMax?: number; region?: string } = { fanOutMax: basedOn + 2 }): SettingsWish {
   return { workspace, receivedAt: 9, control: { messageId, control: 'settings', basedOn, document: { ...parseDocument({ identity }, defaultDocument()) } } }
 }
 
 describe('decided settings', () => {
   it('are versions without a gap, each made from the one before; a wish that came too late makes none', () => {
-    const made = versionsOf([wish('a', 0), wish('b', 0), wish('c', 1), wish('d', 0, {}, 2)], [])
+    const made = versionsOf([wish('a', 0), wish('b', 0), wish('c', 1), wish('d', 0, { workspace: 2 })], [])
     expect(made.map(({ workspace, version, messageId }) => `${workspace}/${version} ${messageId}`)).toEqual(['1/1 a', '1/2 c', '2/1 d'])
     expect(versionsOf([wish('e', 1), wish('f', 2)], made.slice(0, 2)).map(({ version, messageId }) => [version, messageId])).toEqual([[3, 'f']])
   })

@@ -14,7 +14,7 @@ import { type SettingsWish, versionsOf } from './decide-settings.ts'
 import { controlOf, isCanonicalEvent, type LoggedEvent } from './read-record.ts'
 
 export interface RebuildProfilesDependencies {
-  readonly oltp: Pick<Oltp, 'batches' | 'rebuildProfiles'>
+  readonly oltp: Pick<Oltp, 'batches' | 'rebuildProfiles' | 'restoreSettings'>
   readonly olap: Pick<Olap, 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly partitions: number
