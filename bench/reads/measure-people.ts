@@ -1,0 +1,77 @@
+import { type CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
+import { readJson } from '../../collector/test/read-side.ts'
+import { customerId, customersAt, type HistoryPlan, randomFrom } from '../fill/retail-history.ts'
+import { cpuSecondsOf, residentBytesOf } from '../load/process-figures.ts'
+import type { ReadLoadResult } from '../load/paced-reads.ts'
+import { runPacedReads } from '../load/run-paced-reads.ts'
+import { quantile } from '../spine/latency.ts'
+import type { Figure } from './figure-table.ts'
+
+export interface PacedLoad {
+  readonly perSecond: number
+  readonly seconds: number
+}
+
+/** People whose cards are in the cache. */
+const hotCustomers = 1_000
+const timelineCustomers = 1_000
+const warmUpReads = 6_000
+
+/** Cards and timelines over HTTP, at a steady rate that no slow answer holds up. */
+export async function measurePeople(collector: CollectorProcess, plan: HistoryPlan, load: PacedLoad): Promise<readonly Figure[]> {
+  const random = randomFrom(plan.seed)
+  const customers = shuffled(customersAt(plan, plan.events), random)
+  const reads = load.perSecond * load.seconds
+  const ids = await profileIds(collector, customers.slice(0, timelineCustomers))
+  const timelines = Array.from({ length: reads }, () => `/v1/profiles/${ids[Math.floor(random() * ids.length)] ?? ''}/events?limit=50`)
+  const hot = Array.from({ length: reads }, () => cardPath(customers[Math.floor(random() * hotCustomers)] ?? 0))
+  // Read by nobody before: neither by the warm-up nor by each other.
+  const cold = customers.slice(hotCustomers, hotCustomers + reads).map(cardPath)
+  const run = (paths: readonly string[]): Promise<ReadLoadResult> => runPacedReads({ url: collector.url, secretKey: testKeys.secretKey, paths, perSecond: load.perSecond })
+  await run([...customers.slice(0, hotCustomers).map(cardPath), ...hot, ...timelines].slice(0, hotCustomers + warmUpReads))
+  await run(timelines.slice(0, warmUpReads))
+  const before = cpuSecondsOf(collector).get('collector') ?? 0
+  const cached = await run(hot)
+  const cpuSeconds = (cpuSecondsOf(collector).get('collector') ?? 0) - before
+  const uncached = await run(cold)
+  const pages = await run(timelines)
+  const failures = cached.failures + uncached.failures + pages.failures
+  if (failures > 0) throw new Error(`${failures} reads were not answered with 200`)
+  return [
+    ...figures('card, cached', cached, 3), ...figures('card, cold', uncached, 10), ...figures('timeline page', pages, 10),
+    { name: 'processor time of a cached card', value: cpuSeconds * 1e6 / hot.length, unit: 'µs' },
+    { name: 'generator, of a read', value: cached.cpuSeconds * 1e6 / hot.length, unit: 'µs' },
+    { name: 'memory, all processes', value: residentBytesOf(collector) / 1_048_576, unit: 'MiB' },
+  ]
+}
+
+function figures(name: string, { milliseconds }: ReadLoadResult, goal: number): readonly Figure[] {
+  return [
+    { name: `${name} p50`, value: quantile(milliseconds, 0.5), unit: 'ms' },
+    { name: `${name} p99`, value: quantile(milliseconds, 0.99), unit: 'ms', goal },
+  ]
+}
+
+function cardPath(customer: number): string {
+  return `/v1/profiles?externalId=${customerId(customer)}`
+}
+
+async function profileIds(collector: CollectorProcess, customers: readonly number[]): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (const customer of customers) {
+    const { body } = await readJson(collector.url, cardPath(customer), testKeys.secretKey)
+    ids.push(String(Reflect.get(Object(Reflect.get(Object(body), 'profile')), 'id')))
+  }
+  return ids
+}
+
+function shuffled(count: number, random: () => number): number[] {
+  const numbers = Array.from({ length: count }, (_, index) => index)
+  for (let index = count - 1; index > 0; index -= 1) {
+    const other = Math.floor(random() * (index + 1))
+    const [a = 0, b = 0] = [numbers[index], numbers[other]]
+    numbers[index] = b
+    numbers[other] = a
+  }
+  return numbers
+}
