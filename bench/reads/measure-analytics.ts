@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { connectControl } from '../../collector/src/control-client.ts'
 import { type CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { readJson } from '../../collector/test/read-side.ts'
 import { customerId, customersAt, historyEnd, type HistoryPlan, randomFrom, sampleLines } from '../fill/retail-history.ts'
 import { quantile } from '../spine/latency.ts'
 import type { Figure } from './figure-table.ts'
+import { askOlap, untilMerged } from './ask-olap.ts'
 
 const runs = 15
 
@@ -12,8 +11,8 @@ const runs = 15
 export async function measureAnalytics(collector: CollectorProcess, { data, plan }: { readonly data: string; readonly plan: HistoryPlan }): Promise<readonly Figure[]> {
   const random = randomFrom(plan.seed + 1)
   const lines = await sampleLines()
-  const sql = await asker(data)
-  await untilMerged(sql)
+  const sql = (text: string): Promise<string> => askOlap(data, text)
+  await untilMerged(data)
   const history = await timed(async () => {
     const customer = customerId(Math.floor(random() * customersAt(plan, plan.events)))
     const { body } = await readJson(collector.url, `/v1/profiles?externalId=${customer}`, testKeys.secretKey)
@@ -46,17 +45,6 @@ async function timed(prepare: () => Promise<() => Promise<unknown>>): Promise<re
     if (run > 0) times.push(performance.now() - begin)
   }
   return times
-}
-
-async function asker(data: string): Promise<(text: string) => Promise<string>> {
-  const control = await connectControl(data)
-  if (control === null) throw new Error('the collector has no control port')
-  return async (text) => String(await control.call('sql', { sql: text, format: 'JSONCompactEachRow' }))
-}
-
-/** Merges of what was loaded last take a core for themselves. */
-async function untilMerged(sql: (text: string) => Promise<string>): Promise<void> {
-  while ((await sql('select count() from system.merges')).trim() !== '["0"]') await sleep(500)
 }
 
 async function answered(collector: CollectorProcess, path: string): Promise<void> {

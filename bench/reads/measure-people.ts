@@ -2,8 +2,8 @@ import { type CollectorProcess, testKeys } from '../../collector/test/collector-
 import { readJson } from '../../collector/test/read-side.ts'
 import { customerId, customersAt, type HistoryPlan, randomFrom } from '../fill/retail-history.ts'
 import { cpuSecondsOf, residentBytesOf } from '../load/process-figures.ts'
-import type { ReadLoadResult } from '../load/paced-reads.ts'
-import { runPacedReads } from '../load/run-paced-reads.ts'
+import type { ReadLoad, ReadLoadResult } from '../load/paced-reads.ts'
+import { runLoad } from '../load/run-load.ts'
 import { quantile } from '../spine/latency.ts'
 import type { Figure } from './figure-table.ts'
 
@@ -27,7 +27,10 @@ export async function measurePeople(collector: CollectorProcess, plan: HistoryPl
   const hot = Array.from({ length: reads }, () => cardPath(customers[Math.floor(random() * hotCustomers)] ?? 0))
   // Read by nobody before: neither by the warm-up nor by each other.
   const cold = customers.slice(hotCustomers, hotCustomers + reads).map(cardPath)
-  const run = (paths: readonly string[]): Promise<ReadLoadResult> => runPacedReads({ url: collector.url, secretKey: testKeys.secretKey, paths, perSecond: load.perSecond })
+  const run = (paths: readonly string[]): Promise<ReadLoadResult> => {
+    const wanted: ReadLoad = { url: collector.url, secretKey: testKeys.secretKey, paths, perSecond: load.perSecond }
+    return runLoad(new URL('../load/paced-reads.ts', import.meta.url), { ...wanted })
+  }
   await run([...customers.slice(0, hotCustomers).map(cardPath), ...hot, ...timelines].slice(0, hotCustomers + warmUpReads))
   await run(timelines.slice(0, warmUpReads))
   const before = cpuSecondsOf(collector).get('collector') ?? 0
