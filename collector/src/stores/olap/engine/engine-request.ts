@@ -6,7 +6,8 @@ export interface InsertData {
   readonly table: string
   readonly columns: readonly string[]
   readonly format: string
-  readonly rows: Buffer
+  /** In pieces, as they were read. */
+  readonly rows: readonly Buffer[]
 }
 
 /** One request of ClickHouse's HTTP interface, taken apart. */
@@ -33,7 +34,7 @@ const own = new Set([
 const bodyBytesMax = 134_217_728
 
 /** Takes a request apart. Fails with `bad_request` where it can be none, `body_too_large` over 128 MiB. */
-export function readEngineRequest(target: URL, body: Buffer, encoding: string | undefined): EngineRequest {
+export function readEngineRequest(target: URL, body: readonly Buffer[], encoding: string | undefined): EngineRequest {
   const search = target.searchParams
   const content = decompressed(body, encoding)
   const query = search.get('query') ?? ''
@@ -47,25 +48,29 @@ export function readEngineRequest(target: URL, body: Buffer, encoding: string | 
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) throw new MillraceError('bad_request', `${JSON.stringify(name)} is no name of a setting`)
   }
   const insert = query === '' ? null : readInsert(query, content)
-  const sql = insert !== null ? query : query === '' ? content.toString('utf8') : `${query}\n${content.toString('utf8')}`.trim()
+  const sql = insert !== null ? query : query === '' ? textOf(content) : `${query}\n${textOf(content)}`.trim()
   return {
     sql, insert, params, settings, database: search.get('database'), queryId: search.get('query_id'), format: search.get('default_format') ?? 'TabSeparated',
   }
 }
 
 /** The form of @clickhouse/client: the statement in the URL, the rows in the body. One with a SETTINGS clause goes to the engine whole. */
-function readInsert(query: string, rows: Buffer): InsertData | null {
+function readInsert(query: string, rows: readonly Buffer[]): InsertData | null {
   const match = /^\s*INSERT\s+INTO\s+((?:[\w.]|`[^`]*`)+)\s*(?:\(([^()]*)\))?\s*FORMAT\s+(\w+)\s*;?\s*$/i.exec(query)
   if (match === null || rows.length === 0) return null
   const [, table = '', columns = '', format = ''] = match
   return { table, columns: columns.split(',').map((name) => name.trim().replaceAll('`', '')).filter((name) => name !== ''), format, rows }
 }
 
-function decompressed(body: Buffer, encoding: string | undefined): Buffer {
+function textOf(body: readonly Buffer[]): string {
+  return Buffer.concat(body).toString('utf8')
+}
+
+function decompressed(body: readonly Buffer[], encoding: string | undefined): readonly Buffer[] {
   if (encoding === undefined || encoding === 'identity') return body
   if (encoding !== 'gzip') throw new MillraceError('bad_request', `content-encoding ${encoding} is not understood; gzip is`)
   try {
-    return gunzipSync(body, { maxOutputLength: bodyBytesMax })
+    return [gunzipSync(Buffer.concat(body), { maxOutputLength: bodyBytesMax })]
   } catch (error) {
     const tooLarge = Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE'
     throw new MillraceError(tooLarge ? 'body_too_large' : 'bad_request', `the body cannot be decompressed: ${messageOf(error)}`, { cause: error })

@@ -1,3 +1,6 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RawInsertFormat, Session } from 'chdb'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
@@ -8,7 +11,8 @@ export interface EngineAnswer {
   readonly bytes: Uint8Array
   readonly rowsRead: number
   readonly bytesRead: number
-  readonly rowsWritten: number
+  /** null where the engine does not say. */
+  readonly rowsWritten: number | null
 }
 
 export interface EngineOptions {
@@ -20,6 +24,8 @@ export interface EngineOptions {
 const readsMax = 3
 /** Requests that wait for their turn; more are refused with `overloaded`. */
 const waitingMax = 256
+/** Directory of the rows of inserts under way, beside the engine's own. */
+const insertFiles = 'inserts'
 /** A killed predecessor may hold the directory until the system has cleaned up after it. */
 const openAttempts = 50
 const openEveryMs = 200
@@ -34,6 +40,7 @@ export class EngineSessions {
   readonly #keeper: Session
   readonly #reads = new Turns(readsMax)
   readonly #writes = new Turns(1)
+  #files = 0
 
   private constructor(directory: string, keeper: Session) {
     this.#directory = directory
@@ -49,7 +56,11 @@ export class EngineSessions {
     ]
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return new EngineSessions(directory, new Session(directory, { connectionArgs }))
+        const keeper = new Session(directory, { connectionArgs })
+        // What a killed predecessor left of its inserts: this process alone has the directory now.
+        rmSync(join(directory, insertFiles), { recursive: true, force: true })
+        mkdirSync(join(directory, insertFiles), { mode: 0o700 })
+        return new EngineSessions(directory, keeper)
       } catch (error) {
         if (attempt >= openAttempts) throw new MillraceError('unavailable', `the ClickHouse engine cannot open ${directory}: ${messageOf(error)}`, { cause: error })
         await sleep(openEveryMs)
@@ -65,13 +76,18 @@ export class EngineSessions {
       try {
         if (insert === null) await checkStatement(session, request.sql)
         await prepare(session, request, insert === null)
-        return insert === null ? await runStatement(session, request) : await runInsert(session, insert, request)
+        return insert === null ? await runStatement(session, request) : await runInsert(session, insert, { settings: request.settings, path: this.#nextFile() })
       } catch (error) {
         throw asEngineError(error)
       } finally {
         session.close()
       }
     })
+  }
+
+  #nextFile(): string {
+    this.#files += 1
+    return join(this.#directory, insertFiles, String(this.#files))
   }
 
   isBusy(): boolean {
@@ -117,16 +133,39 @@ async function runStatement(session: Session, { sql, format }: EngineRequest): P
   return { bytes: result.bytes(), rowsRead: result.rowsRead, bytesRead: result.bytesRead, rowsWritten: 0 }
 }
 
-async function runInsert(session: Session, { table, columns, format, rows }: InsertData, { settings }: EngineRequest): Promise<EngineAnswer> {
-  const known = insertFormats.find((name) => name === format)
-  if (known === undefined) throw new EngineError(73, `Code: 73. DB::Exception: the embedded engine takes inserts as ${insertFormats.join(', ')}, not ${format}. (UNKNOWN_FORMAT)`)
+/** Formats that the engine reads from a file at less than half the processor time that it takes to read them out of a statement. */
+const fileFormats: readonly string[] = ['JSONEachRow', 'JSONCompactEachRow', 'RowBinary', 'Native', 'Parquet']
+const statementFormats: readonly RawInsertFormat[] = ['CSV', 'CSVWithNames', 'TSV', 'TabSeparated', 'TSVWithNames', 'TabSeparatedWithNames']
+
+async function runInsert(session: Session, insert: InsertData, { settings, path }: { settings: ReadonlyMap<string, string>; path: string }): Promise<EngineAnswer> {
+  const { table, columns, format, rows } = insert
+  if (fileFormats.includes(format)) return runFileInsert(session, insert, { settings, path })
+  const known = statementFormats.find((name) => name === format)
+  if (known === undefined) {
+    throw new EngineError(73, `Code: 73. DB::Exception: the embedded engine takes inserts as ${[...fileFormats, ...statementFormats].join(', ')}, not ${format}. (UNKNOWN_FORMAT)`)
+  }
   const result = await session.insert({
-    table, values: rows, format: known, settings: Object.fromEntries(settings), ...(columns.length > 0 ? { columns } : {}),
+    table, values: Buffer.concat(rows), format: known, settings: Object.fromEntries(settings), ...(columns.length > 0 ? { columns } : {}),
   })
   return { bytes: new Uint8Array(0), rowsRead: 0, bytesRead: 0, rowsWritten: result.rowsWritten }
 }
 
-const insertFormats: readonly RawInsertFormat[] = ['JSONEachRow', 'JSONCompactEachRow', 'CSV', 'CSVWithNames', 'TSV', 'TabSeparated', 'TSVWithNames', 'TabSeparatedWithNames']
+/** The rows go through a file that is never synced: it lives for one statement. A token counts here as it does in a plain insert. */
+async function runFileInsert(
+  session: Session, { table, columns, format, rows }: InsertData, { settings, path }: { settings: ReadonlyMap<string, string>; path: string },
+): Promise<EngineAnswer> {
+  const names = columns.map(quotedName).join(', ')
+  const all = new Map(settings)
+  if (all.has('insert_deduplication_token')) all.set('deduplicate_insert_select', 'force_enable')
+  const clause = all.size === 0 ? '' : `SETTINGS ${[...all].map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')} `
+  try {
+    await writeFile(path, rows, { mode: 0o600 })
+    await session.queryAsync(`INSERT INTO ${table} ${names === '' ? '' : `(${names}) `}${clause}SELECT ${names === '' ? '*' : names} FROM file(${quotedText(path)}, ${quotedText(format)})`)
+  } finally {
+    await rm(path, { force: true })
+  }
+  return { bytes: new Uint8Array(0), rowsRead: 0, bytesRead: 0, rowsWritten: null }
+}
 
 function asEngineError(error: unknown): unknown {
   const code: unknown = Reflect.get(Object(error), 'clickhouseCode')

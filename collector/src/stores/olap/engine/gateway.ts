@@ -50,14 +50,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, { pass
     'x-clickhouse-format': parsed.format,
     'x-clickhouse-server-display-name': 'millrace-embedded',
     'x-clickhouse-summary': JSON.stringify({
-      read_rows: String(rowsRead), read_bytes: String(bytesRead), written_rows: String(rowsWritten), written_bytes: '0',
+      read_rows: String(rowsRead), read_bytes: String(bytesRead), written_bytes: '0',
+      ...(rowsWritten === null ? {} : { written_rows: String(rowsWritten) }),
       total_rows_to_read: '0', result_rows: '0', result_bytes: String(bytes.length), elapsed_ns: String(Math.round((performance.now() - begin) * 1e6)),
     }),
   })
   response.end(bytes)
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+async function readBody(request: IncomingMessage): Promise<readonly Buffer[]> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request) {
@@ -66,7 +67,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
     if (bytes > engineBodyBytesMax) throw new MillraceError('body_too_large', `a body may have ${engineBodyBytesMax} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks)
+  return chunks
 }
 
 function isAllowed(request: IncomingMessage, target: URL, password: string): boolean {
