@@ -175,4 +175,7 @@ CREATE TABLE IF NOT EXISTS consent (
   PRIMARY KEY (workspace, identifier_key, channel, time, strictness, message_id)
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+CREATE TABLE IF NOT EXISTS claim_run (run INTEGER PRIMARY KEY, week INTEGER NOT NULL, key_filter BLOB) STRICT;
+`,
 ]
