@@ -1,4 +1,4 @@
-import { uuidV7 } from '@millrace/schemas'
+import { type QuarantineReason, uuidV7 } from '@millrace/schemas'
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import { automationOperations } from './automation-operations.ts'
@@ -30,8 +30,10 @@ import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
 import { eraseProfile, parseLater, type EraseReport, type EraseRequest } from './query/erase-profile.ts'
 import { parseNamed } from './query/named-identifier.ts'
+import { parseReason, quarantinePage } from './query/quarantine-page.ts'
 import { parseSplit, splitProfile, type SplitReport, type SplitRequest } from './query/split-profile.ts'
 import { status, type Status } from './query/status.ts'
+import { replayQuarantine, type ReplayReport, type ReplayRequest } from './replay-quarantine.ts'
 
 interface StartContext {
   readonly logger: Logger
@@ -128,7 +130,10 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   lifecycle.add(() => front.close())
   const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
   const operations = new Map([
-    ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
+    ...operationsOf({
+      split, erase, olap, reader, worker, front, readStatus,
+      replay: (request) => replayQuarantine(request, { reader, log: log.writer, clock: systemClock, identity: identitySettingsFor(config) }),
+    }),
     ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
     ...automationOperations({
       reader, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
@@ -280,9 +285,10 @@ interface OperationDependencies {
   readonly worker: Pick<Channel, 'call'>
   readonly front: Front
   readonly readStatus: () => Promise<Status>
+  readonly replay: (request: ReplayRequest) => Promise<ReplayReport>
 }
 
-function operationsOf({ split, erase, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
+function operationsOf({ split, erase, olap, reader, worker, front, readStatus, replay }: OperationDependencies): ReadonlyMap<string, Handler> {
   const admin = async (method: string, params: unknown): Promise<unknown> => {
     const value = await worker.call('admin', { method, params })
     await front.refreshKeys()
@@ -311,8 +317,17 @@ function operationsOf({ split, erase, olap, reader, worker, front, readStatus }:
     ['addTemplateSegments', async (params) =>
       worker.call('admin', { method: 'addTemplateSegments', params: { workspace: await workspaceId(reader, textField(params, 'workspace')) } })],
     ['revokeKey', (params) => admin('revokeKey', params)],
+    ['quarantine', async (params) => quarantinePage({
+      workspace: await workspaceId(reader, textField(params, 'workspace')), reason: reasonIn(params), after: null, limit: Number(Reflect.get(Object(params), 'limit')),
+    }, reader)],
+    ['replayQuarantine', async (params) => replay({ workspace: await workspaceId(reader, textField(params, 'workspace')), reason: reasonIn(params) })],
     ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
   ])
+}
+
+function reasonIn(params: unknown): QuarantineReason | null {
+  const reason: unknown = Reflect.get(Object(params), 'reason')
+  return parseReason(typeof reason === 'string' ? reason : undefined)
 }
 
 /** What the command asks: a person by profile id or by an identifier. */

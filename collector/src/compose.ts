@@ -4,6 +4,7 @@ import { openMemoryCache } from './caches/memory/memory-cache.ts'
 import { openRedisCache } from './caches/redis/redis-cache.ts'
 import type { Config } from './config.ts'
 import { openLogReader, openLogWriter } from './log/embedded/embedded-log.ts'
+import { type LogDamage, repairLog } from './log/embedded/repair-log.ts'
 import { openKafkaReader, openKafkaWriter } from './log/kafka/kafka-log.ts'
 import { checkPulsarLog } from './log/pulsar/check-pulsar-log.ts'
 import { openPulsarReader, openPulsarWriter } from './log/pulsar/pulsar-log.ts'
@@ -87,6 +88,19 @@ export async function composeBareLogWriter(config: Config, { clock, notBefore }:
 export function composeLogReader(config: Config, clock: Clock): Promise<LogReader> {
   if (isEmbeddedLog(config)) return openLogReader({ directory: join(config.data, 'log'), clock })
   return openBrokerReader(config, clock)
+}
+
+/** Makes a damaged embedded log readable again. Fails with `bad_request` for a log on a broker, which has its own means. */
+export async function repairEmbeddedLog(config: Config): Promise<readonly LogDamage[]> {
+  if (!isEmbeddedLog(config)) throw new MillraceError('bad_request', 'the log is on a broker: its own tools repair it; only the embedded log can be repaired here')
+  const reader = await composeOltpReader(config)
+  try {
+    const decided = (await reader.partitions()).flatMap(({ partition, position, sequence }) =>
+      position === null || sequence === null ? [] : [[partition, { position, sequence }] as const])
+    return repairLog({ directory: join(config.data, 'log'), partitions: config.partitions, decided: new Map(decided) })
+  } finally {
+    await reader.close()
+  }
 }
 
 /** Tries a log on a broker without leaving a record in it, and says what was found; null where the driver has no such check. */

@@ -65,7 +65,7 @@ export class CartSimulation {
   private constructor() {
     const path = join(this.#directory, 'millrace.db')
     this.oltp = new SqliteOltp(path)
-    this.#clock = { now: () => this.now, sleep: async () => this.whileWaiting() }
+    this.#clock = { now: () => this.now, elapsed: () => this.now, sleep: async () => this.whileWaiting() }
     this.#reader = new SqliteReader(path)
     this.#running = { pumps: [], feeds: [], judge: this.#judge(), buffers: [] }
   }

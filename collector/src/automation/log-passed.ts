@@ -20,7 +20,7 @@ const pollMs = 10
 export async function logPassed({ store, log, clock }: LogPassedDependencies, patienceMs: number, stop: AbortSignal): Promise<boolean> {
   const heads = (await log.heads()).filter(({ position }) => position !== null)
   const goals = new Map<number, number>()
-  const deadline = clock.now() + patienceMs
+  const deadline = clock.elapsed() + patienceMs
   for (;;) {
     const progress = new Map((await store.progress()).map((row) => [row.partition, row]))
     const missing = heads.filter(({ partition, position }) => {
@@ -31,7 +31,7 @@ export async function logPassed({ store, log, clock }: LogPassedDependencies, pa
       return row.consumedBatch < (goals.get(partition) ?? 0)
     })
     if (missing.length === 0) return true
-    if (stop.aborted || clock.now() >= deadline) return false
+    if (stop.aborted || clock.elapsed() >= deadline) return false
     await clock.sleep(pollMs, stop)
   }
 }

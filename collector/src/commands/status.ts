@@ -31,7 +31,7 @@ function renderStatus({ atRest, agree, totals, partitions, spool, automations: {
   const rows = partitions.map(({ partition, lag }) => `  ${String(partition).padStart(9)}  ${[lag.decide, lag.archive, lag.load].map((n) => String(n).padStart(9)).join('  ')}`)
   return [
     verdict, '',
-    `  accepted  ${totals.accepted}`, `  stored    ${totals.stored}`, `  archived  ${totals.archived}`, `  loaded    ${totals.loaded}`,
+    `  accepted  ${totals.accepted}`, `  stored    ${totals.stored}`, `  archived  ${totals.archived}`, `  loaded    ${totals.loaded}${totals.refused === undefined ? '' : `, and ${totals.refused} that the OLAP refuses`}`,
     `  dropped   ${dropped}`, `  spool     ${spool.bytes} bytes`,
     `  carts     ${openCarts} open`, `  webhooks  waiting ${deliveries.waiting}, sent ${deliveries.sent}, parked ${deliveries.parked}`, '',
     '  partition     decide    archive       load   (events behind)', ...rows, '',

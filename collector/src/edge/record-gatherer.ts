@@ -162,7 +162,7 @@ export class RecordGatherer {
     const { lane, ticket, line, index, bytes } = item
     let record = lane.waiting.at(-1)
     if (record === undefined || record.events >= this.#bounds.recordEventsMax || record.bytes + bytes > this.#bounds.recordBytesMax) {
-      record = { lines: [], events: 0, bytes: 0, shares: [], since: this.#dependencies.clock.now(), answered: false }
+      record = { lines: [], events: 0, bytes: 0, shares: [], since: this.#dependencies.clock.elapsed(), answered: false }
       lane.waiting.push(record)
     }
     record.lines.push(line)
@@ -242,7 +242,7 @@ export class RecordGatherer {
     const stepMs = Math.max(1, Math.ceil(this.#bounds.appendTimeoutMs / 10))
     while (this.#openTickets > 0 && !this.#stop.signal.aborted) {
       await clock.sleep(stepMs, this.#stop.signal)
-      this.#expire(clock.now() - this.#bounds.appendTimeoutMs)
+      this.#expire(clock.elapsed() - this.#bounds.appendTimeoutMs)
     }
     this.#watching = false
   }

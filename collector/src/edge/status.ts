@@ -44,6 +44,7 @@ const outcomes = {
   data_in_use: later,
   epoch_lost: soon,
   internal: later,
+  olap_refused: later,
   olap_unfit: later,
   package_missing: later,
 } satisfies Record<ErrorCode, Outcome>

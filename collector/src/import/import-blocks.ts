@@ -1,7 +1,7 @@
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { acceptEvents } from '../ingest/accept-events.ts'
 import { partitionOf } from '../ingest/partition-of.ts'
-import type { Envelope } from '../ingest/read-envelope.ts'
+import { envelopeOf } from '../ingest/read-envelope.ts'
 import type { Draft } from './draft.ts'
 import type { ImportRecord } from './import-lane.ts'
 import { type Reject, reject } from './reject.ts'
@@ -57,11 +57,4 @@ export function blockOf(drafts: readonly Draft[], { workspace, partitions, ident
 function ruleOf(reason: string | undefined): Reject['rule'] {
   const rules = ['unknown_type', 'missing_event_name', 'missing_identifier', 'event_too_large', 'too_deep', 'too_many_keys', 'timestamp_out_of_range'] as const
   return rules.find((rule) => rule === reason) ?? 'internal_error'
-}
-
-function envelopeOf(items: readonly unknown[]): Envelope {
-  return {
-    wantResults: true, single: false, items, replacedUtf8: false, plainText: false,
-    rawOf: (index) => Buffer.from(JSON.stringify(items[index]) ?? ''),
-  }
 }

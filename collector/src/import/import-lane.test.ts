@@ -34,6 +34,7 @@ class World {
     }
     const clock: Clock = {
       now: () => this.now,
+      elapsed: () => this.now,
       sleep: async (ms) => {
         this.now += ms
         this.meanwhile()

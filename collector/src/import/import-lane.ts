@@ -170,14 +170,14 @@ export class ImportLane {
     const { clock, log } = this.#dependencies
     // What the spool holds for the shop's own events is not for history to fill.
     if (log.readiness().storedIn === 'spool') throw new MillraceError('overloaded', 'the broker is away; the import waits for it', { retryable: true })
-    let standstillAt = clock.now() + standstillMs
+    let standstillAt = clock.elapsed() + standstillMs
     let before = this.#undecided
     while (this.#undecided >= undecidedEventsMax) {
       await this.#settle()
-      if (this.#undecided < before) standstillAt = clock.now() + standstillMs
+      if (this.#undecided < before) standstillAt = clock.elapsed() + standstillMs
       before = this.#undecided
       if (this.#undecided < undecidedEventsMax) return
-      if (clock.now() > standstillAt) throw new MillraceError('overloaded', 'the pump has decided nothing for a minute', { retryable: true })
+      if (clock.elapsed() > standstillAt) throw new MillraceError('overloaded', 'the pump has decided nothing for a minute', { retryable: true })
       await clock.sleep(pollMs)
     }
   }

@@ -153,3 +153,11 @@ function rawItems(bytes: Uint8Array): (index: number) => Uint8Array {
   let cut: Cut | null = null
   return (index) => pieceBytes(bytes, cut ??= cutBody(bytes, limits.bodyEventsMax), index)
 }
+
+/** Of items that never were a request's body. */
+export function envelopeOf(items: readonly unknown[]): Envelope {
+  return {
+    wantResults: true, single: false, items, replacedUtf8: false, plainText: false,
+    rawOf: (index) => Buffer.from(JSON.stringify(items[index]) ?? ''),
+  }
+}

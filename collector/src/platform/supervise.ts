@@ -46,10 +46,10 @@ export async function supervise(options: Supervised): Promise<Supervisor> {
     })
   }
   const restart = async (): Promise<void> => {
-    const startedAt = options.clock.now()
+    const startedAt = options.clock.elapsed()
     await options.clock.sleep(Math.min(5_000, 100 * 2 ** attempt))
     if (stopping) return
-    attempt = options.clock.now() - startedAt > 60_000 ? 0 : Math.min(attempt + 1, 6)
+    attempt = options.clock.elapsed() - startedAt > 60_000 ? 0 : Math.min(attempt + 1, 6)
     child = start(options)
     watch(child)
     try {

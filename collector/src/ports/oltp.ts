@@ -129,6 +129,13 @@ export interface QuarantineRow {
   readonly event: string
 }
 
+export interface QuarantineQuery {
+  readonly workspace: number
+  readonly reason: QuarantineReason | null
+  readonly after: string | null
+  readonly limit: number
+}
+
 export interface EventRef {
   readonly workspace: number
   readonly messageId: string
@@ -227,8 +234,27 @@ export interface WorkspaceRow {
 /** What became of a planned load. */
 export interface LoadOutcome {
   readonly rows: number
+  /** What the OLAP would not take of it; null as a rule. */
+  readonly refusal: LoadRefusal | null
   /** Epoch milliseconds. */
   readonly loadedAt: number
+}
+
+/** An event that is stored and archived, but whose row the OLAP refuses. */
+export interface RefusedRow {
+  readonly workspace: number
+  readonly messageId: string
+}
+
+/** Rows of one load that the OLAP refuses for what is in them. They come in when a rebuild of the OLAP takes them. */
+export interface LoadRefusal {
+  readonly partition: number
+  readonly load: number
+  readonly rows: readonly RefusedRow[]
+  /** In the OLAP's words. */
+  readonly reason: string
+  /** Epoch milliseconds. */
+  readonly at: number
 }
 
 /** A process that shares the partitions with others. */
@@ -281,6 +307,8 @@ export interface Oltp {
 
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
   finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
+  /** In the place of all refusals there were: what a rebuild of the OLAP found. */
+  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void>
   openLoads(partition: number): Promise<readonly LoadRow[]>
   loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
   /** Overrides that batches of a partition caused, first to last inclusive. */
@@ -377,9 +405,13 @@ export interface StatusReader {
   loadOf(partition: number, batch: number): Promise<LoadRow | null>
   /** For each message id, whether the source register has it. */
   registered(workspace: number, messageIds: readonly string[]): Promise<readonly boolean[]>
+  /** All there are, in order of partition and load. */
+  refusals(): Promise<readonly LoadRefusal[]>
   /** Where a message id was decided. */
   claimOf(workspace: number, messageId: string): Promise<Claim | null>
   quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null>
+  /** Those of one reason (null: of any) behind a message id, in an order of message ids that stays the same. */
+  quarantine(request: QuarantineQuery): Promise<readonly QuarantineRow[]>
 }
 
 export interface Claim {

@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/clock.ts'
+import { type Clock, restOfDelay } from '../platform/clock.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { BatchRow, Fence, ObjectRow, Oltp } from '../ports/oltp.ts'
@@ -58,7 +58,7 @@ export class Archiver {
     const pending = await oltp.batches(partition, cursor.archivedBatch + 1, 1_000)
     const run = this.#run(pending)
     const oldest = run[0]?.decidedAt ?? clock.now()
-    const wait = oldest + this.#bounds.objectDelayMs - clock.now()
+    const wait = restOfDelay(this.#bounds.objectDelayMs, oldest, clock.now())
     const full = run.length < pending.length || sum(run) >= this.#bounds.objectBytesMax
     if (!full && wait > 0 && !force) return wait
     await this.#plan(run, buffer)

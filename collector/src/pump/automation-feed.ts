@@ -32,7 +32,7 @@ export class AutomationFeed {
   readonly #fence: ConsumerFence
   readonly #dependencies: FeedDependencies
   #batch: number
-  #movedAt = 0
+  #movedAt = Number.NEGATIVE_INFINITY
 
   constructor(claimed: { readonly fence: ConsumerFence; readonly consumedBatch: number }, dependencies: FeedDependencies) {
     this.#fence = claimed.fence
@@ -49,8 +49,8 @@ export class AutomationFeed {
     if (batch === this.#batch) return idleMs
     const wanted = wantedNames((await store.automations()).map(liveSettings))
     if (wanted === null) {
-      if (clock.now() - this.#movedAt < idleMs) return idleMs
-      this.#movedAt = clock.now()
+      if (clock.elapsed() - this.#movedAt < idleMs) return idleMs
+      this.#movedAt = clock.elapsed()
       await this.#take(batch, [])
       return idleMs
     }

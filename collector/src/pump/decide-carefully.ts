@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
-import { MillraceError, messageOf } from '../platform/errors.ts'
+import { MillraceError } from '../platform/errors.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Fence, Oltp } from '../ports/oltp.ts'
 import { decideBatch, type DecideContext, type DecidedBatch } from './decide.ts'
@@ -18,9 +18,9 @@ export interface CarefulDependencies {
 class TrialOver extends Error {}
 
 /**
- * Decides one batch whatever it takes: transient errors are retried in place with back-off (never skipped, never
- * reordered); when the outcome of a commit is unknown the partition row says whether it happened; an error that
- * comes back unchanged is a poison event, found by bisection in trial transactions and quarantined as
+ * Decides one batch whatever it takes: while the store is away, full or damaged it is tried again in place with back-off (never
+ * skipped, never reordered); when the outcome of a commit is unknown the partition row says whether it happened; an error
+ * that comes back and is none of the store's is a poison event's, found by bisection in trial transactions and quarantined as
  * `internal_error` in one transaction with its neighbours.
  *
  * Answers null if the batch turned out to be committed already, or on abort. Fails with `epoch_lost`.
@@ -30,7 +30,7 @@ export async function decideCarefully(
 ): Promise<DecidedBatch | null> {
   const end = records.at(-1)?.position ?? ''
   let current = events
-  let lastMessage = ''
+  let suspicious = 0
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
       return await oltp.decide(fence, (transaction) => decideBatch(transaction, { records, events: current }, context))
@@ -38,17 +38,23 @@ export async function decideCarefully(
       failed(error)
       if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
       if ((await positionOf(oltp, fence)) >= end) return null
-      const transient = error instanceof MillraceError && error.retryable
-      if (!transient && messageOf(error) === lastMessage) {
-        current = await withoutPoison(current, (trial) => tryDecide(fence, records, { oltp, context, events: trial }))
-        lastMessage = ''
-        continue
-      }
-      lastMessage = transient ? '' : messageOf(error)
-      await clock.sleep(Math.min(5_000, 20 * 2 ** Math.min(attempt, 8)), signal)
+      suspicious = mayBeOfTheEvents(error) ? suspicious + 1 : 0
     }
+    if (suspicious >= 2) {
+      suspicious = 0
+      current = await withoutPoison(current, (trial) => tryDecide(fence, records, { oltp, context, events: trial })).catch((error: unknown) => {
+        failed(error)
+        return current
+      })
+    }
+    await clock.sleep(Math.min(5_000, 20 * 2 ** Math.min(attempt, 8)), signal)
   }
   return null
+}
+
+/** A store that is away, full or damaged fails for any events, and says so: no event may pay for that. */
+function mayBeOfTheEvents(error: unknown): boolean {
+  return !(error instanceof MillraceError) || (!error.retryable && error.code === 'internal')
 }
 
 async function positionOf(oltp: CarefulDependencies['oltp'], fence: Fence): Promise<string> {
@@ -60,6 +66,7 @@ async function positionOf(oltp: CarefulDependencies['oltp'], fence: Fence): Prom
   }
 }
 
+/** Whether a batch of these events would commit. Fails where the store cannot say. */
 async function tryDecide(
   fence: Fence, records: readonly LogRecord[],
   { oltp, context, events }: Pick<CarefulDependencies, 'oltp' | 'context'> & { events: readonly LoggedEvent[] },
@@ -71,18 +78,22 @@ async function tryDecide(
     })
     return true
   } catch (error) {
-    return error instanceof TrialOver
+    if (error instanceof TrialOver) return true
+    if (!mayBeOfTheEvents(error)) throw error
+    return false
   }
 }
 
 /**
  * The events with the culprits marked: a half that fails with the other half marked holds a culprit. Costs about
- * 2 log2(n) trials a culprit. If nothing single fails the error is of the batch as a whole, and all are kept as they are.
+ * 2 log2(n) trials a culprit. Where no single event fails but all together do, all are marked: the batch is parked, and
+ * its partition goes on. Where even that fails the fault is not the events', and they are kept as they are.
  */
 async function withoutPoison(
   events: readonly LoggedEvent[], passes: (trial: readonly LoggedEvent[]) => Promise<boolean>,
 ): Promise<readonly LoggedEvent[]> {
-  if (!(await passes(events.map(marked)))) return events
+  const parked = events.map(marked)
+  if (!(await passes(parked)) || await passes(events)) return events
   const culprits = new Set<number>()
   const search = async (from: number, to: number): Promise<void> => {
     const trial = events.map((event, index) => (index >= from && index < to && !culprits.has(index) ? event : marked(event)))
@@ -96,7 +107,8 @@ async function withoutPoison(
     await search(middle, to)
   }
   await search(0, events.length)
-  return events.map((event, index) => (culprits.has(index) ? marked(event) : event))
+  const rest = events.map((event, index) => (culprits.has(index) ? marked(event) : event))
+  return culprits.size > 0 && await passes(rest) ? rest : parked
 }
 
 function marked(event: LoggedEvent): LoggedEvent {

@@ -74,12 +74,12 @@ function isReport(value: unknown): value is ErasureReport {
 
 /** What was decided before the erasure must be archived and loaded as it was decided, and only then changed. */
 async function untilCaughtUp(upToBatch: readonly number[], { oltp, clock }: EraserDependencies, signal: AbortSignal): Promise<void> {
-  const deadline = clock.now() + behindMsMax
+  const deadline = clock.elapsed() + behindMsMax
   for (const [partition, batch] of upToBatch.entries()) {
     for (;;) {
       const row = await oltp.partition(partition)
       if (row.archivedBatch >= batch && row.loadedBatch >= batch) break
-      if (signal.aborted || clock.now() > deadline) {
+      if (signal.aborted || clock.elapsed() > deadline) {
         throw new MillraceError('unavailable', 'the archive or the OLAP is behind; the erasure goes on when they have caught up', { retryable: true })
       }
       await clock.sleep(lookAgainMs, signal)

@@ -1,22 +1,27 @@
-import type { Clock } from '../platform/clock.ts'
-import type { Olap } from '../ports/olap.ts'
+import { type Clock, restOfDelay } from '../platform/clock.ts'
+import type { Olap, OlapInsert } from '../ports/olap.ts'
 import type { BatchRow, Fence, LoadRow, Oltp } from '../ports/oltp.ts'
 import { runDigest } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import type { BatchSource } from './batch-source.ts'
+import { insertAround, isRefusal, type Refusal } from './insert-around.ts'
 import { rowsOf } from './olap-rows.ts'
+import type { PumpMetrics } from './pump-metrics.ts'
 import { failStep } from '../platform/fail-point.ts'
 
 /** ClickHouse refuses an insert over 100 partitions; events are partitioned by month. */
 const monthsMax = 90
 /** Under the engine's block of 268 MB and the memory of this process. */
 const loadBytesMax = 67_108_864
+/** A refusal is of the rows, but a table that somebody is changing refuses for a moment too. */
+const refusalsMax = 3
 
 export interface LoaderDependencies {
   readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf' | 'pointingsOf'>
   readonly olap: Pick<Olap, 'insert' | 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly clock: Clock
+  readonly metrics: Pick<PumpMetrics, 'rowsRefused'>
   /** The generation that live loads go to. */
   readonly generation: () => number
 }
@@ -37,6 +42,8 @@ export class Loader {
   readonly #fence: Fence
   readonly #dependencies: LoaderDependencies
   readonly #bounds: LoaderBounds
+  /** The load that was refused last, and how often in a row. */
+  #refused = { load: 0, times: 0 }
 
   constructor(fence: Fence, dependencies: LoaderDependencies, bounds: LoaderBounds) {
     this.#fence = fence
@@ -57,8 +64,8 @@ export class Loader {
     if (cursor.loadedBatch === cursor.batch) return this.#bounds.loadDelayMs
     const pending = await oltp.batches(partition, cursor.loadedBatch + 1, 1_000)
     const run = this.#run(pending)
-    const wait = (run[0]?.decidedAt ?? 0) + this.#bounds.loadDelayMs - clock.now()
-    if (run.length === pending.length && wait > 0 && !force) return Math.min(wait, this.#bounds.loadDelayMs)
+    const wait = restOfDelay(this.#bounds.loadDelayMs, run[0]?.decidedAt ?? 0, clock.now())
+    if (run.length === pending.length && wait > 0 && !force) return wait
     const loads = this.#plan(run, cursor.load)
     await failStep('load.plan', () => oltp.planLoads(this.#fence, loads))
     for (const load of loads) await this.#finish(load, buffer)
@@ -100,19 +107,39 @@ export class Loader {
   }
 
   async #finish(load: LoadRow, buffer: BatchBuffer | undefined): Promise<void> {
-    const { oltp, clock, generation } = this.#dependencies
-    const rows = await insertLoad(load, this.#dependencies, { generation: generation(), buffer })
-    await failStep('load.finish', () => oltp.finishLoad(this.#fence, load, { rows, loadedAt: clock.now() }))
+    const { oltp, clock, generation, metrics } = this.#dependencies
+    const around = this.#refused.load === load.load && this.#refused.times >= refusalsMax
+    const { rows, refusal } = await insertLoad(load, this.#dependencies, { generation: generation(), buffer, around }).catch((error: unknown) => {
+      if (isRefusal(error)) this.#refused = { load: load.load, times: this.#refused.load === load.load ? this.#refused.times + 1 : 1 }
+      throw error
+    })
+    const at = clock.now()
+    const refused = refusal === null ? null : { ...refusal, partition: load.partition, load: load.load, at }
+    await failStep('load.finish', () => oltp.finishLoad(this.#fence, load, { rows, refusal: refused, loadedAt: at }))
+    if (refused !== null) metrics.rowsRefused(refused)
     if (load.closesRun) buffer?.loaded(load.lastBatch)
   }
 }
 
-/** Inserts a planned load into a generation: what the live loader and a rebuild both do. Answers the rows it carries. */
+export interface InsertTarget {
+  readonly generation: number
+  readonly buffer?: BatchBuffer | undefined
+  /** Leaves out the rows that the OLAP refuses, instead of failing. */
+  readonly around: boolean
+}
+
+export interface InsertedLoad {
+  /** That the OLAP took. */
+  readonly rows: number
+  readonly refusal: Refusal | null
+}
+
+/** Inserts a planned load into a generation: what the live loader and a rebuild both do. */
 export async function insertLoad(
   load: LoadRow,
   { oltp, olap, source }: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>,
-  target: { readonly generation: number; readonly buffer?: BatchBuffer | undefined },
-): Promise<number> {
+  target: InsertTarget,
+): Promise<InsertedLoad> {
   const run = await oltp.batches(load.partition, load.firstBatch, load.lastBatch - load.firstBatch + 1)
   const overrides = await oltp.overridesOf(load.partition, load.firstBatch, load.lastBatch)
   // Before the rows: a row must never be seen under a profile that was already merged away.
@@ -127,7 +154,7 @@ export async function insertLoad(
     parts.push(rows.bytes)
     count += rows.count
   }
-  if (count === 0) return 0
+  if (count === 0) return { rows: 0, refusal: null }
   const months = load.firstMonth === null ? '' : `/${load.firstMonth}-${load.lastMonth}`
   const insert = {
     generation: target.generation,
@@ -135,8 +162,18 @@ export async function insertLoad(
     rows: Buffer.concat(parts),
     rowCount: count,
   }
-  await failStep('load.insert', () => olap.insert(insert))
-  return count
+  const refusal = await failStep('load.insert', () => insertRows(insert, olap, target.around))
+  return { rows: count - (refusal?.rows.length ?? 0), refusal }
+}
+
+async function insertRows(insert: OlapInsert, olap: Pick<Olap, 'insert'>, around: boolean): Promise<Refusal | null> {
+  try {
+    await olap.insert(insert)
+    return null
+  } catch (error) {
+    if (!around || !isRefusal(error)) throw error
+    return insertAround(insert, olap)
+  }
 }
 
 function monthsOf(batch: BatchRow): readonly string[] {

@@ -69,11 +69,11 @@ export class PartitionOwner {
   async allLoads(): Promise<readonly PartitionPump[] | null> {
     const { clock } = this.#dependencies
     const { partitions, shared } = this.#settings
-    const until = clock.now() + aliveMs + 2 * heartbeatMs
+    const until = clock.elapsed() + aliveMs + 2 * heartbeatMs
     for (;;) {
       const loading = [...this.#owned.values()].filter(({ roles }) => roles.includes('load'))
       if (loading.length === partitions) return loading.map(({ pump }) => pump)
-      if (!shared || this.#stop.signal.aborted || clock.now() >= until) return null
+      if (!shared || this.#stop.signal.aborted || clock.elapsed() >= until) return null
       await clock.sleep(heartbeatMs, this.#stop.signal)
     }
   }

@@ -1,7 +1,7 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Mutex } from '../platform/mutex.ts'
-import type { LogReader, LogRecord } from '../ports/log.ts'
+import type { LogPosition, LogReader, LogRecord } from '../ports/log.ts'
 import type { Oltp, Claimed, Fence, PartitionRole } from '../ports/oltp.ts'
 import { AutomationFeed } from './automation-feed.ts'
 import type { TakenEvents } from '../automation/take-events.ts'
@@ -130,9 +130,28 @@ export class PartitionPump {
     for (const signal of [this.#archive, this.#load, this.#automation, this.#room]) signal.wake()
   }
 
+  /**
+   * A log that is damaged or has a gap holds up its own partition alone: others go on, and this one looks again and again, since
+   * a person can mend it meanwhile.
+   */
   async #decideLoop({ fence, row }: Claimed): Promise<void> {
+    const { clock, metrics, oltp } = this.#dependencies
+    let position = row.position
+    for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
+      try {
+        await this.#decideFrom(fence, position)
+      } catch (error) {
+        if (!(error instanceof MillraceError) || (error.code !== 'corrupt' && error.code !== 'log_gap')) throw error
+        metrics.decideRetried(error)
+        await clock.sleep(Math.min(30_000, 1_000 * 2 ** Math.min(attempt, 5)), this.#stop.signal)
+        position = (await oltp.partition(this.#partition).catch(() => ({ position }))).position
+      }
+    }
+  }
+
+  async #decideFrom(fence: Fence, position: LogPosition | null): Promise<void> {
     const { log } = this.#dependencies
-    const cursor = await log.open(this.#partition, row.position)
+    const cursor = await log.open(this.#partition, position)
     try {
       let waiting: readonly LogRecord[] = []
       while (!this.#stop.signal.aborted) {
@@ -149,13 +168,13 @@ export class PartitionPump {
 
   async #decide(fence: Fence, records: readonly LogRecord[]): Promise<void> {
     const { oltp, context, metrics, clock } = this.#dependencies
-    const startedAt = clock.now()
+    const startedAt = clock.elapsed()
     const decided = await decideCarefully(fence, records, {
       oltp, clock, context, events: records.flatMap((record) => readRecord(record)),
       signal: this.#stop.signal, failed: (error) => metrics.decideRetried(error),
     })
     if (decided === null) return
-    metrics.decided(decided.row, clock.now() - startedAt)
+    metrics.decided(decided.row, clock.elapsed() - startedAt)
     this.#buffer.add(decided.row, decided)
     this.#archive.wake()
     this.#load.wake()

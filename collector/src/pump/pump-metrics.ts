@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { MillraceError } from '../platform/errors.ts'
-import type { BatchRow } from '../ports/oltp.ts'
+import type { BatchRow, LoadRefusal } from '../ports/oltp.ts'
 
 /** What the pump exports; no label grows with the number of workspaces or metrics. */
 export class PumpMetrics {
@@ -9,6 +9,8 @@ export class PumpMetrics {
   readonly #retries: Counter<'cause'>
   readonly #failures: Counter<'step' | 'cause'>
   readonly #batch: Gauge<'partition'>
+  readonly #clockJumps: Counter
+  readonly #refusedRows: Counter
   readonly #report: (message: string) => void
 
   constructor(registry: Registry, report: (message: string) => void) {
@@ -18,6 +20,8 @@ export class PumpMetrics {
     this.#retries = new Counter({ name: 'millrace_pump_decide_retries_total', help: 'decide tries that failed', labelNames: ['cause'], registers })
     this.#failures = new Counter({ name: 'millrace_pump_step_failures_total', help: 'archive, load and automation steps that failed', labelNames: ['step', 'cause'], registers })
     this.#batch = new Gauge({ name: 'millrace_pump_batch', help: 'number of the last batch decided', labelNames: ['partition'], registers })
+    this.#clockJumps = new Counter({ name: 'millrace_clock_jumps_total', help: 'times that the clock of the machine was set by a minute or more', registers })
+    this.#refusedRows = new Counter({ name: 'millrace_load_refused_rows_total', help: 'rows that the OLAP refused and loads went around', registers })
     this.#report = report
   }
 
@@ -27,6 +31,15 @@ export class PumpMetrics {
     this.#events.inc({ result: 'quarantined' }, row.quarantined)
     this.#seconds.observe(ms / 1_000)
     this.#batch.set({ partition: row.partition }, row.batch)
+  }
+
+  rowsRefused({ partition, load, rows, reason }: LoadRefusal): void {
+    this.#refusedRows.inc(rows.length)
+    this.#report(`load ${load} of partition ${partition} went without ${rows.length} rows that the OLAP refuses: ${reason}`)
+  }
+
+  clockJumped(): void {
+    this.#clockJumps.inc()
   }
 
   decideRetried(error: unknown): void {

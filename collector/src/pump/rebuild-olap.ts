@@ -1,7 +1,8 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { IdentityOverride, IdentityPointing } from '../ports/identity.ts'
-import type { Oltp } from '../ports/oltp.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { LoadRefusal, Oltp } from '../ports/oltp.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertLoad } from './loader.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -13,6 +14,7 @@ export interface RebuildDependencies {
 
 export interface RebuildPlan {
   readonly source: BatchSource
+  readonly clock: Clock
   readonly partitions: number
   /** The live generation; the new one is the next. */
   readonly generation: number
@@ -24,6 +26,8 @@ export interface RebuildReport {
   readonly generation: number
   readonly loads: number
   readonly rows: number
+  /** Rows that the OLAP does not take. */
+  readonly refused: number
 }
 
 /**
@@ -41,12 +45,15 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
   const done = new Map<number, number>()
   let loads = 0
   let rows = 0
+  const refusals: LoadRefusal[] = []
   const fill = async (): Promise<void> => {
     for (let partition = 0; partition < plan.partitions; partition += 1) {
       for (;;) {
         const [load] = await oltp.loads(partition, (done.get(partition) ?? 0) + 1, 1)
         if (load === undefined || load.loadedAt === null) break
-        rows += await insertLoad(load, { oltp, olap, source: plan.source }, { generation })
+        const inserted = await insertLoad(load, { oltp, olap, source: plan.source }, { generation, around: true })
+        rows += inserted.rows
+        if (inserted.refusal !== null) refusals.push({ ...inserted.refusal, partition, load: load.load, at: plan.clock.now() })
         loads += 1
         done.set(partition, load.load)
       }
@@ -59,9 +66,10 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
     await fill()
     const counted = await olap.countRows(generation)
     if (counted !== rows) throw new MillraceError('corrupt', `the rebuilt OLAP holds ${counted} rows where the loads hold ${rows}; the old one stays`)
+    await oltp.replaceRefusals(refusals)
   }, generation)
   await failStep('rebuild.drop', () => olap.dropGeneration(plan.generation))
-  return { generation, loads, rows }
+  return { generation, loads, rows, refused: refusals.reduce((sum, refusal) => sum + refusal.rows.length, 0) }
 }
 
 /** Where everybody points now. The batches that made it so are not known any more: what is put is true at any position. */

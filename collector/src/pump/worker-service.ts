@@ -1,5 +1,6 @@
 import type { AutomationService } from '../automation/automation-service.ts'
 import type { Clock } from '../platform/clock.ts'
+import { ClockWatch } from '../platform/clock-watch.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import { Mutex } from '../platform/mutex.ts'
@@ -161,6 +162,7 @@ export class WorkerService {
     }
     return rebuildOlap(this.#dependencies, {
       source: this.#source,
+      clock: this.#dependencies.clock,
       partitions: this.#dependencies.log.partitions,
       generation: this.#generation,
       swap: async (fill, generation) => {
@@ -214,15 +216,24 @@ export class WorkerService {
 
   async #prune(): Promise<void> {
     const { oltp, clock, logger, log } = this.#dependencies
+    const watch = new ClockWatch(clock)
     while (!this.#stop.signal.aborted) {
       await clock.sleep(pruneEveryMs, this.#stop.signal)
+      this.#lookAtClock(watch)
       try {
         const windowStart = clock.now() - this.#bounds.duplicateWindowDays * 86_400_000
-        for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted; partition += 1) await oltp.prune(partition, windowStart)
+        for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted && !watch.inDoubt; partition += 1) await oltp.prune(partition, windowStart)
         await this.#goOnErasing()
       } catch (error) {
         if (error instanceof MillraceError && !error.retryable) logger.error('pruning failed', { error: messageOf(error) })
       }
     }
+  }
+
+  #lookAtClock(watch: ClockWatch): void {
+    const jumpMs = watch.look()
+    if (jumpMs === 0) return
+    this.#dependencies.metrics.clockJumped()
+    this.#dependencies.logger.warn('the clock of this machine was set; message ids are kept beyond their window for a day', { seconds: Math.round(jumpMs / 1_000) })
   }
 }

@@ -10,6 +10,7 @@ import { orderReport, type OrderReportRequest, type ReportPeriod, reportPeriods 
 import { profileCard } from './profile-card.ts'
 import { profileExport } from './profile-export.ts'
 import { profileGraph } from './profile-graph.ts'
+import { parseReason, quarantinePage } from './quarantine-page.ts'
 import { receipt } from './receipt.ts'
 import { parseSplit, type SplitReport, type SplitRequest } from './split-profile.ts'
 import { type SegmentDependencies, segmentRoutes } from './segments/segment-routes.ts'
@@ -40,7 +41,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   const { reader, identity } = dependencies
   const app = new Hono<Variables>()
   // Only these paths: the ingest routes beside them have keys of their own.
-  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/events', '/identity/*', '/reports/*', '/segments', '/segments/*']) app.use(path, async (context, next) => {
+  for (const path of ['/profiles', '/profiles/*', '/receipts/*', '/status', '/quarantine', '/events', '/identity/*', '/reports/*', '/segments', '/segments/*']) app.use(path, async (context, next) => {
     const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
@@ -89,6 +90,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/receipts/:messageId', async (context) =>
     json(context, JSON.stringify(await receipt(context.get('workspace'), context.req.param('messageId'), reader))))
+  app.get('/quarantine', async (context) => json(context, JSON.stringify(await quarantinePage({
+    workspace: context.get('workspace'), reason: parseReason(context.req.query('reason')), after: context.req.query('after') ?? null,
+    limit: wholeNumber(context, 'limit', { fallback: 50, least: 1, most: 1_000 }),
+  }, reader))))
   app.get('/events', async (context) => {
     const signal = AbortSignal.any([dependencies.stopping, context.req.raw.signal])
     return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))

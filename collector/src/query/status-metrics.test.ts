@@ -4,8 +4,8 @@ import type { Clock } from '../platform/clock.ts'
 import { exportStatus } from './status-metrics.ts'
 import type { Status } from './status.ts'
 
-const never: Clock = { now: () => 0, sleep: () => new Promise(() => {}) }
-const soon: Clock = { now: () => 0, sleep: () => Promise.resolve() }
+const never: Clock = { now: () => 0, elapsed: () => 0, sleep: () => new Promise(() => {}) }
+const soon: Clock = { now: () => 0, elapsed: () => 0, sleep: () => Promise.resolve() }
 
 const some: Status = {
   atRest: false, agree: false, spool: { bytes: 77 },

@@ -31,6 +31,8 @@ export interface Status {
     readonly stored: number
     readonly archived: number
     readonly loaded: number
+    /** Stored and archived, but refused by the OLAP; absent where it refuses nothing. */
+    readonly refused?: number
     readonly dropped: Readonly<Record<string, number>>
   }
   readonly partitions: readonly PartitionStatus[]
@@ -47,13 +49,14 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   const totals = await reader.totals()
   const erased = await reader.erasures.erasedEvents()
   const erasing = await reader.erasures.openErasures()
+  const refused = sum((await reader.refusals()).map(({ rows: events }) => events.length))
   const partitions = rows.map((row) => partitionStatus(row, totals, logHeads ?? []))
   const decided = totals.map((total) => total.decided)
   const behind = sum(partitions.map(({ lag }) => lag.decide))
   // What was forgotten was stored once, in every tier.
   const stored = sum(decided.map((counts) => counts.stored)) - erased
   const archived = sum(totals.map((total) => total.archived)) - erased
-  const loadedByCursor = sum(totals.map((total) => total.loaded)) - erased
+  const loadedByCursor = sum(totals.map((total) => total.loaded)) - erased - refused
   const atRest = logHeads !== null && spoolBytes() === 0 && erasing === 0 && partitions.every(({ lag }) => lag.decide === 0 && lag.archive === 0 && lag.load === 0) &&
     rows.every((row) => isSettled(row, logHeads))
   const loaded = (await olapRows()) ?? loadedByCursor
@@ -64,8 +67,8 @@ export async function status({ reader, heads, olapRows, spoolBytes }: StatusSour
   }
   const accepted = sum(decided.map((counts) => counts.accepted)) + behind
   const agree = accepted - behind === stored + dropped.duplicate + dropped.quarantined + erased &&
-    (!atRest || (stored === archived && stored === loaded))
-  return { atRest, agree, totals: { accepted, stored, archived, loaded, dropped }, partitions, spool: { bytes: spoolBytes() }, automations: await reader.automations.counts(null) }
+    (!atRest || (stored === archived && stored === loaded + refused))
+  return { atRest, agree, totals: { accepted, stored, archived, loaded, ...(refused === 0 ? {} : { refused }), dropped }, partitions, spool: { bytes: spoolBytes() }, automations: await reader.automations.counts(null) }
 }
 
 function partitionStatus(row: PartitionRow, totals: readonly PartitionTotals[], heads: readonly LogHead[]): PartitionStatus {

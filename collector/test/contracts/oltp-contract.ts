@@ -188,7 +188,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.oltp.pointings(first ?? null, 10)).toEqual([pointing(2, 1, uuid(7))])
       const { fence: load } = await under.oltp.claimPartition(0, 'load')
       await under.oltp.planLoads(load, [loadRow(1)])
-      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, loadedAt: t0 })
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, refusal: null, loadedAt: t0 })
       await under.oltp.prune(0, 0)
       expect(await under.oltp.pointingsOf(0, 1, 2)).toEqual([decided(2, pointing(1, 2, uuid(8)))])
     })
@@ -313,12 +313,28 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.oltp.openLoads(0)).toEqual(pieces)
       for (const piece of pieces) {
         expect((await under.oltp.partition(0)).loadedBatch).toBe(0)
-        await under.oltp.finishLoad(load, piece, { rows: 2, loadedAt: t0 + 1 })
+        await under.oltp.finishLoad(load, piece, { rows: 2, refusal: null, loadedAt: t0 + 1 })
       }
       expect(await under.oltp.openLoads(0)).toEqual([])
       expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
       expect(await under.reader.loadOf(0, 1)).toMatchObject({ load: 2, loadedAt: t0 + 1 })
       expect(await under.oltp.loads(0, 2, 5)).toHaveLength(1)
+    })
+
+    it('remembers what the OLAP refused of a load, until a rebuild finds otherwise', async () => {
+      const { fence: load } = await under.oltp.claimPartition(0, 'load')
+      await decide(batchRow(1))
+      await under.oltp.planLoads(load, [loadRow(1)])
+      const refusal = { partition: 0, load: 1, rows: [{ workspace: 1, messageId: 'größe "1"' }, { workspace: 2, messageId: 'm2' }], reason: 'it says no', at: t0 }
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 0, refusal, loadedAt: t0 })
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 0, refusal, loadedAt: t0 })
+      expect(await under.reader.refusals()).toEqual([refusal])
+      expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
+      const others = [{ ...refusal, load: 3, rows: refusal.rows.slice(1) }, { ...refusal, partition: 1 }]
+      await under.oltp.replaceRefusals(others.toReversed())
+      expect(await under.reader.refusals()).toEqual(others)
+      await under.oltp.replaceRefusals([])
+      expect(await under.reader.refusals()).toEqual([])
     })
 
     it('gives a reader the batches in order from any on', async () => {
@@ -334,7 +350,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await under.oltp.planObject(fence, objectRow(1, 2))
       await under.oltp.finishObject(fence, objectRow(1, 2), t0)
       await under.oltp.planLoads(load, [loadRow(1)])
-      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, loadedAt: t0 })
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, refusal: null, loadedAt: t0 })
       expect(await under.reader.totals()).toEqual([{
         partition: 0, decided: { accepted: 9, stored: 6, duplicate: 3, quarantined: 0 }, archived: 4, loaded: 2,
       }])
@@ -348,7 +364,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await under.oltp.prune(0, 0)
       expect((await under.oltp.batches(0, 1, 1))[0]?.decisions).not.toBeNull()
       await under.oltp.planLoads(load, [loadRow(1)])
-      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, loadedAt: t0 })
+      await under.oltp.finishLoad(load, loadRow(1), { rows: 2, refusal: null, loadedAt: t0 })
       await under.oltp.prune(0, 0)
       expect((await under.oltp.batches(0, 1, 1))[0]?.decisions).toBeNull()
     })

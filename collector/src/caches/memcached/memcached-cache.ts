@@ -38,7 +38,7 @@ const putRoundsMax = 4
  * writers at once none brings an old version back.
  */
 export async function openMemcachedCache(url: string, settings: MemcachedCacheSettings = {}): Promise<Cache> {
-  const { keyPrefix = 'millrace:', lifeMs = 86_400_000, timeoutMs = 100, now = Date.now } = settings
+  const { keyPrefix = 'millrace:', lifeMs = 86_400_000, timeoutMs = 100, now = () => performance.now() } = settings
   if (!/^[\w:.-]{0,64}$/.test(keyPrefix)) throw new MillraceError('bad_config', `${JSON.stringify(keyPrefix)} cannot begin a key of Memcached`)
   const { host, port } = parseAddress(url)
   const engine = `memcached at ${host}:${port}`

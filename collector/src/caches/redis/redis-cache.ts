@@ -43,7 +43,7 @@ return 1
  * An entry lives for `lifeMs` (1 day) from its last write.
  */
 export async function openRedisCache(url: string, settings: RedisCacheSettings = {}): Promise<Cache> {
-  const { keyPrefix = 'millrace:', lifeMs = 86_400_000, timeoutMs = 100, now = Date.now } = settings
+  const { keyPrefix = 'millrace:', lifeMs = 86_400_000, timeoutMs = 100, now = () => performance.now() } = settings
   const engine = `redis at ${checkedHost(url)}`
   const guard = new CacheGuard({ engine, timeoutMs, now, warn: settings.warn ?? ((message) => process.emitWarning(message)) })
   const client = await connect(url, guard)

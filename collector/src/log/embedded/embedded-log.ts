@@ -7,7 +7,7 @@ import type { LogPosition } from '../../ports/log.ts'
 import { EmbeddedLogReader } from './log-reader.ts'
 import { EmbeddedLogWriter, type OpenedLog } from './log-writer.ts'
 import { parsePosition } from './position.ts'
-import { dropUnbornSegment, recoverSegment } from './recover.ts'
+import { dropUnbornSegment, isUnborn, recoverSegment } from './recover.ts'
 import { createSegment, listSegments, readSegmentStart } from './segments.ts'
 import { type Watermark, WatermarkFile } from './watermark.ts'
 
@@ -63,7 +63,7 @@ export async function openLogReader({ directory, clock }: { readonly directory: 
 function openSegment({ directory, partitions, notBefore, clock }: LogWriterOptions, watermark: Watermark | null): Omit<OpenedLog, 'watermark' | 'lock'> {
   let segments = listSegments(directory)
   const unborn = segments.at(-1)
-  if (unborn !== undefined && readSegmentStart(unborn) === null) {
+  if (unborn !== undefined && readSegmentStart(unborn) === null && isUnborn(unborn, partitions)) {
     dropUnbornSegment(directory, unborn)
     segments = segments.slice(0, -1)
   }

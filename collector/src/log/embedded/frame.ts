@@ -11,6 +11,8 @@ import { crc32 } from 'node:zlib'
  */
 export const frameHeaderBytes = 48
 export const payloadBytesMax = 16 * 1024 * 1024
+/** Of frames that cover damage: no log has so many partitions, so every reader passes them over. */
+export const voidPartition = 65_535
 
 export interface FrameHeader {
   readonly length: number

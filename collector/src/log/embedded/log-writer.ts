@@ -98,7 +98,7 @@ export class EmbeddedLogWriter implements LogWriter {
     if (this.#closed) return { ready: false, reason: 'the log is closed' }
     const failure = this.#failure
     // After a second one request may find out whether the disk works again.
-    if (failure !== null && this.#clock.now() - failure.at < retryAfterMs) return { ready: false, reason: failure.reason }
+    if (failure !== null && this.#clock.elapsed() - failure.at < retryAfterMs) return { ready: false, reason: failure.reason }
     return { ready: true }
   }
 
@@ -242,7 +242,7 @@ export class EmbeddedLogWriter implements LogWriter {
   #failed(error: unknown): MillraceError {
     const full = /^(?:ENOSPC|EDQUOT|EFBIG)$/.test(String(Reflect.get(Object(error), 'code')))
     const reason = full ? 'the disk of the log is full; free space or move the data directory' : `the log cannot be written: ${messageOf(error)}`
-    this.#failure = { reason, at: this.#clock.now() }
+    this.#failure = { reason, at: this.#clock.elapsed() }
     try {
       if (this.#torn) this.#mend()
       return new MillraceError(full ? 'log_full' : 'log_failed', reason, { retryable: true, cause: error })

@@ -1,7 +1,8 @@
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs'
 import { MillraceError } from '../../platform/errors.ts'
-import { frameHeaderBytes, isWhole, payloadBytesMax, readHeader } from './frame.ts'
+import { frameHeaderBytes, isWhole, payloadBytesMax, readHeader, voidPartition } from './frame.ts'
 import { headerBytes, type Segment, type SegmentStart, syncDirectory } from './segments.ts'
+import { readSegmentBytes, syncedMarkAfter } from './whole-frames.ts'
 import type { Watermark } from './watermark.ts'
 
 export interface Recovered {
@@ -13,7 +14,8 @@ export interface Recovered {
 
 /**
  * Opens the last segment for writing and finds the end of what is whole. A bad frame after the last synced mark is a
- * torn write: the file is cut there, even if whole frames follow, since a disk writes back in any order. A bad frame
+ * torn write: the file is cut there, even if whole frames follow, since a disk writes back in any order, unless one of those
+ * says that it was written after the bad one was synced. A bad frame
  * before the mark is corruption: the file is kept as it is and the error names it. The mark is the greatest of those
  * that whole frames carry and the watermark's.
  */
@@ -22,10 +24,12 @@ export function recoverSegment(segment: Segment, start: SegmentStart, watermark:
   try {
     const scan = scanFrames(file, segment, start)
     const known = watermark !== null && watermark.incarnation === segment.incarnation ? watermark.offset : 0
-    const mark = Math.max(scan.syncedBefore, known)
+    const behind = fstatSync(file).size > filePosition(segment, start, scan.end)
+      ? syncedMarkAfter(readSegmentBytes(segment, start.sequences.length), filePosition(segment, start, scan.end)) : 0
+    const mark = Math.max(scan.syncedBefore, known, behind)
     if (scan.end < mark) {
       throw new MillraceError('corrupt', `${segment.path} is damaged at byte ${filePosition(segment, start, scan.end)}: ` +
-        `its frames were synced up to ${filePosition(segment, start, mark)}. The file is left as it is; restore it from a backup`)
+        `its frames were synced up to ${filePosition(segment, start, mark)}. The file is left as it is; \`millrace repair log\` goes on without what is damaged`)
     }
     const length = filePosition(segment, start, scan.end)
     if (fstatSync(file).size > length) ftruncateSync(file, length)
@@ -36,6 +40,11 @@ export function recoverSegment(segment: Segment, start: SegmentStart, watermark:
     closeSync(file)
     throw error
   }
+}
+
+/** A segment is written to only once its header is durable: one that is longer than its header was whole at some time. */
+export function isUnborn(segment: Segment, partitions: number): boolean {
+  return statSync(segment.path).size <= headerBytes(partitions)
 }
 
 /** Removes a segment whose header never became whole; nothing can be in it. */
@@ -84,8 +93,10 @@ export function scanFrames(file: number, segment: Segment, start: SegmentStart):
     if (!isWhole(chunk.subarray(0, filled), at, { header, offset, incarnation: segment.incarnation })) {
       return { end: offset, syncedBefore, sequences, lastOffsets }
     }
-    sequences[header.partition] = header.sequence + header.events
-    lastOffsets[header.partition] = offset
+    if (header.partition !== voidPartition) {
+      sequences[header.partition] = header.sequence + header.events
+      lastOffsets[header.partition] = offset
+    }
     syncedBefore = Math.max(syncedBefore, header.syncedBefore)
     offset += wanted
     at += wanted

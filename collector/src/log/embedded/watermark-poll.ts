@@ -51,7 +51,7 @@ export class WatermarkPoll {
     const now = await this.read()
     if (isBeyond(now, beyond) || waitMs <= 0 || this.#closed) return now
     return new Promise((resolve) => {
-      this.#waiters.add({ beyond, deadline: this.#clock.now() + waitMs, resolve })
+      this.#waiters.add({ beyond, deadline: this.#clock.elapsed() + waitMs, resolve })
       this.#schedule()
     })
   }
@@ -83,7 +83,7 @@ export class WatermarkPoll {
     const moved = this.#last === null || isBeyond(watermark, this.#last)
     this.#quiet = moved ? 0 : this.#quiet + 1
     this.#last = watermark
-    const now = this.#clock.now()
+    const now = this.#clock.elapsed()
     for (const waiter of this.#waiters) {
       if (!isBeyond(watermark, waiter.beyond) && now < waiter.deadline) continue
       this.#waiters.delete(waiter)

@@ -59,6 +59,7 @@ class FakePartition implements LaneBroker {
 /** Pauses between attempts take no time, deadlines never come. */
 const hurried: Clock = {
   now: () => 0,
+  elapsed: () => 0,
   sleep: (ms, signal) => ms <= 1_000 ? new Promise((resolve) => setImmediate(resolve)) : new Promise((resolve) => signal?.addEventListener('abort', () => resolve())),
 }
 

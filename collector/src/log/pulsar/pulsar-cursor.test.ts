@@ -65,6 +65,7 @@ class FakePartition {
 
 const quickClock = {
   now: () => 0,
+  elapsed: () => 0,
   // Only the waits for a next try end by themselves; a reader waits for its record.
   sleep: (ms: number, signal?: AbortSignal) => new Promise<void>((resolve) => {
     if (ms <= 2_000) setImmediate(resolve)

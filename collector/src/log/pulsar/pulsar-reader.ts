@@ -72,7 +72,7 @@ export class PulsarReader implements LogReader {
     if (position <= known.position) return
     known.position = position
     this.#acknowledged.set(partition, known)
-    if (this.#options.clock.now() - known.toldAt < acknowledgeEveryMs) return
+    if (this.#options.clock.elapsed() - known.toldAt < acknowledgeEveryMs) return
     await this.#tell(partition, known).catch((error: unknown) => {
       // What is not told is only kept longer, and the next one says it again.
       this.#options.report(`the broker was not told what of partition ${partition} is archived: ${messageOf(error)}`)
@@ -93,7 +93,7 @@ export class PulsarReader implements LogReader {
     const { position } = known
     const place = parsePosition(position)
     if (position === known.told || place.incarnation !== incarnation) return
-    known.toldAt = clock.now()
+    known.toldAt = clock.elapsed()
     // First what was acknowledged, then the room: whoever finds a ledger gone can tell whether he should have read it.
     await topic.setSubscriptionProperties(partition, { [acknowledgedProperty]: position })
     await topic.expire(partition, wholeEntriesUpTo(place))

@@ -81,7 +81,7 @@ function laneOf(producer: string, first = 1): SequenceLane {
 }
 
 /** Waits that are over at once, so that a test takes no time. */
-const quickClock = { now: () => 0, sleep: () => new Promise<void>((resolve) => { setImmediate(resolve) }) }
+const quickClock = { now: () => 0, elapsed: () => 0, sleep: () => new Promise<void>((resolve) => { setImmediate(resolve) }) }
 
 async function open(broker: FakeBroker, { first = 1, appendTimeoutMs = 60_000 } = {}): Promise<ResendingProducer> {
   let names = 0

@@ -161,7 +161,7 @@ describe('ReopeningWriter', () => {
   it('refuses until the broker is there, then writes', async () => {
     let there = false
     const waits: (() => void)[] = []
-    const clock = { now: () => 0, sleep: () => new Promise<void>((resolve) => { waits.push(resolve) }) }
+    const clock = { now: () => 0, elapsed: () => 0, sleep: () => new Promise<void>((resolve) => { waits.push(resolve) }) }
     const writer = await ReopeningWriter.start({
       partitions: 2, clock,
       open: async () => {

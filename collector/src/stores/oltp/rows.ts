@@ -1,6 +1,6 @@
 import { quarantineReasons } from '@millrace/schemas'
 import { MillraceError } from '../../platform/errors.ts'
-import { type BatchRow, type KeyRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow, type SegmentRow } from '../../ports/oltp.ts'
+import { type BatchRow, type KeyRow, type LoadRefusal, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow, type SegmentRow } from '../../ports/oltp.ts'
 import { uuidText } from '../../platform/uuid.ts'
 import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
 
@@ -42,6 +42,14 @@ export function loadRow(row: Row): LoadRow {
     lastMonth: numberOrNull(row, 'last_month'), closesRun: numberOf(row, 'closes_run') === 1,
     digest: textOf(row, 'digest'), schemaVersion: numberOf(row, 'schema_version'),
     plannedAt: numberOf(row, 'planned_at'), rows: numberOrNull(row, 'rows'), loadedAt: numberOrNull(row, 'loaded_at'),
+  }
+}
+
+export function loadRefusal(row: Row): LoadRefusal {
+  const refused: unknown = JSON.parse(textOf(row, 'refused'))
+  return {
+    partition: numberOf(row, 'partition'), load: numberOf(row, 'load'), reason: textOf(row, 'reason'), at: numberOf(row, 'at'),
+    rows: Array.isArray(refused) ? refused.map((one: unknown) => ({ workspace: Number(Reflect.get(Object(one), 'workspace')), messageId: String(Reflect.get(Object(one), 'messageId')) })) : [],
   }
 }
 

@@ -14,6 +14,25 @@ const remedies: Readonly<Record<string, string>> = {
 
 const where = 'ClickHouse (MILLRACE_OLAP_URL)'
 
+/**
+ * What passes by itself or when somebody makes room: time limits, memory, connections, a full or failing disk, replicas and their
+ * keeper. By the server's own numbers: https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
+ */
+const passing = new Set([
+  '74', '75', '76', '77', '159', '160', '164', '173', '202', '203', '209', '210', '225', '236', '241', '242', '243', '252', '285', '286', '319', '394', '439',
+  '473', '667', '999', '1001',
+])
+
+/** The server read the rows and will not have one of them, however often it is asked. */
+const ofTheRows = new Set(['6', '20', '25', '26', '27', '32', '33', '38', '41', '53', '69', '72', '117', '131', '349', '407', '441', '469', '675'])
+
+/** What a statement of this driver's own met, with whether waiting can help; the server's own error where neither list knows it. */
+export function ownFault(error: ClickHouseError): unknown {
+  if (ofTheRows.has(error.code)) return new MillraceError('olap_refused', `ClickHouse refuses a row: ${error.message}`, { cause: error })
+  if (!passing.has(error.code)) return error
+  return new MillraceError('unavailable', `ClickHouse cannot do it now: ${error.message}`, { retryable: true, cause: error })
+}
+
 /** The fault that waiting cannot heal, in words that say what to do; null for any other. */
 export function lastingFault(error: unknown): MillraceError | null {
   if (error instanceof ClickHouseError) {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickHouseLogLevel, createClient, SettingsMap } from '@clickhouse/client'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Olap, OlapInsert, OlapSelection, OverrideRow, PointingRow, SqlRequest } from '../../../ports/olap.ts'
-import { lastingFault, requireVersion } from './clickhouse-failure.ts'
+import { lastingFault, ownFault, requireVersion } from './clickhouse-failure.ts'
 import { conditionOf, deleteRows, type ErasableTables, eraseEvents, identifiersOf } from './erase-rows.ts'
 import { eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable } from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
@@ -253,7 +253,9 @@ class ClickHouseOlap implements Olap {
         return await work()
       } catch (error) {
         const fault = lastingFault(error)
-        if (fault !== null || error instanceof ClickHouseError) throw fault ?? error
+        if (fault !== null) throw fault
+        // What a user asks may itself be too much for the server: that is for the user to hear.
+        if (error instanceof ClickHouseError) throw resendsMax === Number.POSITIVE_INFINITY ? ownFault(error) : error
         if (Reflect.get(Object(error), 'code') !== 'ECONNREFUSED') resends += 1
         if (resends > resendsMax || performance.now() > deadline) {
           throw new MillraceError('unavailable', `ClickHouse cannot be reached: ${messageOf(error)}`, { retryable: true, cause: error })

@@ -6,7 +6,7 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
@@ -138,11 +138,19 @@ class MysqlOltp implements Oltp {
     })
   }
 
-  async finishLoad(fence: Fence, row: LoadRow, { rows, loadedAt }: LoadOutcome): Promise<void> {
+  async finishLoad(fence: Fence, row: LoadRow, { rows, refusal, loadedAt }: LoadOutcome): Promise<void> {
     await this.#fenced(fence, async (session) => {
+      if (refusal !== null) await putRefusal(session, refusal)
       await session.run('UPDATE `load` SET `rows` = ?, loaded_at = ? WHERE `partition` = ? AND `load` = ?', rows, loadedAt, row.partition, row.load)
       if (!row.closesRun) return
       await session.run('UPDATE `partition` SET loaded_batch = GREATEST(loaded_batch, ?) WHERE `partition` = ?', row.lastBatch, row.partition)
+    })
+  }
+
+  async replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+    await this.#transaction(async (session) => {
+      await session.run('DELETE FROM load_refusal')
+      for (const refusal of refusals) await putRefusal(session, refusal)
     })
   }
 
@@ -293,4 +301,8 @@ export async function readBatches(
   session: Session, { partition, firstBatch, limit }: { readonly partition: number; readonly firstBatch: number; readonly limit: number },
 ): Promise<readonly BatchRow[]> {
   return (await session.all('SELECT * FROM batch WHERE `partition` = ? AND batch >= ? ORDER BY batch LIMIT ?', partition, firstBatch, limit)).map(batchRow)
+}
+
+async function putRefusal(session: Session, { partition, load, rows, reason, at }: LoadRefusal): Promise<void> {
+  await session.run('REPLACE INTO load_refusal (`partition`, `load`, refused, reason, at) VALUES (?, ?, ?, ?, ?)', partition, load, JSON.stringify(rows), reason, at)
 }

@@ -3,11 +3,11 @@ import { messageKey, uuidText } from '../../../platform/uuid.ts'
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { forEver } from '../event-period.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
-import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { MysqlAutomationReader } from './mysql-automation-reader.ts'
 import { MysqlProfileReader } from './mysql-profile-reader.ts'
 import { readErasure } from './mysql-erasure-store.ts'
@@ -59,6 +59,10 @@ class MysqlReader extends MysqlProfileReader implements OltpReader {
 
   async partitions(): Promise<readonly PartitionRow[]> {
     return (await this.#session.all('SELECT * FROM `partition` WHERE `partition` >= 0 ORDER BY `partition`')).map(partitionRow)
+  }
+
+  async refusals(): Promise<readonly LoadRefusal[]> {
+    return (await this.#session.all('SELECT * FROM load_refusal ORDER BY `partition`, `load`')).map(loadRefusal)
   }
 
   async totals(): Promise<readonly PartitionTotals[]> {
@@ -124,6 +128,11 @@ class MysqlReader extends MysqlProfileReader implements OltpReader {
   async quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null> {
     const row = await this.#session.get('SELECT * FROM quarantine WHERE workspace = ? AND message_key = ?', workspace, messageKey(messageId))
     return row === undefined ? null : quarantineRow(row)
+  }
+
+  async quarantine({ workspace, reason, after, limit }: QuarantineQuery): Promise<readonly QuarantineRow[]> {
+    return (await this.#session.all(`SELECT * FROM quarantine WHERE workspace = ? AND message_key > ? AND (? IS NULL OR reason = ?)
+      ORDER BY message_key LIMIT ?`, workspace, after === null ? Buffer.alloc(0) : messageKey(after), reason, reason, limit)).map(quarantineRow)
   }
 
   close(): Promise<void> {

@@ -88,4 +88,7 @@ export const migrations: readonly (readonly string[])[] = [[
     duration_ms BIGINT NOT NULL, status INT, error VARBINARY(100), PRIMARY KEY (workspace, webhook_id, at, attempt)) ${options}`,
   `CREATE TABLE IF NOT EXISTS webhook_endpoint (workspace INT NOT NULL, automation VARBINARY(64) NOT NULL, failing_since BIGINT, disabled_at BIGINT,
     disabled_reason VARBINARY(100), PRIMARY KEY (workspace, automation)) ${options}`,
+], [
+  `CREATE TABLE IF NOT EXISTS load_refusal (\`partition\` INT NOT NULL, \`load\` BIGINT NOT NULL, refused ${text} NOT NULL, reason ${text} NOT NULL,
+    at BIGINT NOT NULL, PRIMARY KEY (\`partition\`, \`load\`)) ${options}`,
 ]]

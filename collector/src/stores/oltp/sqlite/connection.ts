@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Row } from '../row.ts'
+import { sqliteFailure } from './sqlite-failure.ts'
 
 export interface ConnectionOptions {
   readonly path: string
@@ -22,7 +23,9 @@ export class Connection {
       // Half the pages of a large profile store stay mapped; the rest comes from the page cache.
       this.#database.exec('PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY')
     } catch (error) {
-      throw new MillraceError('unavailable', `SQLite cannot open ${path}: ${messageOf(error)}`, { retryable: readOnly, cause: error })
+      const failure = sqliteFailure(error)
+      const code = failure instanceof MillraceError ? failure.code : 'unavailable'
+      throw new MillraceError(code, `SQLite cannot open ${path}: ${messageOf(failure)}`, { retryable: readOnly && code === 'unavailable', cause: error })
     }
   }
 
@@ -36,11 +39,19 @@ export class Connection {
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.statement(sql).all(...values)
+    try {
+      return this.statement(sql).all(...values)
+    } catch (error) {
+      throw sqliteFailure(error)
+    }
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.statement(sql).get(...values)
+    try {
+      return this.statement(sql).get(...values)
+    } catch (error) {
+      throw sqliteFailure(error)
+    }
   }
 
   /** Rows changed. */

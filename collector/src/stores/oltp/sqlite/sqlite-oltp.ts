@@ -4,7 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
+  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -18,6 +18,7 @@ import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.t
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
+import { sqliteFailure } from './sqlite-failure.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
@@ -77,7 +78,8 @@ export class SqliteOltp implements Oltp {
     return this.#write(() => {
       // In milliseconds, by the machine's clock: all processes on one file share it.
       const now = Date.now()
-      this.#connection.run('DELETE FROM member WHERE seen_at <= ?', now - aliveMs)
+      // Also who was seen in a future that a clock set back took away.
+      this.#connection.run('DELETE FROM member WHERE seen_at <= ? OR seen_at > ?', now - aliveMs, now + aliveMs)
       this.#connection.run('INSERT INTO member (member, roles, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at',
         member, roles.join(','), now)
       return this.#connection.all('SELECT member, roles FROM member ORDER BY member').map(memberRow)
@@ -152,13 +154,26 @@ export class SqliteOltp implements Oltp {
     })
   }
 
-  finishLoad(fence: Fence, row: LoadRow, { rows, loadedAt }: LoadOutcome): Promise<void> {
+  finishLoad(fence: Fence, row: LoadRow, { rows, refusal, loadedAt }: LoadOutcome): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
+      if (refusal !== null) this.#putRefusal(refusal)
       this.#connection.run('UPDATE load SET rows = ?, loaded_at = ? WHERE partition = ? AND load = ?', rows, loadedAt, row.partition, row.load)
       if (!row.closesRun) return
       this.#connection.run('UPDATE partition SET loaded_batch = max(loaded_batch, ?) WHERE partition = ?', row.lastBatch, row.partition)
     })
+  }
+
+  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+    return this.#write(() => {
+      this.#connection.run('DELETE FROM load_refusal')
+      for (const refusal of refusals) this.#putRefusal(refusal)
+    })
+  }
+
+  #putRefusal({ partition, load, rows, reason, at }: LoadRefusal): void {
+    this.#connection.run('INSERT OR REPLACE INTO load_refusal (partition, load, refused, reason, at) VALUES (?, ?, ?, ?, ?)',
+      partition, load, JSON.stringify(rows), reason, at)
   }
 
   async openLoads(partition: number): Promise<readonly LoadRow[]> {
@@ -271,7 +286,7 @@ export class SqliteOltp implements Oltp {
         } catch {
           // SQLite has already rolled back (disk full, for one); there is nothing left to undo.
         }
-        throw error
+        throw sqliteFailure(error)
       }
     })
   }
@@ -280,7 +295,8 @@ export class SqliteOltp implements Oltp {
     try {
       this.#connection.exec(sql)
     } catch (error) {
-      throw new MillraceError('unavailable', `SQLite: ${messageOf(error)}`, { retryable: true, cause: error })
+      const failure = sqliteFailure(error)
+      throw failure instanceof MillraceError ? failure : new MillraceError('unavailable', `SQLite: ${messageOf(error)}`, { retryable: true, cause: error })
     }
   }
 }

@@ -1,13 +1,13 @@
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineRow, SegmentRow, WorkspaceRow,
+  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
-import { batchRow, keyRow, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow } from '../rows.ts'
 import { SqliteAutomationReader } from './sqlite-automation-reader.ts'
 import { readErasure } from './sqlite-erasure-store.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
@@ -72,6 +72,10 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
     }))
   }
 
+  async refusals(): Promise<readonly LoadRefusal[]> {
+    return this.#connection.all('SELECT * FROM load_refusal ORDER BY partition, load').map(loadRefusal)
+  }
+
   async batch(partition: number, batch: number): Promise<BatchRow | null> {
     const row = this.#connection.get('SELECT * FROM batch WHERE partition = ? AND batch = ?', partition, batch)
     return row === undefined ? null : batchRow(row)
@@ -102,6 +106,11 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
   async quarantined(workspace: number, messageId: string): Promise<QuarantineRow | null> {
     const row = this.#connection.get('SELECT * FROM quarantine WHERE workspace = ? AND message_key = ?', workspace, messageKey(messageId))
     return row === undefined ? null : quarantineRow(row)
+  }
+
+  async quarantine({ workspace, reason, after, limit }: QuarantineQuery): Promise<readonly QuarantineRow[]> {
+    return this.#connection.all(`SELECT * FROM quarantine WHERE workspace = ? AND message_key > ? AND (? IS NULL OR reason = ?)
+      ORDER BY message_key LIMIT ?`, workspace, after === null ? Buffer.alloc(0) : messageKey(after), reason, reason, limit).map(quarantineRow)
   }
 
   async segments(workspace: number): Promise<readonly SegmentRow[]> {

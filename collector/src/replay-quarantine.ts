@@ -1,0 +1,87 @@
+import type { QuarantineReason } from '@millrace/schemas'
+import type { IdentitySettings } from './identity/identity-settings.ts'
+import { acceptEvents, type AcceptedEvent } from './ingest/accept-events.ts'
+import { partitionOf } from './ingest/partition-of.ts'
+import { envelopeOf } from './ingest/read-envelope.ts'
+import { messageOf } from './platform/errors.ts'
+import type { Clock } from './platform/clock.ts'
+import type { LogWriter } from './ports/log.ts'
+import type { QuarantineRow, StatusReader } from './ports/oltp.ts'
+
+/** Before the message id of an event that is sent again: its own id stays what it was, an event that was dropped. */
+const prefix = 'replay:'
+const pageRows = 500
+
+export interface ReplayRequest {
+  readonly workspace: number
+  readonly reason: QuarantineReason | null
+}
+
+export interface ReplayReport {
+  /** Sent again; those that were sent again before are dropped as duplicates. */
+  readonly replayed: number
+  /** Refused for the same or another reason, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+export interface ReplayDependencies {
+  readonly reader: Pick<StatusReader, 'quarantine'>
+  readonly log: LogWriter
+  readonly clock: Clock
+  readonly identity: IdentitySettings
+}
+
+/**
+ * Sends quarantined events again, as a later version or other settings may take them: judged anew, as if they came with a
+ * public key, under a message id made from their own, so that doing it twice stores them once. What is still refused
+ * stays where it is. Fails with the log's errors; what was sent by then is durable.
+ */
+export async function replayQuarantine({ workspace, reason }: ReplayRequest, { reader, log, clock, identity }: ReplayDependencies): Promise<ReplayReport> {
+  let replayed = 0
+  const refused = new Map<string, number>()
+  for (let after: string | null = null, more = true; more;) {
+    const rows: readonly QuarantineRow[] = await reader.quarantine({ workspace, reason, after, limit: pageRows })
+    const judged = judgeAgain(rows, { workspace, clock, identity })
+    const records = Map.groupBy(judged.filter(({ result }) => result === 'ok'), ({ partitionKey }) => partitionOf(partitionKey, log.partitions))
+    await Promise.all([...records].map(([partition, events]) => log.append(partition, Buffer.from(events.map(({ line }) => line).join('')), events.length)))
+    replayed += judged.filter(({ result }) => result === 'ok').length
+    for (const { result, reason: why } of judged) if (result === 'quarantined') refused.set(String(why), (refused.get(String(why)) ?? 0) + 1)
+    const unreadable = rows.length - judged.length
+    if (unreadable > 0) refused.set('not_kept_whole', (refused.get('not_kept_whole') ?? 0) + unreadable)
+    after = rows.at(-1)?.messageId ?? null
+    more = rows.length === pageRows
+  }
+  return { replayed, refused: Object.fromEntries(refused) }
+}
+
+function judgeAgain(
+  rows: readonly QuarantineRow[], { workspace, clock, identity }: Pick<ReplayDependencies, 'clock' | 'identity'> & { readonly workspace: number },
+): readonly AcceptedEvent[] {
+  const items = rows.flatMap((row) => {
+    const item = itemOf(row)
+    return item === null ? [] : [item]
+  })
+  return acceptEvents(envelopeOf(items), {
+    workspace, trust: 'public', receivedAt: clock.now(), identity, route: 'batch',
+    newMessageId: () => {
+      throw new Error('every quarantined event has a message id')
+    },
+  })
+}
+
+/** The event as its sender sent it, at the time it came; null where it was not kept whole, or is somebody's who is forgotten. */
+function itemOf({ messageId, reason, receivedAt, event }: QuarantineRow): object | null {
+  if (reason === 'suppressed') return null
+  try {
+    const kept: unknown = JSON.parse(event)
+    const raw: unknown = Reflect.get(Object(kept), 'raw')
+    if (Reflect.get(Object(kept), 'truncated') === true) return null
+    const text = typeof raw === 'string' ? Buffer.from(raw, Reflect.get(Object(kept), 'encoding') === 'base64' ? 'base64' : 'utf8').toString('utf8') : event
+    const item: unknown = JSON.parse(text)
+    if (typeof item !== 'object' || item === null) return null
+    return { timestamp: new Date(receivedAt).toISOString(), ...item, messageId: `${prefix}${messageId}` }
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw new Error(`quarantined event ${JSON.stringify(messageId)} cannot be read: ${messageOf(error)}`)
+  }
+}
