@@ -19,6 +19,7 @@ import { defaultIdentitySettings } from '../collector/src/identity/identity-sett
 import { systemClock } from '../collector/src/platform/clock.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { LogWriter } from '../collector/src/ports/log.ts'
+import { noLimits } from '../collector/src/ports/key.ts'
 
 const writeKey = 'bench-write-key-0000'
 const connections = 16
@@ -105,7 +106,7 @@ async function startEdge(file: SyncedFile): Promise<string> {
   const app = createEdgeApp({
     log: new RecordGatherer({ log, clock: systemClock, metrics }),
     readiness: () => log.readiness(),
-    keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 1, kind: 'write', id: 'bench', revoked: false }]),
+    keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 1, kind: 'write', id: 'bench', revoked: false, limits: noLimits }]),
     clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 },
     identity: defaultIdentitySettings,
     draining: () => false,

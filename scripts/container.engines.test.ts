@@ -266,6 +266,6 @@ function describeSlim(made: Containers, image: string): void {
         await Promise.all([olap.stop(), ...started.map(({ engine }) => engine.stop())])
         rmSync(directory, { recursive: true, force: true })
       }
-    })
+    }, 300_000)
   })
 }

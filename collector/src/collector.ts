@@ -1,4 +1,4 @@
-import { type QuarantineReason, uuidV7 } from '@millrace/schemas'
+import { uuidV7 } from '@millrace/schemas'
 import type { Hono } from 'hono'
 import { administration, createKeys, putKey, textField, type CreatedKeys } from './administration.ts'
 import { automationOperations } from './automation-operations.ts'
@@ -20,9 +20,11 @@ import { MillraceError } from './platform/errors.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
 import { ImportLane } from './import/import-lane.ts'
 import { importOperations } from './import/import-operations.ts'
+import { keyOperations } from './key-operations.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogAccess } from './log-access.ts'
+import { quarantineOperations } from './quarantine-operations.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader, SegmentRow } from './ports/oltp.ts'
@@ -30,10 +32,8 @@ import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
 import { eraseProfile, parseLater, type EraseReport, type EraseRequest } from './query/erase-profile.ts'
 import { parseNamed } from './query/named-identifier.ts'
-import { parseReason, quarantinePage } from './query/quarantine-page.ts'
 import { parseSplit, splitProfile, type SplitReport, type SplitRequest } from './query/split-profile.ts'
 import { status, type Status } from './query/status.ts'
-import { replayQuarantine, type ReplayReport, type ReplayRequest } from './replay-quarantine.ts'
 
 interface StartContext {
   readonly logger: Logger
@@ -47,6 +47,8 @@ const feedObjectBytesMax = 134_217_728
 
 export interface Collector {
   readonly url: string
+  /** Method and path of everything that it serves, such as `GET /v1/profiles/:id`. */
+  readonly routes: readonly string[]
   /** The first workspace's keys, if this start made them; they are shown once. */
   readonly created: CreatedKeys | null
   status(): Promise<Status>
@@ -117,33 +119,32 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
-  const changeAutomation = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
+  const changeByWorker = (method: string, params: unknown): Promise<unknown> => worker.call('admin', { method, params })
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
     split, erase,
     putSegment: async (draft) => asSegment(await worker.call('admin', { method: 'putSegment', params: draft })),
     ...(pages === undefined ? {} : { pages }),
-    changeAutomation,
+    changeAutomation: changeByWorker,
     workerMetrics: async () => String(await worker.call('metrics', {})),
   })
   lifecycle.add(() => front.close())
+  const workspaceOf = (name: string): Promise<number> => workspaceId(reader, name)
   const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
   const operations = new Map([
-    ...operationsOf({
-      split, erase, olap, reader, worker, front, readStatus,
-      replay: (request) => replayQuarantine(request, { reader, log: log.writer, clock: systemClock, identity: identitySettingsFor(config) }),
-    }),
+    ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
+    ...quarantineOperations({ reader, log: log.writer, clock: systemClock, identity: identitySettingsFor(config) }, workspaceOf),
+    ...keyOperations({ reader, change: changeByWorker, refreshKeys: () => front.refreshKeys(), usedToday: (key) => front.usedToday(key) }),
     ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
-    ...automationOperations({
-      reader, clock: systemClock, change: changeAutomation, workspaceOf: (name) => workspaceId(reader, name),
-    }),
+    ...automationOperations({ reader, clock: systemClock, change: changeByWorker, workspaceOf }),
   ])
   const control = await startControl(config.data, operations)
   lifecycle.add(() => control.close())
   const operate = (method: string, params: unknown): Promise<unknown> => operations.get(method)?.(params) ?? Promise.resolve(null)
   return {
     url: front.url,
+    routes: front.routes,
     created: prepared.created,
     status: readStatus,
     sql: async (request) => String(await operate('sql', request)),
@@ -285,15 +286,9 @@ interface OperationDependencies {
   readonly worker: Pick<Channel, 'call'>
   readonly front: Front
   readonly readStatus: () => Promise<Status>
-  readonly replay: (request: ReplayRequest) => Promise<ReplayReport>
 }
 
-function operationsOf({ split, erase, olap, reader, worker, front, readStatus, replay }: OperationDependencies): ReadonlyMap<string, Handler> {
-  const admin = async (method: string, params: unknown): Promise<unknown> => {
-    const value = await worker.call('admin', { method, params })
-    await front.refreshKeys()
-    return value
-  }
+function operationsOf({ split, erase, olap, reader, worker, front, readStatus }: OperationDependencies): ReadonlyMap<string, Handler> {
   return new Map<string, Handler>([
     ['ping', async () => 'pong'],
     ['url', async () => front.url],
@@ -313,21 +308,9 @@ function operationsOf({ split, erase, olap, reader, worker, front, readStatus, r
     ['erase', async (params) => erase(asErase(await workspaceId(reader, textField(params, 'workspace')), params))],
     ['rebuildProfiles', () => worker.call('rebuildProfiles', {})],
     ['rebuildOlap', () => worker.call('rebuildOlap', {})],
-    ['createKeys', (params) => admin('createKeys', params)],
     ['addTemplateSegments', async (params) =>
       worker.call('admin', { method: 'addTemplateSegments', params: { workspace: await workspaceId(reader, textField(params, 'workspace')) } })],
-    ['revokeKey', (params) => admin('revokeKey', params)],
-    ['quarantine', async (params) => quarantinePage({
-      workspace: await workspaceId(reader, textField(params, 'workspace')), reason: reasonIn(params), after: null, limit: Number(Reflect.get(Object(params), 'limit')),
-    }, reader)],
-    ['replayQuarantine', async (params) => replay({ workspace: await workspaceId(reader, textField(params, 'workspace')), reason: reasonIn(params) })],
-    ['listKeys', async () => ({ keys: await reader.keys(), workspaces: await reader.workspaces() })],
   ])
-}
-
-function reasonIn(params: unknown): QuarantineReason | null {
-  const reason: unknown = Reflect.get(Object(params), 'reason')
-  return parseReason(typeof reason === 'string' ? reason : undefined)
 }
 
 /** What the command asks: a person by profile id or by an identifier. */

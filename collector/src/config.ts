@@ -53,6 +53,20 @@ const origins = (flag: string, about: string): Setting<readonly string[]> => ({
   },
 })
 
+const timeZone = (flag: string, fallback: string, about: string): Setting<string> => ({
+  ...named(flag), fallback, about, form: 'UTC or an IANA name',
+  parse: (value) => (isTimeZone(value) ? value : undefined),
+})
+
+/** Names alone: an offset such as +02:00 knows no summer. */
+function isTimeZone(value: string): boolean {
+  try {
+    return /^[A-Za-z]/.test(value) && new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+
 /** As a browser writes it: scheme, host and port alone. */
 function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value
@@ -89,6 +103,7 @@ const settings = {
   writeKey: secret('write-key', "the first workspace's write key"),
   secretKey: secret('secret-key', "the first workspace's secret key"),
   region: text('region', 'none', 'ISO country code that phone numbers without a country code belong to'),
+  calendarTimeZone: timeZone('calendar-time-zone', 'UTC', 'zone, such as Europe/London, whose days and months segments and reports go by'),
   ingestPath: text('ingest-path', '/e', 'neutral alias of /v1/batch that ad blockers leave alone'),
   idCookieOrigins: origins('id-cookie-origins', "sites whose visitors' ids the collector keeps in a cookie of its own; it must be on a subdomain of theirs"),
   trustedProxies: whole('trusted-proxies', 0, [0, 16, 'proxies in front whose X-Forwarded-For entry is believed']),
@@ -131,7 +146,7 @@ export function parseConfig(sources: ConfigSources): Config {
     data: pick(settings.data), host: pick(settings.host), port: pick(settings.port), roles: pick(settings.roles),
     logUrl: pick(settings.logUrl), logToken: pick(settings.logToken), oltpUrl: pick(settings.oltpUrl), olapUrl: pick(settings.olapUrl),
     objectsUrl: pick(settings.objectsUrl), cacheUrl: pick(settings.cacheUrl), partitions: pick(broker ? { ...settings.partitions, fallback: brokerPartitions } : settings.partitions),
-    writeKey: pick(settings.writeKey), secretKey: pick(settings.secretKey), region: pick(settings.region),
+    writeKey: pick(settings.writeKey), secretKey: pick(settings.secretKey), region: pick(settings.region), calendarTimeZone: pick(settings.calendarTimeZone),
     ingestPath: pick(settings.ingestPath), idCookieOrigins: pick(settings.idCookieOrigins), trustedProxies: pick(settings.trustedProxies),
     eventsPerSecondMax: pick(settings.eventsPerSecondMax), inFlightBytesMax: pick(settings.inFlightBytesMax),
     batchEventsMax: pick(settings.batchEventsMax), loadDelayMs: pick(settings.loadDelayMs),
@@ -189,7 +204,7 @@ function refuseUnknown({ flags }: ConfigSources, file: ReadonlyMap<string, strin
 
 /** Variables that look like ours and are not: worth a warning, since they are often misspelt. */
 export function unknownVariables(env: ConfigSources['env']): readonly string[] {
-  const known = new Set([...Object.values(settings).map((setting) => setting.env), 'MILLRACE_CONFIG', 'MILLRACE_URL', 'MILLRACE_SEED', 'MILLRACE_RUNS', 'MILLRACE_FAIL_POINTS', 'MILLRACE_FAIL_POINTS_JOURNAL'])
+  const known = new Set([...Object.values(settings).map((setting) => setting.env), 'MILLRACE_CONFIG', 'MILLRACE_URL', 'MILLRACE_SEED', 'MILLRACE_RUNS', 'MILLRACE_FAIL_POINTS', 'MILLRACE_FAIL_POINTS_JOURNAL', 'MILLRACE_FAIL_POINTS_POWER'])
   return Object.keys(env).filter((name) => name.startsWith('MILLRACE_') && !known.has(name))
 }
 

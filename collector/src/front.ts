@@ -10,6 +10,7 @@ import { KeyFile } from './edge/key-file.ts'
 import { refreshKeys } from './edge/key-refresher.ts'
 import { type KeyList, KeyRing } from './edge/key-ring.ts'
 import { listen } from './edge/listen.ts'
+import { keepUsage, UsageFile } from './edge/usage-file.ts'
 import { gathererDefaults, RecordGatherer } from './edge/record-gatherer.ts'
 import { identityView } from './identity/identity-view.ts'
 import { identitySettingsFor } from './identity-settings-for.ts'
@@ -24,6 +25,7 @@ import type { OltpReader, SegmentDraft, SegmentRow } from './ports/oltp.ts'
 import { DecidedWatch } from './query/decided-watch.ts'
 import type { DecidedEvents } from './query/event-feed.ts'
 import { readRoutes } from './query/read-routes.ts'
+import { Zone } from './query/segments/zone.ts'
 import type { EraseReport, EraseRequest } from './query/erase-profile.ts'
 import type { SplitReport, SplitRequest } from './query/split-profile.ts'
 import type { Status } from './query/status.ts'
@@ -52,8 +54,12 @@ export interface FrontDependencies {
 
 export interface Front {
   readonly url: string
+  /** Method and path of everything that is served, such as `GET /v1/profiles/:id`. */
+  readonly routes: readonly string[]
   /** Asks the store for the keys now, after a change. */
   refreshKeys(): Promise<void>
+  /** Events of the key in this process's day, where it has a daily limit. */
+  usedToday(key: string): number
   /** Refuses new requests, finishes open ones. */
   close(): Promise<void>
 }
@@ -73,9 +79,12 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     return (await keyFile.read()) ?? []
   }))
   const refreshing = refreshKeys({ source, ring, clock, report, signal: stop.signal, remember: (list) => keyFile.write(list) })
+  const usageFile = new UsageFile(join(config.data, 'key-usage.json'))
+  const usage = await usageFile.read()
+  const keeping = keepUsage({ usage, file: usageFile, clock, signal: stop.signal, report })
   const gatherer = new RecordGatherer({ log, clock, metrics }, { ...gathererDefaults, pendingBytesMax: config.inFlightBytesMax })
   const app = createEdgeApp({
-    log: gatherer, readiness: () => log.readiness(), keys: ring, clock, metrics, report,
+    log: gatherer, readiness: () => log.readiness(), keys: ring, usage, clock, metrics, report,
     settings: { ...edgeDefaults, ...config }, identity,
     draining: () => stop.signal.aborted,
     newMessageId: () => uuidV7(clock.now()),
@@ -86,24 +95,31 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
     return info?.kind === 'secret' ? info.workspace : undefined
   }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
-    reader, olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()), cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    reader, zone: new Zone(config.calendarTimeZone), olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()),
+    cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))
   if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader, clock, change: dependencies.changeAutomation, workspaceOf }))
   if (config.roles.includes('query')) app.route('/', consoleApp())
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
-  const listening = await listen(app, config).catch((error: unknown) => {
+  const listening = await listen(app, config).catch(async (error: unknown) => {
     stop.abort()
+    await keeping
     throw error
   })
   return {
     url: listening.url,
+    routes: [...new Set(app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))],
     refreshKeys: async () => ring.replace(await source()),
+    usedToday: (key) => usage.of(key, clock.now()),
     close: async () => {
       stop.abort()
       await listening.close()
       await refreshing
+      await keeping
+      // What was answered while the last requests ended.
+      await usageFile.write(usage).catch(report)
     },
   }
 }

@@ -48,7 +48,9 @@ export class BatchSender {
 
   async send({ body, events }: Sendable): Promise<void> {
     for (;;) {
-      const status = await this.#post(body).catch(() => 0)
+      // Whoever knows that there will be no collector any more throws here.
+      const url = this.#options.url()
+      const status = await this.#post(url, body).catch(() => 0)
       if (status === 200) break
       if (status >= 400 && status < 500 && status !== 429) throw new Error(`the collector answered ${status}`)
       this.counts.repeats += 1
@@ -62,9 +64,9 @@ export class BatchSender {
     this.#agent.destroy()
   }
 
-  #post(body: string): Promise<number> {
+  #post(url: string, body: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      const call = request(`${this.#options.url()}/v1/batch`, { method: 'POST', agent: this.#agent, headers: this.#headers }, (response) => {
+      const call = request(`${url}/v1/batch`, { method: 'POST', agent: this.#agent, headers: this.#headers }, (response) => {
         response.resume()
         response.on('end', () => resolve(response.statusCode ?? 0))
         response.on('error', reject)

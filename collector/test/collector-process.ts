@@ -15,6 +15,7 @@ export class CollectorProcess {
   environment: Readonly<Record<string, string>> = {}
   #child: ChildProcess | null = null
   #url = ''
+  #printed = ''
 
   constructor(data: string, flags: readonly string[] = []) {
     this.#data = data
@@ -26,6 +27,11 @@ export class CollectorProcess {
     return this.#url
   }
 
+  /** The last of what it printed since its start. */
+  get printed(): string {
+    return this.#printed
+  }
+
   /** Resolves when it says that it is ready; fails with what it printed if it ends before. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, [program, 'serve', '--data', this.#data, '--port', '0', ...this.#flags], {
@@ -33,24 +39,24 @@ export class CollectorProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
-    let printed = ''
+    this.#printed = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      printed = (printed + text).slice(-10_000)
+      this.#printed = (this.#printed + text).slice(-10_000)
     })
     this.#url = await new Promise((resolve, reject) => {
       child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-        printed = (printed + text).slice(-10_000)
-        const ready = /^millrace ready (\S+)$/m.exec(printed)
+        this.#printed = (this.#printed + text).slice(-10_000)
+        const ready = /^millrace ready (\S+)$/m.exec(this.#printed)
         if (ready?.[1] !== undefined) resolve(ready[1])
       })
-      child.once('exit', (code, signal) => reject(new Error(`the collector ended (${code ?? signal}) and printed:\n${printed}`)))
+      child.once('exit', (code, signal) => reject(new Error(`the collector ended (${code ?? signal}) and printed:\n${this.#printed}`)))
     })
   }
 
   /** Its process and all below it, parents first. Linux only. */
   processes(): readonly { readonly pid: number; readonly name: string }[] {
     const root = this.#child?.pid
-    if (root === undefined) return []
+    if (root === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return []
     const parents = new Map<number, number>()
     for (const entry of readdirSync('/proc')) {
       if (!/^\d+$/.test(entry)) continue
@@ -66,7 +72,12 @@ export class CollectorProcess {
   async kill(name: string): Promise<void> {
     const victim = this.processes().find((entry) => entry.name === name)
     if (victim === undefined) return
-    process.kill(victim.pid, 'SIGKILL')
+    try {
+      process.kill(victim.pid, 'SIGKILL')
+    } catch (error) {
+      // It ended by itself meanwhile.
+      if (Reflect.get(Object(error), 'code') !== 'ESRCH') throw error
+    }
     if (name === 'collector') await this.ended()
   }
 

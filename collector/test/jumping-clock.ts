@@ -12,6 +12,10 @@ function shifted(): number {
 }
 
 Date.now = shifted
-globalThis.Date = new Proxy(Date, {
-  construct: (target, values: unknown[], made) => Reflect.construct(target, values.length === 0 ? [shifted()] : values, made),
-})
+class ShiftedDate extends Date {
+  constructor(...values: readonly [] | readonly [number | string]) {
+    super(values[0] ?? shifted())
+  }
+}
+// Only the forms of the constructor that the program uses.
+Object.defineProperty(globalThis, 'Date', { value: ShiftedDate })

@@ -9,22 +9,25 @@ export interface KillPlan {
   readonly pauseMs: readonly [number, number]
   /** Starts a killed collector again; its own start unless told. */
   readonly restart?: () => Promise<void>
+  /** Who else is killed in turn, by name, and how; resolves when whatever it took down is back. */
+  readonly others?: ReadonlyMap<string, () => Promise<void>>
 }
 
-const victims = ['worker', 'engine', 'collector']
+const processes = ['worker', 'engine', 'collector']
 
 /**
  * SIGKILL of each process in turn at random moments; a killed collector is started again at once, as a supervisor
  * would. Answers who was killed when, in milliseconds from the start.
  */
-export async function killAtRandom(collector: CollectorProcess, { kills, seed, pauseMs: [least, most], restart = () => collector.start() }: KillPlan): Promise<readonly string[]> {
+export async function killAtRandom(collector: CollectorProcess, { kills, seed, pauseMs: [least, most], restart = () => collector.start(), others = new Map() }: KillPlan): Promise<readonly string[]> {
   const begin = performance.now()
   const random = randomFrom(seed)
   const done: string[] = []
+  const victims = [...processes, ...others.keys()]
   while (done.length < kills) {
     await sleep(least + random() * (most - least))
     const victim = victims[done.length % victims.length] ?? 'worker'
-    await collector.kill(victim)
+    await (others.get(victim)?.() ?? collector.kill(victim))
     done.push(`${victim} at ${Math.round(performance.now() - begin)} ms`)
     if (victim === 'collector') await restart()
   }

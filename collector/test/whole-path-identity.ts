@@ -16,9 +16,9 @@ export function wholePathIdentity(name: string, engines: () => Promise<WholePath
   let made: WholePathEngines
   let accepted = 0
 
-  async function send(batch: readonly Json[]): Promise<void> {
+  async function send(batch: readonly Json[], key: string = testKeys.writeKey): Promise<void> {
     const response = await fetch(`${collector.url}/v1/batch`, {
-      method: 'POST', body: JSON.stringify({ batch }), headers: { authorization: `Basic ${Buffer.from(`${testKeys.writeKey}:`).toString('base64')}` },
+      method: 'POST', body: JSON.stringify({ batch }), headers: { authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}` },
     })
     expect(response.status).toBe(200)
     accepted += batch.length
@@ -93,6 +93,19 @@ export function wholePathIdentity(name: string, engines: () => Promise<WholePath
       expect(split.status).toBe(200)
       expect((await card('externalId=mia')).consent).toEqual(apart.consent)
       expect((await card('anonymousId=m-phone')).consent).toMatchObject({ sms: { '+442079460555': { status: 'suppressed', messageId: 'm1' } } })
+    })
+
+    it('lets a public key make consent stricter than the secret key\'s word, never milder', async () => {
+      const said = (id: string, at: number, status: string): Json =>
+        identify(id, at, { userId: 'tess', traits: { email: 'tess@example.com', consent: { email: status } } })
+      const consent = async (): Promise<unknown> => (await card('externalId=tess')).consent
+      await send([said('t1', 10, 'unsubscribed')], testKeys.secretKey)
+      await send([said('t2', 20, 'subscribed')])
+      expect(await consent()).toEqual({ email: { 'tess@example.com': { status: 'unsubscribed', at: minute(10), trusted: true, messageId: 't1' } } })
+      await send([said('t3', 30, 'suppressed')])
+      expect(await consent()).toMatchObject({ email: { 'tess@example.com': { status: 'suppressed', messageId: 't3' } } })
+      await send([said('t4', 40, 'subscribed')], testKeys.secretKey)
+      expect(await consent()).toMatchObject({ email: { 'tess@example.com': { status: 'subscribed', trusted: true, messageId: 't4' } } })
     })
 
     it('shows it at the address\'s own person where the event is another\'s', async () => {

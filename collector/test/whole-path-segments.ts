@@ -95,6 +95,27 @@ export function wholePathSegments(name: string, engines: () => Promise<WholePath
       expect(await preview({ type: 'profile-property', property: 'address.city', operator: 'equals', value: 'York' })).toMatchObject({ count: 1 })
     })
 
+    it('goes by the calendar of its time zone, for events and for dates', async () => {
+      const month = (part: Json): Json => bought({ value: 1, timeframe: { type: 'calendar-month', ...part } })
+      expect(await preview(month({ month: 3 }))).toMatchObject({ count: 1 })
+      expect(await preview(month({ month: 3, year: 2025 }))).toMatchObject({ count: 0 })
+      expect(await preview(bought({ value: 1, timeframe: { type: 'this-month' } }), { at: '2026-01-31T23:59:59.999Z' })).toMatchObject({ count: 1 })
+      expect(await preview(bought({ value: 1, timeframe: { type: 'this-month' } }), { at: '2026-02-01T00:00:00.000Z' })).toMatchObject({ count: 0 })
+      await send([{ type: 'identify', userId: 'bob', messageId: 'i-bob-2', timestamp: '2026-01-02T00:00:00.000Z', traits: { birthday: '1988-02-29' } }])
+      const birthday = (timeframe: Json): Json => ({ type: 'profile-property', property: 'birthday', operator: 'within', timeframe })
+      for (const [timeframe, at, count] of [
+        [{ type: 'anniversary' }, '2026-02-28T23:59:59.999Z', 1], [{ type: 'anniversary' }, '2028-02-28T12:00:00.000Z', 0], [{ type: 'anniversary' }, '2028-02-29T12:00:00.000Z', 1],
+        [{ type: 'anniversary-next', quantity: 1, unit: 'week' }, '2026-02-21T00:00:00.000Z', 1], [{ type: 'anniversary-next', quantity: 1, unit: 'week' }, '2026-02-20T23:59:59.999Z', 0],
+        [{ type: 'anniversary-last', quantity: 2, unit: 'day' }, '2026-03-01T23:59:59.999Z', 1], [{ type: 'anniversary-last', quantity: 2, unit: 'day' }, '2026-03-02T00:00:00.000Z', 0],
+        [{ type: 'anniversary-month' }, '2026-02-01T00:00:00.000Z', 1],
+      ] as const) expect([timeframe, at, (await preview(birthday(timeframe), { at }))]).toMatchObject([timeframe, at, { count }])
+    })
+
+    it('takes as many values as a definition may have', async () => {
+      const value = Array.from({ length: 1_000 }, (_, index) => `${'country '.repeat(5)}${index}`)
+      expect(await preview({ type: 'profile-property', property: 'country', operator: 'in', value: [...value.slice(1), 'GB'] })).toMatchObject({ count: 1 })
+    })
+
     it('knows who never did a thing, also who was never heard of again', async () => {
       expect(await preview(bought({ operator: 'equals', value: 0 }))).toMatchObject({ count: 1 })
       expect(await preview({ not: bought({ value: 1 }) })).toMatchObject({ count: 1 })
@@ -178,6 +199,9 @@ export function wholePathSegments(name: string, engines: () => Promise<WholePath
       const cases: readonly (readonly [unknown, RegExp])[] = [
         [bought({ operator: 'about' }), /definition\.operator \(unknown_operator\)/],
         [bought({ timeframe: { type: 'in-the-last', quantity: -3, unit: 'day' } }), /definition\.timeframe\.quantity \(bad_window\)/],
+        [bought({ timeframe: { type: 'anniversary' } }), /definition\.timeframe\.type \(bad_window\)/],
+        [bought({ timeframe: { type: 'calendar-month', month: 13 } }), /definition\.timeframe\.month \(bad_window\)/],
+        [property({ operator: 'within', timeframe: { type: 'anniversary-next', quantity: 367, unit: 'day' } }), /definition\.timeframe\.quantity \(bad_window\)/],
         [deep, /\(too_deep\)/],
         [{ and: Array.from({ length: 101 }, () => bought()) }, /\((?:too_many_conditions|out_of_bounds)\)/],
         [property({ operator: 'regex', value: '(a+)+(?=b)' }), /definition\.value \(bad_pattern\)/],

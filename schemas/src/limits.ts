@@ -35,12 +35,14 @@ export const limits = Object.freeze({
   headersTimeoutMs: 10_000,
   /** A connection whose body takes longer is closed. */
   bodyTimeoutMs: 30_000,
+  /** Connections to one process, or half of the files it may open where that is fewer; above: closed. */
+  connectionsMax: 10_000,
   /** Requests being read or answered in one process; above: 503. */
   openRequestsMax: 4_096,
   /** Request bytes held by one process; above: 503. */
   inFlightBytesMax: 256 * 1024 * 1024,
-  /** Request bytes held for one workspace in one process; above: 429. */
-  workspaceInFlightBytesMax: 128 * 1024 * 1024,
+  /** Request bytes held for one key in one process, which also shares what is free with other keys; above: 429. */
+  keyInFlightBytesMax: 128 * 1024 * 1024,
 })
 
 export type Limits = typeof limits

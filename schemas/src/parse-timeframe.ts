@@ -1,10 +1,10 @@
-import { instantOfText } from './instant.ts'
+import { dateYears, instantOfText } from './instant.ts'
 import { type Reader, refuse } from './definition-reader.ts'
-import { segmentLimits, type Timeframe, timeframeTypes, type WindowUnit, windowUnits } from './segment-definition.ts'
+import { dateTimeframeTypes, segmentLimits, type Timeframe, timeframeTypes, type WindowUnit, windowUnits } from './segment-definition.ts'
 
-/** `in-the-next` is for dates alone: no event of the future is known. */
+/** Some are for dates alone: no event of the future is known, and none comes round. */
 export function parseTimeframe(reader: Reader, of: 'event' | 'date'): Timeframe {
-  const types = of === 'date' ? timeframeTypes : timeframeTypes.filter((known) => known !== 'in-the-next')
+  const types = of === 'date' ? timeframeTypes : timeframeTypes.filter((known) => !dateTimeframeTypes.some((dateType) => dateType === known))
   const type = reader.oneOf('type', types, 'bad_window')
   switch (type) {
     case 'all-time':
@@ -34,6 +34,25 @@ export function parseTimeframe(reader: Reader, of: 'event' | 'date'): Timeframe 
       const [start, end] = [instant(reader, 'start'), instant(reader, 'end')]
       if (start >= end) refuse(`${reader.path}.end`, 'bad_window', 'start must be before end')
       return { type, start, end }
+    }
+    case 'anniversary':
+      reader.allow(['type'])
+      return { type }
+    case 'this-month':
+    case 'anniversary-month':
+      reader.allow(['type'])
+      return { type }
+    case 'calendar-month': {
+      reader.allow(['type', 'month', 'year'])
+      const month = reader.whole('month', 1, 12)
+      return reader.has('year') ? { type, month, year: reader.whole('year', dateYears.least, dateYears.greatest) } : { type, month }
+    }
+    case 'anniversary-last':
+    case 'anniversary-next': {
+      reader.allow(['type', 'quantity', 'unit'])
+      const unit = reader.oneOf('unit', ['day', 'week'] as const, 'bad_window')
+      const { anniversaryDaysMax } = segmentLimits
+      return { type, quantity: reader.whole('quantity', 1, unit === 'week' ? Math.floor(anniversaryDaysMax / 7) : anniversaryDaysMax), unit }
     }
   }
 }

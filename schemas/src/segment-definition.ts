@@ -10,11 +10,14 @@ export type WindowUnit = (typeof windowUnits)[number]
 
 /**
  * When a moment t counts, asked at an instant n. Minutes to weeks are durations; months and years are steps of the
- * calendar in UTC, clamped to the month's end and taken from t, so `in-the-last` 1 month holds while n < t + 1 month.
+ * calendar in the collector's time zone, clamped to the month's end and taken from t, so `in-the-last` 1 month holds while n < t + 1 month.
  * - `all-time`: t <= n
  * - `in-the-last`: n - W < t <= n; `at-least-ago`: t <= n - W; `between-ago`: n - end < t <= n - start
  * - `after`, `before`: from the instant on, until it; `between`: start <= t < end. An event counts only from its own time on
- * - `in-the-next`: n < t <= n + W; only for dates among properties
+ * - `in-the-next`: n < t <= n + W; only for dates among properties, as are the anniversaries
+ * - `this-month`: t is in the month of n; `calendar-month`: t is in that month, 1 to 12, of that year or of any
+ * - `anniversary`: t comes round today, that is on its month and day of any year, 29 February on the 28th where there is none;
+ *   `anniversary-month`: in the month of n; `anniversary-last`: today or on the days before it, W days in all; `anniversary-next`: on one of the W days after today
  */
 export type Timeframe =
   | { readonly type: 'all-time' }
@@ -22,13 +25,21 @@ export type Timeframe =
   | { readonly type: 'between-ago'; readonly start: number; readonly end: number; readonly unit: WindowUnit }
   | { readonly type: 'after' | 'before'; readonly instant: string }
   | { readonly type: 'between'; readonly start: string; readonly end: string }
+  | { readonly type: 'this-month' | 'anniversary-month' }
+  | { readonly type: 'anniversary' }
+  | { readonly type: 'calendar-month'; readonly month: number; readonly year?: number }
+  | { readonly type: 'anniversary-last' | 'anniversary-next'; readonly quantity: number; readonly unit: 'day' | 'week' }
 
 export const timeframeTypes = Object.freeze([
   'all-time', 'in-the-last', 'at-least-ago', 'between-ago', 'after', 'before', 'between', 'in-the-next',
+  'this-month', 'calendar-month', 'anniversary', 'anniversary-month', 'anniversary-last', 'anniversary-next',
 ] as const)
 export type TimeframeType = Timeframe['type']
 
 export type Scalar = string | number | boolean
+
+/** Windows that make sense of dates among properties alone. */
+export const dateTimeframeTypes = Object.freeze(['in-the-next', 'anniversary', 'anniversary-month', 'anniversary-last', 'anniversary-next'] as const)
 
 /** With their value: one text, or for a regular expression one pattern of RE2. */
 export const textOperators = Object.freeze([
@@ -111,6 +122,8 @@ export const segmentLimits = Object.freeze({
   amountMax: 1e12,
   /** Every window; in its unit about 100 years. */
   quantityMax: Object.freeze({ minute: 52_560_000, hour: 876_000, day: 36_500, week: 5_200, month: 1_200, year: 100 }),
+  /** Of an anniversary; more would be every day. */
+  anniversaryDaysMax: 366,
   definitionBytesMax: 65_536,
 })
 

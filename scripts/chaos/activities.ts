@@ -13,6 +13,8 @@ import { bodiesOf, type ChaosInput, moreOf } from './input.ts'
 
 export interface Scene {
   readonly data: string
+  /** For files that are not the collector's own. */
+  readonly files: string
   readonly name: string
   readonly running: KeptRunning
   readonly sender: BatchSender
@@ -33,9 +35,10 @@ const triesMax = 1_200
 export function activityOf(point: FailPoint): Activity {
   if (point.startsWith('import.')) return importFile
   if (point.startsWith('cache.')) return readProfiles
+  if (point === 'rebuild.profiles') return rebuildProfiles
   if (point.startsWith('rebuild.')) return rebuild
   if (point.startsWith('erase.') || point === 'log.retention') return erase
-  if (point.startsWith('webhook.')) return leaveCarts
+  if (point.startsWith('webhook.') || point === 'automation.judge') return leaveCarts
   return sendMore
 }
 
@@ -68,9 +71,15 @@ const readProfiles: Activity = async (scene, round) => {
 
 /** Tried once, since a repeat would mend what a failed one left; then more is loaded, into whatever is there now. */
 const rebuild: Activity = async (scene, round) => {
-  const control = await connectControl(scene.data)
+  const control = await connectControl(scene.data).catch(() => null)
   await control?.call('rebuildOlap', {}).catch(() => undefined)
   await sendMore(scene, round)
+}
+
+const rebuildProfiles: Activity = async (scene, round) => {
+  await sendMore(scene, round)
+  const control = await connectControl(scene.data).catch(() => null)
+  await control?.call('rebuildProfiles', {}).catch(() => undefined)
 }
 
 const erase: Activity = async (scene, round) => {
@@ -107,7 +116,7 @@ const leaveCarts: Activity = async (scene, round) => {
 }
 
 const importFile: Activity = async (scene, round) => {
-  const path = join(scene.data, `${scene.name}-${round}.ndjson`)
+  const path = join(scene.files, `${scene.name}-${round}.ndjson`)
   const { bodies, stored } = moreOf(scene.name, round)
   writeFileSync(path, bodies.flatMap(({ body }) => {
     const { batch }: { batch: readonly unknown[] } = JSON.parse(body)
@@ -115,7 +124,7 @@ const importFile: Activity = async (scene, round) => {
   }).join(''))
   for (const id of stored) scene.stored.add(id)
   await untilDone('the file is imported', async () => {
-    const child = spawn(process.execPath, [program, 'import', path, '--data', scene.data], { stdio: 'ignore' })
+    const child = spawn(process.execPath, [program, 'import', path, '--data', scene.data], { stdio: 'ignore', env: { ...process.env, ...scene.running.environment } })
     const [code] = await once(child, 'exit')
     return code === 0
   })

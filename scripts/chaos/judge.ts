@@ -10,17 +10,21 @@ import type { Tiers } from './tiers.ts'
 export interface Witnesses {
   readonly tiers: Tiers
   readonly receiver: WebhookReceiver
+  /** How long the collector has to come to rest. */
+  readonly restMs: number
 }
 
-const restMs = 90_000
 const webhookMs = 90_000
 
 /** Waits until the collector is at rest and holds it against what was sent. `calm` is the input of an undisturbed run. */
-export async function judge({ tiers, receiver }: Witnesses, scene: Scene, calm: string | null): Promise<Verdict> {
+export async function judge({ tiers, receiver, restMs }: Witnesses, scene: Scene, calm: string | null): Promise<Verdict> {
   const { running, name, stored, erased, carts } = scene
-  const status = await untilAtRest(() => running.url, testKeys.secretKey, { accepted: 1, withinMs: restMs })
   const faults: string[] = []
-  if (!status.agree) faults.push(`the tiers disagree: ${JSON.stringify(status.totals)}`)
+  const status = await untilAtRest(() => running.url, testKeys.secretKey, { accepted: 1, withinMs: restMs }).catch((error: unknown) => {
+    faults.push(String(error))
+    return null
+  })
+  if (status !== null && !status.agree) faults.push(`the tiers disagree: ${JSON.stringify(status.totals)}`)
   const held = holdAgainst({ stored, erased }, await tiers.counts(name))
   faults.push(...held.faults, ...tiers.faults())
   if (calm !== null && tiers.partition(name) !== tiers.partition(calm)) faults.push('other profiles than in a run without faults')

@@ -1,105 +1,110 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { failPoints, type FailPoint } from '../../collector/src/platform/fail-point.ts'
+import { crc32 } from 'node:zlib'
 import { randomFrom } from '../../collector/test/kill-at-random.ts'
 import { WebhookReceiver } from '../../collector/test/webhook-receiver.ts'
-import { activityOf, setUpCarts } from './activities.ts'
+import { setUpCarts } from './activities.ts'
+import { LossyDisk, withoutLossyDisk } from './disk/lossy-disk.ts'
 import { KeptRunning } from './kept-running.ts'
-import { calmRun, type PointRun, runKills, runPoints, type Stage } from './run-point.ts'
+import { type Kinds, type Lifetime, planOf } from './plan.ts'
+import { resultOf, Results } from './results.ts'
+import { play, type Stage } from './play.ts'
 import { Tiers } from './tiers.ts'
 
 export interface ChaosOptions {
-  /** How often each fail-point has each of its kinds of failure. */
   readonly runs: number
   readonly seed: number
-  /** The name of one fail-point, several as `erase.*`, or `random kills`; null for all. */
   readonly point: string | null
+  readonly kinds: Kinds
+  /** Where results are kept, and read from if the run was broken off; null for nowhere. */
+  readonly results: string | null
+  /** No lifetime begins after so long. */
+  readonly minutes: number
+  /** An area of the data directory whose syncs are answered and not done; null for none. */
+  readonly deafTo: string | null
   readonly print: (line: string) => void
 }
-
-/** Points that are broken in the lifetime of one input; none for kills at random. */
-type Act = readonly FailPoint[]
 
 const webhookSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 const flags = ['--object-delay-ms', '50', '--load-delay-ms', '50', '--object-bytes-max', '65536', '--webhook-allow-private', '--log-level', 'error']
 
+const restMs = 90_000
+/** Where losses are wanted, nobody has to wait long for what is lost. */
+const deafRestMs = 10_000
+
 /** Needs a broker, which the embedded log has none of: its own tests break the spool. */
-const withoutEmbedded = (point: FailPoint): boolean => point.startsWith('spool.')
+const withoutEmbedded = ['spool.append', 'spool.forward', 'spool.acknowledge'] as const
 
-/** Points broken in one lifetime at most: more would hide each other. */
-const pointsPerAct = 6
-const randomKills = 'random kills'
-
-/** Prints the table; answers how many of its rows are wrong. One data directory and one collector after another for all of it. */
-export async function runChaos({ runs, seed, point, print }: ChaosOptions): Promise<number> {
-  const acts = actsFor(point)
+/** Prints the table; answers how many lifetimes are wrong. One data directory and one collector after another for all of it. */
+export async function runChaos(options: ChaosOptions): Promise<number> {
+  const { runs, seed, point, kinds, print } = options
+  const missing = withoutLossyDisk()
+  const randomOf = (lifetime: string): (() => number) => randomFrom(seed + crc32(lifetime))
+  const plan = planOf({ runs, point, kinds, power: missing === null, without: withoutEmbedded, randomOf })
   print(`seed ${seed}`)
-  const data = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
+  if (missing !== null) print(`no power losses: ${missing}`)
+  const disk = missing === null ? await LossyDisk.mount() : null
+  try {
+    // ClickHouse leaves names to the journal of the file system.
+    disk?.keepJournalOf('olap')
+    return await withStage(disk, options, (stage) => playAll(stage, plan, { ...options, randomOf }))
+  } finally {
+    await disk?.unmount()
+    if (disk !== null) print(`${disk.lost.times} times without power: ${disk.lost.pages} pages and ${disk.lost.names} names were not synced and lost`)
+  }
+}
+
+async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
+  const files = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
+  const data = join(disk?.directory ?? files, 'data')
   const receiver = new WebhookReceiver(webhookSecret)
-  const running = new KeptRunning(data, flags)
-  const stage: Stage = { data, running, receiver, tiers: new Tiers(data), random: randomFrom(seed) }
+  const running = new KeptRunning({
+    data, flags, disk, random: randomFrom(seed),
+    environment: { NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-chaos-compiled'), ...disk === null ? {} : { CHAOS_DISK: disk.directory } },
+  })
+  const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data), restMs: deafTo === null ? restMs : deafRestMs, engines: new Map() }
   try {
     const url = await receiver.start()
     await running.start({})
     await setUpCarts({ running }, { url, secret: webhookSecret })
     await running.stop('SIGTERM')
-    return await playAll(stage, acts, { runs, print })
+    return await work(stage)
   } finally {
     await running.stop('SIGKILL').catch(() => undefined)
     await receiver.close()
-    rmSync(data, { recursive: true, force: true })
+    rmSync(files, { recursive: true, force: true })
   }
 }
 
-/** Points that the same activity passes share a lifetime: most of what a failure costs is starting again. */
-function actsFor(wanted: string | null): readonly Act[] {
-  const all = Object.keys(failPoints).filter(isFailPoint).filter((point) => !withoutEmbedded(point))
-    // A rebuild repeats every load there ever was, so it comes while there are few.
-    .toSorted((a, b) => Number(b.startsWith('rebuild.')) - Number(a.startsWith('rebuild.')))
-  if (wanted === randomKills) return [[]]
-  const chosen = all.filter((name) => wanted === null || name === wanted || (wanted.endsWith('*') && name.startsWith(wanted.slice(0, -1))))
-  if (chosen.length === 0) throw new Error(`there is no fail-point ${wanted} that the embedded engines pass; there are ${[...all, randomKills].join(', ')}`)
-  const byActivity = [...Map.groupBy(chosen, activityOf).values()]
-  return [...byActivity.flatMap((points) => Array.from({ length: Math.ceil(points.length / pointsPerAct) }, (_, part) =>
-    points.slice(part * pointsPerAct, (part + 1) * pointsPerAct))), ...wanted === null ? [[]] : []]
+interface Playing extends ChaosOptions {
+  readonly randomOf: (lifetime: string) => () => number
 }
 
-async function playAll(stage: Stage, acts: readonly Act[], { runs, print }: Pick<ChaosOptions, 'runs' | 'print'>): Promise<number> {
+async function playAll(stage: Stage, plan: readonly Lifetime[], { results: path, minutes, deafTo, randomOf, print }: Playing): Promise<number> {
   const begin = performance.now()
-  const calm = await calmRun(stage, 'calm')
+  const seconds = (since: number): number => Math.round((performance.now() - since) / 1_000)
+  const results = new Results(path)
+  const calm = await play(stage, { name: 'calm', arms: [], kills: 0, random: randomOf('calm') }, null)
   for (const fault of calm.faults) print(`  without anything broken: ${fault}`)
-  print(line('fail-point', ['runs', 'lost', 'doubled']))
-  let wrong = calm.faults.length
-  let broken = 0
-  for (const [index, points] of acts.entries()) {
-    const done: PointRun[] = []
-    for (let run = 0; run < runs; run += 1) {
-      const names = { name: `p${index}r${run}`, calm: 'calm' }
-      done.push(points.length === 0 ? await runKills(stage, names) : await runPoints(stage, { ...names, points }))
+  if (deafTo !== null) stage.disk?.beDeafTo(deafTo)
+  for (const lifetime of plan.filter(({ name }) => !results.has(name))) {
+    if (performance.now() - begin > minutes * 60_000) break
+    const since = performance.now()
+    const outcome = await play(stage, { ...lifetime, random: randomOf(lifetime.name) }, 'calm').catch((error: unknown) => String(error))
+    if (typeof outcome === 'string') {
+      // A collector that does not start any more, for one; nothing can go on after it.
+      print(`${lifetime.name}: ${outcome}`)
+      return 1
     }
-    const faults = [...done.flatMap((run) => run.faults), ...points.filter((name) => !done.some(({ passed }) => passed.includes(name))).map((name) => `nothing passes ${name}`)]
-    broken += printAct(points, done, print)
-    for (const fault of faults) print(`  ${fault}`)
-    if (faults.length > 0) wrong += Math.max(1, points.length)
+    const result = resultOf(lifetime, outcome)
+    results.add(result)
+    print(`${lifetime.name}: ${Object.entries(result.broken).map(([point, runs]) => `${point} ${runs}`).join(', ')}; ${result.lost} lost, ${result.doubled} doubled, ${seconds(since)} s`)
+    for (const fault of result.faults) print(`  ${fault}`)
   }
-  print(`${broken} times broken in ${Math.round((performance.now() - begin) / 1_000)} s; ${wrong === 0 ? 'every invariant holds' : `${wrong} rows are wrong`}`)
+  for (const line of results.table()) print(line)
+  const wrong = calm.faults.length + results.all.filter(({ lost, doubled, faults }) => lost + doubled + faults.length > 0).length
+  const left = plan.filter(({ name }) => !results.has(name)).length
+  print(`${results.broken} times broken, ${seconds(begin)} s for this part; ${wrong === 0 ? 'every invariant holds' : `${wrong} lifetimes are wrong`}${left === 0 ? '' : `; ${left} lifetimes are left`}`)
   return wrong
-}
-
-/** What was lost or doubled in a lifetime stands in the row of every point that was broken in it. */
-function printAct(points: Act, done: readonly PointRun[], print: (line: string) => void): number {
-  const sum = (of: (run: PointRun) => number): number => done.reduce((total, run) => total + of(run), 0)
-  const [lost, doubled] = [sum((run) => run.lost), sum((run) => run.doubled)]
-  for (const point of points) print(line(point, [sum(({ broken }) => broken.filter((arm) => arm.startsWith(`${point}=`)).length), lost, doubled]))
-  if (points.length === 0) print(line(randomKills, [sum(({ broken }) => broken.length), lost, doubled]))
-  return sum(({ broken }) => broken.length)
-}
-
-function isFailPoint(name: string): name is FailPoint {
-  return Object.hasOwn(failPoints, name)
-}
-
-function line(first: string, rest: readonly (string | number)[]): string {
-  return first.padEnd(20) + rest.map((cell) => String(cell).padStart(9)).join('')
 }

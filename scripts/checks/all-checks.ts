@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { findCycles } from './cycles.ts'
+import { findDependencyFaults } from './dependencies.ts'
 import { findLayerViolations } from './layers.ts'
 import { findMisnamed } from './misnamed.ts'
 import { findOversize } from './oversize.ts'
 import { findSemicolons } from './semicolons.ts'
 import { readSourceFiles, readTextFiles, type SourceFile, type Violation } from './source-files.ts'
+import { findSqlInterpolation } from './sql-parameters.ts'
 import { runCompiler, runLinter, runUnused } from './tools.ts'
 import { findWording } from './wording.ts'
 
@@ -21,6 +23,8 @@ export const allChecks: readonly Check[] = [
   sourceCheck('sizes', findOversize),
   sourceCheck('names', findMisnamed),
   sourceCheck('no semicolons', findSemicolons),
+  sourceCheck('SQL takes values by parameters', findSqlInterpolation),
+  { name: 'dependencies', run: findDependencyFaults },
   { name: 'wording', run: (root) => findWording(readTextFiles(root)).map(lineOf) },
   // The pages of the console and of the shop have the DOM, which nothing else here may name.
   { name: 'types', run: (root) => ['.', 'console', 'examples/web-shop'].flatMap((project) => linesOf(runCompiler(join(root, project)))) },

@@ -4,8 +4,6 @@ import { freshId } from './fresh-id.ts'
 import type { CallOptions, CallResult, EventMap, Millrace, MillraceOptions, RefusalReason } from './millrace.ts'
 import { watchPages } from './watch-pages.ts'
 
-const nameCharactersMax = 200
-
 declare const window: Frame | undefined
 
 /** Stands in for a window on a server, where every call is refused before it asks for more. */
@@ -26,18 +24,17 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   const namedCall = (type: string, args: readonly unknown[]): CallResult => {
     const names = args.filter((arg) => typeof arg === 'string')
     const [properties, callOptions] = args.filter((arg) => typeof arg === 'object')
-    return call(type, { name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions ?? {})
+    return call(type, { name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions)
   }
   const millrace: Millrace<Events> = {
     identify: (userId?: string | number | object | null, ownTraits?: object, callOptions?: CallOptions) => {
-      const [id, told] = typeof userId === 'object' ? ['', userId ?? ownTraits] : [userId, ownTraits]
-      if (id) setIds(identity.anonymousId, String(id))
+      const isId = typeof userId !== 'object'
+      const told = isId ? ownTraits : userId ?? ownTraits
+      if (isId && userId) setIds(identity.anonymousId, String(userId))
       Object.assign(traits, told)
       return call('identify', { traits: told }, callOptions)
     },
-    track: (event, properties?: object, callOptions?: object) =>
-      typeof event === 'string' && event.trim() && event.length <= nameCharactersMax
-        ? call('track', { event, properties }, callOptions) : { ok: false, reason: 'invalid' },
+    track: (event, properties?: object, callOptions?: object) => call('track', { event, properties }, callOptions),
     page: (...args) => {
       sender.wake()
       return namedCall('page', args)

@@ -164,6 +164,37 @@ describe('the queue', () => {
     expect(millrace.stats().queued).toBe(60 - (millrace.stats().dropped.queue_full ?? 0))
   })
 
+  it('is written in one piece for all events of a moment', async () => {
+    browser.answers.push(never)
+    const millrace = open()
+    millrace.track('A')
+    const writes = browser.storageWrites
+    trackMany(millrace, 50)
+    tab.show('hidden')
+    expect(Object.keys(browser.stored).filter((key) => key.startsWith('millrace:'))).toHaveLength(1)
+    expect(browser.storageWrites - writes).toBeLessThan(4)
+  })
+
+  it('keeps of a piece what was not confirmed', async () => {
+    browser.answers.push({ status: 200, body: { results: [{ result: 'ok' }, { result: 'retry' }, { result: 'ok' }] } }, never)
+    const millrace = open()
+    for (const name of ['A', 'B', 'C']) millrace.track(name)
+    await vi.advanceTimersByTimeAsync(1_500)
+    const [chunk = ''] = Object.entries(browser.stored).flatMap(([key, text]) => key.startsWith('millrace:') ? [text] : [])
+    expect(JSON.parse(chunk)).toMatchObject({ event: 'B' })
+    expect(millrace.stats()).toMatchObject({ delivered: 2, queued: 1 })
+  })
+
+  it('sends what was called while the last request ended', async () => {
+    browser.answerMs = 500
+    const millrace = open({ flushAt: 1 })
+    millrace.track('A')
+    await vi.advanceTimersByTimeAsync(600)
+    millrace.track('B')
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(millrace.stats()).toMatchObject({ delivered: 2, queued: 0 })
+  })
+
   it('gives an event up after six days', async () => {
     browser.answers.push({ status: 503, retryAfter: '300' })
     open().track('A')
@@ -184,7 +215,7 @@ describe('the queue', () => {
     trackMany(millrace, 5)
     browser.storageCharactersMax = JSON.stringify(browser.stored).length
     const next = tab.navigate()
-    expect(Object.keys(tab.sessionStored)).toHaveLength(5)
+    expect(Object.values(tab.sessionStored).flatMap((chunk) => chunk.split('\n'))).toHaveLength(5)
     browser.sent.length = 0
     open({}, next)
     await vi.advanceTimersByTimeAsync(10_000)

@@ -9,6 +9,8 @@ import { keptVisit, type Visit } from './visit.ts'
 
 /** The collector adds its own fields to an event before it measures it against its 32 KiB. */
 const eventBytesMax = 32_000
+const nameCharactersMax = 200
+const invalid: CallResult = { ok: false, reason: 'invalid' }
 const version = '0.1.0'
 
 interface CallFields {
@@ -28,9 +30,9 @@ interface Parts {
 export interface EventRecorder extends Parts, Pick<Millrace, 'consent' | 'setContext' | 'stats'> {
   /** Whether anything may be read, kept or sent. */
   isGranted(): boolean
-  call(type: string, fields: CallFields, options?: CallOptions): CallResult
-  /** Sends before long. */
-  plan(): void
+  call(type: string, fields: CallFields, options?: CallOptions | null): CallResult
+  /** Sends before long; at once if there are enough fresh events. */
+  plan(freshEvents?: number): void
   /** Gives up what waits for consent. */
   dropPending(): void
 }
@@ -45,65 +47,69 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
   let state: ConsentState = 'pending'
   let context: object = {}
   let accepted = 0
-  const add = (json: string): void => times.plan(queue.enqueue(json) < flushAt ? flushInterval : 0)
+  const isGranted = (): boolean => !refusal && state === 'granted'
   const recorder: EventRecorder = {
     ...parts,
-    isGranted: () => !refusal && state === 'granted',
-    plan: () => times.plan(flushInterval),
+    isGranted,
+    plan: (fresh = 0) => times.plan(fresh < flushAt ? flushInterval : 0),
     dropPending: () => queue.discard('consent', pending.splice(0).length),
     stats: () => ({
-      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: recorder.isGranted() ? queue.depth() : pending.length,
+      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: isGranted() ? queue.depth() : pending.length,
     }),
-    setContext: (fields) => {
-      context = { ...context, ...fields }
-    },
+    setContext: (fields) => void (context = { ...context, ...fields }),
     consent: (wanted, categories) => {
       state = wanted
       if (categories) recorder.setContext({ consent: categories })
-      if (recorder.isGranted()) {
+      if (isGranted()) {
         const { userId } = identity
-        const isKept = identity.recall()
+        identity.recall()
         // A person named while consent was pending counts.
         identity.userId = userId || identity.userId
         identity.anonymousId ||= freshId()
-        if (!isKept || userId) identity.retain()
-        for (const finish of pending.splice(0)) add(finish())
+        // With every page, so that the cookie lasts from the last visit on.
+        identity.retain()
+        for (const finish of pending.splice(0)) queue.enqueue(finish())
         recorder.plan()
       } else if (wanted === 'denied' || refusal === 'opted_out') {
         recorder.dropPending()
         queue.persist()
-        for (const key of queue.waiting()) queue.remove(key, 'consent')
+        queue.remove(() => true, 'consent')
         times.succeeded()
         identity.forget()
         visit.forget()
       }
     },
-    call: (type, fields, callOptions = {}) => {
+    call: (type, fields, callOptions) => {
       const now = Date.now()
-      const { messageId = freshId(now), timestamp = now } = callOptions
-      const reason = refusal ?? (state === 'denied' ? 'consent' : undefined)
-      if (reason) return { ok: false, reason }
+      const { messageId = freshId(now), timestamp = now, context: own } = callOptions ?? {}
+      if (refusal || state === 'denied') return { ok: false, reason: refusal ?? 'consent' }
       try {
-        if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode)) return { ok: false, reason: 'invalid' }
+        if (Object.values(fields.properties ?? fields.traits ?? {}).some(isNode) || (type === 'track' && !isName(fields.event))) return invalid
         const event = {
           userId: identity.userId || undefined, ...fields, type, messageId, timestamp: new Date(timestamp).toISOString(),
-          context: { ...context, page: pageFieldsOf(frame), ...callOptions.context },
+          context: { ...context, page: pageFieldsOf(frame), ...own },
         }
         const finish = (told: typeof event): string =>
           JSON.stringify({ anonymousId: identity.anonymousId, ...told, context: { ...visit.fields(now), ...told.context } })
-        const json = recorder.isGranted() ? finish(event) : JSON.stringify(event)
-        if (bytesOf(json) > eventBytesMax) return { ok: false, reason: 'too_large' }
+        const json = isGranted() ? finish(event) : JSON.stringify(event)
+        // A character has three bytes at most.
+        if (json.length > eventBytesMax / 3 && bytesOf(json) > eventBytesMax) return { ok: false, reason: 'too_large' }
         accepted++
-        if (recorder.isGranted()) add(json)
+        if (isGranted()) recorder.plan(queue.enqueue(json))
         else if (pending.push(() => finish(JSON.parse(json))) > queueEventsMax) queue.discard('queue_full', pending.splice(0, 1).length)
         return { ok: true, messageId }
       } catch {
         // A circle, a BigInt, a getter that throws, a time that is none.
-        return { ok: false, reason: 'invalid' }
+        return invalid
       }
     },
   }
   return recorder
+}
+
+/** As a collector takes it. */
+function isName(event: unknown): unknown {
+  return typeof event === 'string' && event.trim() && event.length <= nameCharactersMax
 }
 
 /** An element of the page is never meant, and may hold half of the page. */
@@ -112,13 +118,13 @@ function isNode(value?: { readonly nodeType?: number } | null): boolean {
 }
 
 function partsOf(options: MillraceOptions, frame: Frame): Parts {
-  const { writeKey, host, path = '/e', cookieless } = options
+  const { writeKey, cookieless } = options
   const shelves = shelvesOf(frame, cookieless)
-  const shelf = shelves[0] ?? {}
+  const [shelf = {}] = shelves
   const queue = eventQueue(shelves, `millrace:${writeKey}:`, options.onDropped)
-  const times = sendingTimes(shelf, `millrace_until:${writeKey}`, () => void sender.drain())
+  const times = sendingTimes(shelf, `millrace.${writeKey}`, () => void sender.drain())
   const context = { library: { name: '@millrace/browser', version }, locale: frame.navigator.language, bot: isBot(frame) }
-  const sender = eventSender(frame, queue, { times, settings: { credentials: 'omit', ...options, url: host.replace(/\/$/, '') + path, context } })
+  const sender = eventSender(frame, { ...options, context }, { queue, times })
   return { identity: keptIdentity(frame, shelf, !cookieless), visit: keptVisit(frame, shelf), queue, times, sender }
 }
 

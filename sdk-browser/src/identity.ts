@@ -18,16 +18,16 @@ export interface Identity {
  * Who this browser is. The cookie is the truth, so that subdomains agree; the shelf holds a copy for the day one of the
  * two is cleared. It is read once for each page, and again when another page may have changed it.
  */
-export function keptIdentity(frame: Frame, shelf: Shelf, hasCookie: boolean): Identity {
-  const readCookie = (): string => (hasCookie && /(?:^|; )millrace=([^;]*)/.exec(frame.document.cookie)?.[1]) || ''
+export function keptIdentity({ document, location }: Pick<Frame, 'document' | 'location'>, shelf: Shelf, hasCookie: boolean): Identity {
+  const readCookie = (): string => (hasCookie && /(?:^|; )millrace=([^;]*)/.exec(document.cookie)?.[1]) || ''
   /** On the widest domain that takes it, found by trying: browsers know the public suffixes. Empty: off every domain. */
   const setCookie = (value: string): void => {
     try {
-      const { hostname, protocol } = frame.location
+      const { hostname, protocol } = location
       const labels = hostname.split('.')
       // From the last label to all of them, then without a domain, for this host alone.
       for (let from = labels.length; hasCookie && from-- >= 0;) {
-        frame.document.cookie = `${name}=${value}; Path=/; Max-Age=${value ? cookieSeconds : 0}; SameSite=Lax`
+        document.cookie = `${name}=${value}; Path=/; Max-Age=${value ? cookieSeconds : 0}; SameSite=Lax`
           + (from < 0 ? '' : `; Domain=${labels.slice(from).join('.')}`) + (protocol === 'https:' ? '; Secure' : '')
         if (value && readCookie() === value) return
       }

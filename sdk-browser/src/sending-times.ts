@@ -16,19 +16,18 @@ export interface SendingTimes {
   succeeded(): void
 }
 
-/** When to send next: one timer of this page, and one moment that all pages of an origin share. */
+/** When to send next: the next timer of this page, and one moment that all pages of an origin share. */
 export function sendingTimes(shelf: Shelf, name: string, send: () => void): SendingTimes {
   let until = 0
-  let timer: ReturnType<typeof setTimeout> | undefined
   let timerAt = Infinity
   const times: SendingTimes = {
     failures: 0,
     plan: (delayMs) => {
       const at = Date.now() + delayMs
       if (timerAt <= at) return
-      clearTimeout(timer)
       timerAt = at
-      timer = setTimeout(() => {
+      // A later one that was planned before still comes, and finds nothing to do.
+      setTimeout(() => {
         timerAt = Infinity
         send()
       }, delayMs)
@@ -43,7 +42,8 @@ export function sendingTimes(shelf: Shelf, name: string, send: () => void): Send
       return ms > delayMsMax ? 0 : ms
     },
     later: (retryAfter) => {
-      const askedMs = +(retryAfter ?? 0) * 1_000 || Date.parse(retryAfter ?? '') - Date.now() || 0
+      const asked = retryAfter ?? ''
+      const askedMs = +asked * 1_000 || Date.parse(asked) - Date.now() || 0
       const delayMs = Math.min(delayMsMax, Math.max(askedMs, Math.random() * 1_000 * 2 ** times.failures++))
       times.hold(delayMs)
       times.plan(delayMs)

@@ -13,53 +13,54 @@ const campaignFields = /^(?:utm_(.+)|.+cl(?:ic)?k?id|[gw]braid|ScCid|li_fat_id|e
 
 export interface Visit {
   /** Fields of a context. How the person came is told once in a session, and when it changes. */
-  fields(now: number): object
+  fields(now: number): { readonly sessionId?: string | undefined }
   forget(): void
 }
 
 interface Kept {
   /** Tells when it began. */
   sessionId?: string
-  seenAt?: number
+  seenAt: number
   campaign?: object
   firstTouch?: object
 }
 
 /** The session of this browser, shared by its tabs, and how the person came: the first time ever, and the last time. */
 export function keptVisit(frame: Frame, shelf: Shelf): Visit {
-  let kept: Kept = {}
+  let kept: Kept = { seenAt: 0 }
   let seenAt = 0
   const isOver = (now: number): boolean =>
     !(now - seenAt < idleMsMax && now - parseInt((kept.sessionId ?? '').replace('-', ''), 16) < sessionMsMax)
-  /** True if there is something new to tell. Another tab may have gone on with the session. */
-  const begin = (now: number): boolean => {
-    try {
-      kept = { ...JSON.parse(shelf[name] ?? '{}') }
-    } catch {
-      // Not of our making.
-      kept = {}
-    }
-    seenAt = kept.seenAt ?? 0
-    const { location, document } = frame
-    const campaign = campaignOf(location.search)
-    kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer || undefined }
-    const text = JSON.stringify(campaign)
-    const isNew = text !== '{}' && text !== JSON.stringify(kept.campaign)
-    if (isNew) kept.campaign = campaign
-    if (!isOver(now)) return isNew
-    kept.sessionId = freshId(now)
-    return true
-  }
   return {
     fields: (now) => {
-      const tells = isOver(now) && begin(now)
+      let tells = false
+      if (isOver(now)) {
+        try {
+          // Another tab may have gone on with the session.
+          kept = { seenAt: 0, ...JSON.parse(shelf[name] ?? '{}') }
+        } catch {
+          // Not of our making.
+        }
+        seenAt = kept.seenAt
+        const { location, document } = frame
+        const campaign = campaignOf(location.search)
+        kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer }
+        const text = JSON.stringify(campaign)
+        if (text !== '{}' && text !== JSON.stringify(kept.campaign)) {
+          kept.campaign = campaign
+          tells = true
+        }
+        if (isOver(now)) {
+          kept.sessionId = freshId(now)
+          tells = true
+        }
+      }
       seenAt = now
-      if (tells || now - (kept.seenAt ?? 0) > seenMsStep) {
+      if (tells || now - kept.seenAt > seenMsStep) {
         kept.seenAt = now
         keep(shelf, name, JSON.stringify(kept))
       }
-      const { seenAt: _, ...told } = kept
-      return tells ? told : { sessionId: told.sessionId }
+      return tells ? { ...kept, seenAt: undefined } : { sessionId: kept.sessionId }
     },
     forget: () => {
       seenAt = 0

@@ -159,6 +159,7 @@ export class FakeTab implements Frame {
         browser.cookieWrites++
         setCookie(browser, tab().location.hostname, text)
       },
+      get URL() { return tab().location.href },
       get title() { return tab().title },
       get referrer() { return tab().referrer },
       get visibilityState() { return tab().visibilityState },

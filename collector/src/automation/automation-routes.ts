@@ -2,6 +2,8 @@ import { Hono, type Context } from 'hono'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import { deliveryStates } from '../ports/delivery-state.ts'
+import { bodyText } from '../query/body-text.ts'
+import { jsonHeaders } from '../query/json-answer.ts'
 import { type AutomationSources, automationView, deliveryPage, type DeliveryPageRequest } from './automation-view.ts'
 import { abandonedCart } from './cart-settings.ts'
 
@@ -74,18 +76,9 @@ function requireName(context: Context): string {
 }
 
 async function bodyOf(context: Context): Promise<unknown> {
-  const declared = Number(context.req.header('content-length') ?? 0)
-  if (declared > bodyBytesMax) throw new MillraceError('body_too_large', `the settings must stay below ${bodyBytesMax} bytes`)
-  const bytes: Buffer[] = []
-  let count = 0
-  for await (const chunk of context.req.raw.body ?? []) {
-    const piece = Buffer.from(chunk)
-    bytes.push(piece)
-    count += piece.length
-    if (count > bodyBytesMax) throw new MillraceError('body_too_large', `the settings must stay below ${bodyBytesMax} bytes`)
-  }
+  const text = await bodyText(context, bodyBytesMax)
   try {
-    const body: unknown = JSON.parse(Buffer.concat(bytes).toString('utf8'))
+    const body: unknown = JSON.parse(text)
     return body
   } catch (error) {
     throw new MillraceError('bad_body', 'the body is no JSON', { cause: error })
@@ -109,5 +102,5 @@ function pageRequest(context: Context): DeliveryPageRequest {
 }
 
 function json(context: Context, body: unknown): Response {
-  return context.body(JSON.stringify(body), 200, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  return context.body(JSON.stringify(body), 200, jsonHeaders)
 }

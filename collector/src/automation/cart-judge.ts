@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
+import { failStep } from '../platform/fail-point.ts'
 import type { Logger } from '../platform/logger.ts'
 import { Signal } from '../platform/signal.ts'
 import type { AutomationStore, CartRow } from '../ports/automation-store.ts'
@@ -106,10 +107,10 @@ export class CartJudge {
 
   #together(carts: readonly CartRow[], now: number): Promise<readonly CartOutcome[]> {
     const { store, identity } = this.#dependencies
-    return store.transact(async (transaction) => {
+    return failStep('automation.judge', () => store.transact(async (transaction) => {
       const outcomes: CartOutcome[] = []
       for (const cart of carts) outcomes.push(await settleCart(transaction, cart, { now, identity }))
       return outcomes
-    })
+    }))
   }
 }

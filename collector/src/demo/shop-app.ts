@@ -37,7 +37,7 @@ export function shopApp({ writeKey, profileOf }: ShopDependencies): Hono {
   app.get('/shop/about-you', async (context) => {
     // Only what belongs to the id of this very browser: the secret key stays here.
     const anonymousId = /(?:^|;\s*)millrace=([^:;]+)/.exec(context.req.header('cookie') ?? '')?.[1]
-    const profile = anonymousId === undefined ? null : await profileOf(decodeURIComponent(anonymousId)).catch(() => null)
+    const profile = anonymousId === undefined ? null : await profileOf(decoded(anonymousId)).catch(() => null)
     return context.json({ profile }, 200, securityHeaders)
   })
   return app
@@ -62,6 +62,15 @@ async function read(name: string, folder: URL | undefined): Promise<string | nul
 function withPaths(source: string): string {
   return source.replaceAll(/(['"])(@millrace\/browser(?:\/[a-z-]+)?)\1/g, (_, quote: string, entry: string) =>
     `${quote}/shop/millrace/${import.meta.resolve(entry).split('/').at(-1) ?? ''}${quote}`)
+}
+
+/** A cookie is whatever a browser was told. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function escapeHtml(text: string): string {

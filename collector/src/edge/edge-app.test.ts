@@ -8,16 +8,18 @@ import { systemClock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import { createEdgeApp, type EdgeApp, edgeDefaults, type EdgeSettings } from './edge-app.ts'
 import { EdgeMetrics } from './edge-metrics.ts'
-import { hashKey, KeyRing } from './key-ring.ts'
+import { hashKey, type KeyList, KeyRing } from './key-ring.ts'
 import { RecordGatherer } from './record-gatherer.ts'
+import { noLimits } from '../ports/key.ts'
 
 const writeKey = 'wk_0123456789abcdef'
 const secretKey = 'sk_0123456789abcdef'
-const keys = new KeyRing([
-  { hash: hashKey(writeKey), workspace: 7, kind: 'write', id: 'w', revoked: false },
-  { hash: hashKey(secretKey), workspace: 7, kind: 'secret', id: 's', revoked: false },
-  { hash: hashKey('wk_revoked_0123456'), workspace: 7, kind: 'write', id: 'r', revoked: true },
-])
+const listed: KeyList = [
+  { hash: hashKey(writeKey), workspace: 7, kind: 'write', id: 'w', revoked: false, limits: noLimits },
+  { hash: hashKey(secretKey), workspace: 7, kind: 'secret', id: 's', revoked: false, limits: noLimits },
+  { hash: hashKey('wk_revoked_0123456'), workspace: 7, kind: 'write', id: 'r', revoked: true, limits: noLimits },
+]
+const keys = new KeyRing(listed)
 
 let log = new ManualLog()
 let registry = new Registry()
@@ -207,6 +209,24 @@ describe('bounds', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     log.pending = 1e12
     expect((await send(edge(), '/v1/track', event)).status).toBe(503)
+  })
+
+  it('of a key are its own, told in metrics by reason', async () => {
+    const limited = 'wk_limited_01234567'
+    keys.replace([...listed, { hash: hashKey(limited), workspace: 7, kind: 'write', id: 'l', revoked: false, limits: { ...noLimits, eventsPerSecond: 1, eventsPerDay: 100 } }])
+    const app = edge()
+    const three = { batch: [1, 2, 3].map((index) => ({ type: 'track', event: 'x', userId: 'u', messageId: `l${index}` })) }
+    expect((await send(app, '/v1/batch', three, { authorization: basic(limited) })).status).toBe(200)
+    for (const [headers, more] of [[{ authorization: basic(limited) }, {}], [{ authorization: '' }, { writeKey: limited }]] as const) {
+      const refused = await send(app, '/v1/batch', { ...three, ...more }, headers)
+      expect([refused.status, refused.body]).toMatchObject([429, { error: { code: 'rate_limited', retryable: true } }])
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(3)
+    }
+    expect((await send(app, '/v1/track', event)).status).toBe(200)
+    const metrics = await (await app.request('/metrics')).text()
+    expect(metrics).toContain('millrace_edge_refused_total{reason="key_events_per_second"} 2')
+    expect(metrics).toContain('millrace_edge_requests_total{route="batch",status="429"} 2')
+    keys.replace(listed)
   })
 
   it('tells a duplicate within one request, and keeps the first', async () => {

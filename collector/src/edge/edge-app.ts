@@ -4,17 +4,19 @@ import type { IdentitySettings } from '../identity/identity-settings.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogReadiness } from '../ports/log.ts'
+import { Admission } from './admission.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
+import type { DayUsage } from './day-usage.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest } from './edge-request.ts'
+import { FairTurns } from './fair-turns.ts'
 import { IdCookie } from './id-cookie.ts'
 import { InFlight } from './in-flight.ts'
 import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute } from './ingest-request.ts'
 import type { KeyRing } from './key-ring.ts'
 import { BodyInterrupted } from './read-body.ts'
 import type { RecordGatherer } from './record-gatherer.ts'
-import { type Answer, errorAnswer } from './status.ts'
-import { TokenBuckets } from './token-bucket.ts'
+import { type Answer, errorAnswer, Refused } from './status.ts'
 
 export interface EdgeSettings {
   /** Neutral alias of /v1/batch, and prefix of a second set of all ingest paths, that ad blockers leave alone. */
@@ -42,6 +44,8 @@ export interface EdgeDependencies {
   /** Of the log writer below the gatherer. */
   readiness(): LogReadiness
   readonly keys: KeyRing
+  /** What the keys used of their day before this process; none: nothing. */
+  readonly usage?: DayUsage
   readonly clock: Clock
   /** Its registry is what /metrics prints. */
   readonly metrics: EdgeMetrics
@@ -110,17 +114,17 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
 }
 
 function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie): IngestDependencies {
-  const { log, keys, clock, metrics, settings, identity } = dependencies
+  const { log, keys, usage, clock, metrics, settings, identity } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
     bytesMax: settings.inFlightBytesMax,
-    // One tenant may slow the others down, never shut them out.
-    workspaceBytesMax: Math.min(limits.workspaceInFlightBytesMax, settings.inFlightBytesMax / 2),
+    keyBytesMax: limits.keyInFlightBytesMax,
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
     log, keys, clock, metrics, inFlight, identity, idCookie,
-    buckets: new TokenBuckets(settings.eventsPerSecondMax),
+    admission: new Admission(settings.eventsPerSecondMax, usage),
+    turns: new FairTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,
     trustedProxies: settings.trustedProxies,
     draining: () => dependencies.draining(),
@@ -165,16 +169,16 @@ function addIdRoute(app: EdgeApp, ingestPath: string, idCookie: IdCookie): void 
 function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
   const { random, report } = dependencies
   const { registry } = dependencies.metrics
-  app.get('/healthz', (context) => context.json({ success: true }))
-  app.get('/readyz', (context) => {
+  app.get('/healthz', () => toResponse({ status: 200, body: '{"success":true}' }, {}))
+  app.get('/readyz', () => {
     const { ready, reason, storedIn } = dependencies.readiness()
-    if (!dependencies.draining() && ready) return context.json({ success: true, ready: true, stored: storedIn ?? 'log' })
+    if (!dependencies.draining() && ready) return toResponse({ status: 200, body: JSON.stringify({ success: true, ready: true, stored: storedIn ?? 'log' }) }, {})
     const why = dependencies.draining() ? 'the collector is stopping' : (reason ?? 'an append would not be durable')
     return toResponse(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), {})
   })
   app.get('/metrics', async (context) => {
     try {
-      return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType })
+      return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType, 'X-Content-Type-Options': 'nosniff' })
     } catch (error) {
       report(error)
       return toResponse(errorAnswer(error, random), {})
@@ -203,7 +207,8 @@ async function answer(
   } catch (error) {
     // Nobody reads it: the connection is gone.
     if (error instanceof BodyInterrupted) return new Response(null, { status: 400 })
-    if (!(error instanceof MillraceError)) report(error)
+    if (error instanceof Refused) metrics.refused(error.reason)
+    else if (!(error instanceof MillraceError)) report(error)
     const failed = errorAnswer(error, random)
     status = failed.status
     return toResponse(failed, corsHeaders(request.header('origin'), idCookie))
@@ -212,7 +217,10 @@ async function answer(
   }
 }
 
+/** No browser may take for a page what echoes a name that somebody sent. */
+const jsonHeaders = Object.freeze({ 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff' })
+
 /** Headers as a plain object: the Node adapter writes those as they are. */
 function toResponse({ status, body, headers }: Answer, cors: Readonly<Record<string, string>>): Response {
-  return new Response(body, { status, headers: { 'Content-Type': 'application/json', ...cors, ...headers } })
+  return new Response(body, { status, headers: { ...jsonHeaders, ...cors, ...headers } })
 }

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { EventResult } from '@millrace/schemas'
 import type { AcceptedEvent } from '../ingest/accept-events.ts'
 import type { AppendOutcome } from './record-gatherer.ts'
+import type { RefusalReason } from './status.ts'
 import { Tally } from './tally.ts'
 
 const latencyBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -14,6 +15,7 @@ export class EdgeMetrics {
   readonly #requests: Tally
   readonly #events: Tally
   readonly #flags: Tally
+  readonly #refusals: Tally
   readonly #appends: Tally
   readonly #requestSeconds: Histogram
   readonly #appendSeconds: Histogram
@@ -29,6 +31,7 @@ export class EdgeMetrics {
     this.#requests = new Tally(registry, { name: 'millrace_edge_requests_total', help: 'requests by route and status; closed: the client was gone', labels: ['route', 'status'] })
     this.#events = new Tally(registry, { name: 'millrace_edge_events_total', help: 'events by result and, where quarantined, reason', labels: ['result', 'reason'] })
     this.#flags = new Tally(registry, { name: 'millrace_edge_flags_total', help: 'events stored but altered', labels: ['flag'] })
+    this.#refusals = new Tally(registry, { name: 'millrace_edge_refused_total', help: 'requests refused with 429 or 503 before their events were looked at', labels: ['reason'] })
     this.#appends = new Tally(registry, { name: 'millrace_log_append_total', help: 'records handed to the log', labels: ['outcome'] })
     new Counter({
       name: 'millrace_edge_bytes_total', help: 'bytes of bodies', labelNames: ['stage'], registers,
@@ -57,6 +60,10 @@ export class EdgeMetrics {
   requested(route: string, status: number | 'closed', ms: number): void {
     this.#requests.add(route, String(status), 1)
     this.#requestSeconds.observe(ms / 1_000)
+  }
+
+  refused(reason: RefusalReason): void {
+    this.#refusals.add(reason, '', 1)
   }
 
   read(wireBytes: number, decodedBytes: number): void {

@@ -25,7 +25,7 @@ export function edgeRequest(context: EdgeContext): EdgeRequest {
       header: (name) => context.req.header(name),
       query,
       remoteAddress: undefined,
-      readBody: (bounds) => readRequest(context.req.raw, bounds.bytesMax),
+      readBody: (bounds) => readRequest(context.req.raw, bounds),
     }
   }
   return {

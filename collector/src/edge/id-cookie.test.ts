@@ -8,6 +8,7 @@ import { createEdgeApp, type EdgeApp, edgeDefaults } from './edge-app.ts'
 import { EdgeMetrics } from './edge-metrics.ts'
 import { hashKey, KeyRing } from './key-ring.ts'
 import { RecordGatherer } from './record-gatherer.ts'
+import { noLimits } from '../ports/key.ts'
 
 const writeKey = 'wk_0123456789abcdef'
 const shop = 'https://www.shop.example'
@@ -17,7 +18,7 @@ function edge(idCookieOrigins: readonly string[]): EdgeApp {
   const metrics = new EdgeMetrics(new Registry())
   return createEdgeApp({
     log: new RecordGatherer({ log, clock: systemClock, metrics }, { pendingBytesMax: 2_000_000, appendTimeoutMs: 60 }), readiness: () => log.readiness(),
-    keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 7, kind: 'write', id: 'w', revoked: false }]), clock: systemClock, metrics,
+    keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 7, kind: 'write', id: 'w', revoked: false, limits: noLimits }]), clock: systemClock, metrics,
     settings: { ...edgeDefaults, idCookieOrigins }, identity: defaultIdentitySettings, draining: () => false,
     newMessageId: () => uuidV7(Date.now()), random: () => 0.5, report: () => undefined,
   })

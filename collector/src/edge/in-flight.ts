@@ -1,25 +1,39 @@
-import { MillraceError } from '../platform/errors.ts'
-import { RateLimited } from './status.ts'
+import { Refused } from './status.ts'
 
 export interface InFlightBounds {
   readonly requestsMax: number
   readonly bytesMax: number
-  readonly workspaceBytesMax: number
+  /** Of one key, even where nobody else sends. */
+  readonly keyBytesMax: number
 }
 
 /** What one request holds; `close` it whatever happens. */
 export interface Lease {
-  /** The request turned out to hold this many bytes more. Fails with `overloaded`. */
-  grow(bytes: number): void
-  /** The request is this workspace's. Fails with `rate_limited` if the workspace holds too much already. */
-  claim(workspace: number): void
+  /** The request holds so many bytes now. Fails as {@link InFlight.open} does where they have become more. */
+  hold(bytes: number): void
+  /** The request is this key's. Fails with `rate_limited` if the key holds too much already. */
+  claim(key: string): void
   close(): void
 }
 
-/** Requests in work in this process, and the bytes they hold: refused before they are read rather than died of. */
+interface Held {
+  requests: number
+  bytes: number
+}
+
+/** Requests whose body has to say whose they are count together until it is read. */
+const unknownKey = ''
+
+/**
+ * Requests in work in this process, and the bytes they hold: refused before they are read rather than died of.
+ *
+ * What is left is shared by one rule: a key that holds something already may not hold more than what is still free. So
+ * one key alone gets half of the process, n busy ones an n+1st part each, and the last part is always there for a key
+ * that comes new. (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998.)
+ */
 export class InFlight {
   readonly #bounds: InFlightBounds
-  readonly #byWorkspace = new Map<number, number>()
+  readonly #byKey = new Map<string, Held>()
   #requests = 0
   #bytes = 0
 
@@ -35,47 +49,66 @@ export class InFlight {
     return this.#bytes
   }
 
-  /** Fails with `overloaded`. */
-  open(bytes: number): Lease {
-    if (this.#requests >= this.#bounds.requestsMax) {
-      throw new MillraceError('overloaded', 'too many requests are open', { retryable: true })
-    }
-    this.#hold(bytes)
-    this.#requests += 1
-    let held = bytes
-    let owner: number | undefined
+  /**
+   * A request of `declaredBytes`, which are looked at and not held: a client that says much and sends nothing holds
+   * nothing. Fails with `overloaded` where the process has no room, with `rate_limited` where the key has none.
+   */
+  open(declaredBytes: number, key: string = unknownKey): Lease {
+    if (this.#requests >= this.#bounds.requestsMax) throw overloaded('too many requests are open', 'process_requests')
+    this.#requireRoom(key, declaredBytes, 0)
+    let owner = key
+    let held = 0
+    this.#change(owner, 1, 0)
     return {
-      grow: (more) => {
-        this.#hold(more)
-        held += more
-        if (owner !== undefined) this.#count(owner, more)
+      hold: (bytes) => {
+        if (bytes > held) this.#requireRoom(owner, bytes - held, held)
+        this.#change(owner, 0, bytes - held)
+        held = bytes
       },
-      claim: (workspace) => {
-        const others = this.#byWorkspace.get(workspace) ?? 0
-        if (others > 0 && others + held > this.#bounds.workspaceBytesMax) {
-          throw new RateLimited('the workspace has too many bytes in work', 1)
+      claim: (claimed) => {
+        if (claimed === owner) return
+        // Not in the way of itself.
+        this.#change(owner, -1, -held)
+        owner = claimed
+        try {
+          this.#requireRoom(owner, held, 0)
+        } finally {
+          this.#change(owner, 1, held)
         }
-        owner = workspace
-        this.#count(workspace, held)
       },
-      close: () => {
-        this.#requests -= 1
-        this.#bytes -= held
-        if (owner !== undefined) this.#count(owner, -held)
-      },
+      close: () => this.#change(owner, -1, -held),
     }
   }
 
-  #hold(bytes: number): void {
-    if (this.#bytes + bytes > this.#bounds.bytesMax) {
-      throw new MillraceError('overloaded', 'too many bytes are in work', { retryable: true })
-    }
+  /** `own` bytes of what the key holds are the request's that asks for more. */
+  #requireRoom(key: string, more: number, own: number): void {
+    const free = this.#bounds.bytesMax - this.#bytes
+    if (more > free) throw overloaded('too many bytes are in work', 'process_bytes')
+    const held = this.#byKey.get(key)
+    if (held === undefined) return
+    const others = held.bytes - own
+    if (others > 0 && held.bytes + more > Math.min(free, this.#bounds.keyBytesMax)) throw keyShare('the key has too many bytes in work')
+    if (own === 0 && held.requests >= this.#bounds.requestsMax - this.#requests) throw keyShare('the key has too many requests in work')
+  }
+
+  #change(key: string, requests: number, bytes: number): void {
+    this.#requests += requests
     this.#bytes += bytes
+    const held = this.#byKey.get(key)
+    if (held === undefined) {
+      this.#byKey.set(key, { requests, bytes })
+      return
+    }
+    held.requests += requests
+    held.bytes += bytes
+    if (held.requests === 0) this.#byKey.delete(key)
   }
+}
 
-  #count(workspace: number, bytes: number): void {
-    const total = (this.#byWorkspace.get(workspace) ?? 0) + bytes
-    if (total > 0) this.#byWorkspace.set(workspace, total)
-    else this.#byWorkspace.delete(workspace)
-  }
+function overloaded(message: string, reason: Refused['reason']): Refused {
+  return new Refused(message, { code: 'overloaded', reason, waitSeconds: 0 })
+}
+
+function keyShare(message: string): Refused {
+  return new Refused(message, { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
 }

@@ -6,17 +6,19 @@ import { parseInstant } from '../ingest/event-time.ts'
 import { type Envelope, readEnvelope } from '../ingest/read-envelope.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
+import type { Admission } from './admission.ts'
+import { failPlace } from '../platform/fail-point.ts'
 import { clientAddress } from './client-address.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import type { EdgeRequest } from './edge-request.ts'
+import type { FairTurns } from './fair-turns.ts'
 import { findWriteKey } from './find-write-key.ts'
 import type { IdCookie } from './id-cookie.ts'
 import type { InFlight, Lease } from './in-flight.ts'
 import type { KeyInfo, KeyRing } from './key-ring.ts'
 import { declaredLength } from './read-body.ts'
 import type { Appended, RecordGatherer } from './record-gatherer.ts'
-import { type Answer, RateLimited } from './status.ts'
-import type { TokenBuckets } from './token-bucket.ts'
+import { type Answer, Refused } from './status.ts'
 
 export type IngestRoute = 'batch' | EventType
 
@@ -26,7 +28,8 @@ export interface IngestDependencies {
   readonly clock: Clock
   readonly metrics: EdgeMetrics
   readonly inFlight: InFlight
-  readonly buckets: TokenBuckets
+  readonly admission: Admission
+  readonly turns: FairTurns
   readonly idCookie: IdCookie
   readonly bodyTimeoutMs: number
   readonly trustedProxies: number
@@ -40,39 +43,72 @@ interface Sender extends KeyInfo {
   readonly trusted: boolean
 }
 
+/** A key whose requests would wait longer sends more than its share of what the process can do: refusing costs less than keeping. */
+const waitMsMax = 250
+
 /** Takes one ingest request from its headers to its answer; every refusal comes as early as it can be known. */
 export async function ingestRequest(dependencies: IngestDependencies, request: EdgeRequest, route: IngestRoute): Promise<Answer> {
-  const receivedAt = dependencies.clock.now()
+  const { admission, clock, idCookie, inFlight, keys, log, metrics, turns } = dependencies
+  const receivedAt = clock.now()
   refuseIfBusy(dependencies)
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
-  const early = senderOf(dependencies.keys, request)
-  if (early !== undefined) refuseIfOverQuota(dependencies, early, receivedAt)
+  const early = senderOf(keys, request)
+  if (early !== undefined) admission.check(early, receivedAt)
+  if (turns.expectedWaitMs(early?.id ?? '') > waitMsMax) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
   // A client that does not say how long its body is may send as much as it may.
-  const lease = dependencies.inFlight.open(declared ?? limits.bodyBytesMax)
+  const lease = inFlight.open(declared ?? limits.bodyBytesMax, early?.id)
   try {
-    if (early !== undefined) lease.claim(early.workspace)
-    const body = await readBody(dependencies, request, lease)
-    const envelope = readEnvelope(body, route)
-    const sender = early ?? senderOfBody(dependencies, { envelope, lease, receivedAt })
-    noteSkew(dependencies.metrics, envelope, receivedAt)
-    const events = acceptEvents(envelope, acceptContext(dependencies, request, { sender, route, receivedAt }))
-    dependencies.buckets.pay(sender.workspace, events.length, receivedAt)
-    dependencies.metrics.accepted(events)
-    const appended = await dependencies.log.append(events)
-    const answer = answerOf(dependencies.metrics, events, { appended, wantResults: envelope.wantResults })
-    const cookie = dependencies.idCookie.setFor(request, envelope.items)
+    const wire = await readBody(dependencies, request, lease)
+    const { sender, envelope, events } = await turns.run(early?.id ?? '', wire.length, () => judge(dependencies, request, { wire, early, lease, route, receivedAt }))
+    const appended = await log.append(events)
+    failPlace('edge.answer')
+    admission.refund(sender, appended.failed?.size ?? 0, receivedAt)
+    const answer = answerOf(metrics, events, { appended, wantResults: envelope.wantResults })
+    const cookie = idCookie.setFor(request, envelope.items)
     return cookie === undefined ? answer : { ...answer, headers: { 'Set-Cookie': cookie } }
   } finally {
     lease.close()
   }
 }
 
+interface Undecoded {
+  readonly wire: Uint8Array
+  /** Undefined where the body has to say who sends. */
+  readonly early: Sender | undefined
+  readonly lease: Lease
+  readonly route: IngestRoute
+  readonly receivedAt: number
+}
+
+interface Judged {
+  readonly sender: Sender
+  readonly envelope: Envelope
+  readonly events: readonly AcceptedEvent[]
+}
+
+/** From the bytes to the records of their events, at one go. */
+function judge(dependencies: IngestDependencies, request: EdgeRequest, { wire, early, lease, route, receivedAt }: Undecoded): Judged {
+  const { admission, metrics } = dependencies
+  const body = decodeBody(wire, request.header('content-encoding'))
+  lease.hold(body === wire ? wire.length : wire.length + body.length)
+  metrics.read(wire.length, body.length)
+  const envelope = readEnvelope(body, route)
+  const sender = early ?? senderOfBody(dependencies, { envelope, lease, receivedAt })
+  noteSkew(metrics, envelope, receivedAt)
+  const events = acceptEvents(envelope, acceptContext(dependencies, request, { sender, route, receivedAt }))
+  admission.pay(sender, { events: events.length, bytes: body.length }, receivedAt)
+  metrics.accepted(events)
+  // The body is done with; what waits for the log are the records.
+  lease.hold(events.reduce((sum, { line }) => sum + line.length, 0))
+  return { sender, envelope, events }
+}
+
 /** Reads what a client sends to be polite to it, and keeps nothing. */
-export async function dropRequest({ bodyTimeoutMs, inFlight }: IngestDependencies, request: EdgeRequest): Promise<Answer> {
+export async function dropRequest(dependencies: IngestDependencies, request: EdgeRequest): Promise<Answer> {
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
-  const lease = inFlight.open(declared ?? limits.bodyBytesMax)
+  const lease = dependencies.inFlight.open(declared ?? limits.bodyBytesMax)
   try {
-    await request.readBody({ bytesMax: limits.bodyBytesMax, timeoutMs: bodyTimeoutMs })
+    await readBody(dependencies, request, lease)
     return { status: 200, body: '{"success":true}' }
   } finally {
     lease.close()
@@ -81,7 +117,7 @@ export async function dropRequest({ bodyTimeoutMs, inFlight }: IngestDependencie
 
 function refuseIfBusy({ draining, log }: IngestDependencies): void {
   if (draining()) throw new MillraceError('closed', 'the collector is stopping', { retryable: true })
-  if (!log.hasRoom) throw new MillraceError('overloaded', 'the log does not keep up', { retryable: true })
+  if (!log.hasRoom) throw new Refused('the log does not keep up', { code: 'overloaded', reason: 'log_behind', waitSeconds: 0 })
 }
 
 function senderOf(keys: KeyRing, request: EdgeRequest): Sender | undefined {
@@ -96,15 +132,15 @@ function senderOf(keys: KeyRing, request: EdgeRequest): Sender | undefined {
 }
 
 function senderOfBody(
-  { keys, buckets }: IngestDependencies, read: { envelope: Envelope, lease: Lease, receivedAt: number },
+  { keys, admission }: IngestDependencies, read: { envelope: Envelope, lease: Lease, receivedAt: number },
 ): Sender {
   const { writeKey } = read.envelope
   if (writeKey === undefined) {
     throw new MillraceError('unauthorized', 'a write key is needed: as Basic user, in X-Write-Key, in ?writeKey= or as writeKey in the body')
   }
   const sender = { ...known(keys.find(writeKey)), trusted: false }
-  refuseIfOverQuota({ buckets }, sender, read.receivedAt)
-  read.lease.claim(sender.workspace)
+  admission.check(sender, read.receivedAt)
+  read.lease.claim(sender.id)
   return sender
 }
 
@@ -113,17 +149,9 @@ function known(info: KeyInfo | undefined): KeyInfo {
   return info
 }
 
-function refuseIfOverQuota({ buckets }: Pick<IngestDependencies, 'buckets'>, sender: Sender, now: number): void {
-  const wait = buckets.waitSeconds(sender.workspace, now)
-  if (wait > 0) throw new RateLimited('the workspace sends more events a second than it may', wait)
-}
-
-async function readBody({ metrics, bodyTimeoutMs }: IngestDependencies, request: EdgeRequest, lease: Lease): Promise<Uint8Array> {
-  const wire = await request.readBody({ bytesMax: limits.bodyBytesMax, timeoutMs: bodyTimeoutMs })
-  const body = decodeBody(wire, request.header('content-encoding'))
-  if (body !== wire) lease.grow(body.length)
-  metrics.read(wire.length, body.length)
-  return body
+/** As it came; what has come of it is held while the rest is awaited. */
+function readBody({ bodyTimeoutMs }: IngestDependencies, request: EdgeRequest, lease: Lease): Promise<Uint8Array> {
+  return request.readBody({ bytesMax: limits.bodyBytesMax, timeoutMs: bodyTimeoutMs, arrived: (bytes) => lease.hold(bytes) })
 }
 
 function noteSkew(metrics: EdgeMetrics, { sentAt }: Envelope, receivedAt: number): void {

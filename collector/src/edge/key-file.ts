@@ -1,6 +1,6 @@
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import { readWhole, writeWhole } from '../platform/whole-file.ts'
+import { type KeyLimits, noLimits } from '../ports/key.ts'
 import type { KeyList, ListedKey } from './key-ring.ts'
 
 /**
@@ -16,25 +16,12 @@ export class KeyFile {
 
   /** The list, or null if none was written yet. Fails with `corrupt` if the file is not one. */
   async read(): Promise<KeyList | null> {
-    const text = await readFile(this.#path, 'utf8').catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-      throw error
-    })
+    const text = await readWhole(this.#path)
     return text === null ? null : this.#parse(text)
   }
 
-  async write(list: KeyList): Promise<void> {
-    const draft = `${this.#path}.new`
-    const file = await open(draft, 'w', 0o600)
-    try {
-      await file.chmod(0o600)
-      await file.writeFile(JSON.stringify({ keys: list }))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(draft, this.#path)
-    await syncDirectory(dirname(this.#path))
+  write(list: KeyList): Promise<void> {
+    return writeWhole(this.#path, JSON.stringify({ keys: list }))
   }
 
   #parse(text: string): KeyList {
@@ -56,21 +43,20 @@ function parseKey(value: unknown): ListedKey {
     const { hash, workspace, kind, id, revoked } = value
     if (typeof hash === 'string' && typeof workspace === 'number' && typeof id === 'string'
       && typeof revoked === 'boolean' && (kind === 'write' || kind === 'secret')) {
-      return { hash, workspace, kind, id, revoked }
+      return { hash, workspace, kind, id, revoked, limits: 'limits' in value ? parseLimits(value.limits) : noLimits }
     }
   }
   throw new Error('an entry is not a key')
 }
 
-/** Without it a crash may bring the old name back; where a directory cannot be opened, as on Windows, nothing is lost but that. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r').catch(() => null)
-  if (directory === null) return
-  try {
-    await directory.sync()
-  } catch {
-    // The file itself is synced; the list is fetched again anyway.
-  } finally {
-    await directory.close()
+function parseLimits(value: unknown): KeyLimits {
+  const limit = (name: keyof KeyLimits): number | null => {
+    const number: unknown = Reflect.get(Object(value), name)
+    if (number === null || typeof number === 'number') return number
+    throw new Error('the limits of a key are not numbers')
+  }
+  return {
+    eventsPerSecond: limit('eventsPerSecond'), burstEvents: limit('burstEvents'),
+    bytesPerSecond: limit('bytesPerSecond'), eventsPerDay: limit('eventsPerDay'),
   }
 }

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { KeyLimits } from '../ports/key.ts'
 
 export type KeyKind = 'write' | 'secret'
 
@@ -7,6 +8,7 @@ export interface KeyInfo {
   readonly kind: KeyKind
   /** Short public name of the key. */
   readonly id: string
+  readonly limits: KeyLimits
 }
 
 /** A key as the store lists it. */
@@ -21,38 +23,47 @@ export type KeyList = readonly ListedKey[]
 /** The keys made by `millrace keys` are far shorter; a longer text is not worth hashing. */
 const keyCharactersMax = 256
 
-/** The keys this process honours. It knows hashes only, so what it writes or prints can give no key away. */
+interface KnownKey {
+  readonly digest: Uint8Array
+  readonly info: KeyInfo
+}
+
+/** Of a digest in hex: enough to tell keys apart in a look-up, and nothing of what the key is. */
+const indexCharacters = 8
+
+/**
+ * The keys this process honours. It knows hashes only, so what it writes or prints can give no key away, and compares
+ * them in constant time: how long an answer takes says nothing of how near a guess was.
+ */
 export class KeyRing {
-  #byHash: ReadonlyMap<string, KeyInfo> = new Map()
-  /** Keys found before; only good ones, so there are never more than listed. */
-  readonly #found = new Map<string, KeyInfo>()
+  #byIndex: ReadonlyMap<string, readonly KnownKey[]> = new Map()
 
   constructor(list: KeyList = []) {
     this.replace(list)
   }
 
-  get size(): number {
-    return this.#byHash.size
-  }
-
   /** From here on only the keys of this list that are not revoked are found. */
   replace(list: KeyList): void {
-    const live = list.filter((key) => !key.revoked)
-    this.#byHash = new Map(live.map(({ hash, workspace, kind, id }) => [hash, { workspace, kind, id }]))
-    this.#found.clear()
+    const byIndex = new Map<string, KnownKey[]>()
+    for (const { hash: digest, workspace, kind, id, limits, revoked } of list) {
+      if (revoked) continue
+      const index = digest.slice(0, indexCharacters)
+      byIndex.set(index, [...byIndex.get(index) ?? [], { digest: Buffer.from(digest), info: { workspace, kind, id, limits } }])
+    }
+    this.#byIndex = byIndex
   }
 
   find(key: string): KeyInfo | undefined {
-    const known = this.#found.get(key)
-    if (known !== undefined) return known
     if (key === '' || key.length > keyCharactersMax) return undefined
-    const info = this.#byHash.get(hashKey(key))
-    if (info !== undefined) this.#found.set(key, info)
-    return info
+    const digest = hashKey(key)
+    const known = this.#byIndex.get(digest.slice(0, indexCharacters))
+    if (known === undefined) return undefined
+    const given = Buffer.from(digest)
+    return known.find((one) => one.digest.length === given.length && timingSafeEqual(one.digest, given))?.info
   }
 }
 
 /** SHA-256 in lower-case hex: keys are random and long, so a slow hash would protect nothing more. */
 export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
+  return hash('sha256', key, 'hex')
 }

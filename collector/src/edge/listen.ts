@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { limits } from '@millrace/schemas'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import { openFilesMax } from '../platform/open-files.ts'
 import type { EdgeApp } from './edge-app.ts'
 
 export interface ListenOptions {
@@ -14,6 +15,8 @@ export interface ListenOptions {
   /** For headers and body together; a connection that takes longer is closed. */
   readonly requestTimeoutMs?: number
   readonly headersBytesMax?: number
+  /** Open connections; above: idle ones are closed, and until there is room new ones too. */
+  readonly connectionsMax?: number
   /** How long open requests may take once `close` is called, milliseconds. */
   readonly closeTimeoutMs?: number
 }
@@ -23,6 +26,12 @@ export interface Listening {
   /** Accepts no more, finishes what is open, and after `closeTimeoutMs` cuts off what is left. */
   close(): Promise<void>
 }
+
+/**
+ * Connections that wait to be accepted; the system's own bound is often as high. Where there is no room for another one
+ * the client's system tries again after a second, then after three: far longer than anybody waits here.
+ */
+const backlogMax = 4_096
 
 /** Above the 60 s after which usual load balancers drop an idle connection: they must be the ones to close it. */
 const keepAliveTimeoutMs = 65_000
@@ -43,11 +52,32 @@ export async function listen(app: Pick<EdgeApp, 'fetch'>, options: ListenOptions
     listener(incoming, outgoing).catch(() => outgoing.destroy())
   })
   server.on('clientError', refuse)
+  boundConnections(server, options.connectionsMax ?? connectionsBound())
   await bind(server, options)
   return {
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${portOf(server)}`,
     close: () => close(server, options.closeTimeoutMs ?? 10_000),
   }
+}
+
+function connectionsBound(): number {
+  return Math.min(limits.connectionsMax, Math.floor((openFilesMax() ?? Number.POSITIVE_INFINITY) / 2))
+}
+
+/**
+ * Each connection is a file descriptor, and the log needs some too. At the bound those that only wait for a next
+ * request make room for whoever comes; those that are within one have its time limits.
+ */
+function boundConnections(server: Server, connectionsMax: number): void {
+  server.maxConnections = connectionsMax
+  // Closing is only worth a look at all connections once in a while.
+  let closedAt = 0
+  server.on('drop', () => {
+    const now = performance.now()
+    if (now - closedAt < 100) return
+    closedAt = now
+    server.closeIdleConnections()
+  })
 }
 
 /** What fails before or after the app, whose own errors never come here. */
@@ -56,7 +86,7 @@ function failed(error: unknown): Response {
   const body = bad
     ? '{"success":false,"error":{"code":"bad_request","message":"the URL cannot be read","retryable":false}}'
     : '{"success":false,"error":{"code":"internal","message":"something went wrong inside the collector","retryable":true}}'
-  return new Response(body, { status: bad ? 400 : 503, headers: { 'Content-Type': 'application/json' } })
+  return new Response(body, { status: bad ? 400 : 503, headers: { 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff' } })
 }
 
 function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
@@ -64,7 +94,7 @@ function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
     const fail = (error: Error): void =>
       reject(new MillraceError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(error)}`, { cause: error }))
     server.once('error', fail)
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: backlogMax }, () => {
       server.off('error', fail)
       resolve()
     })
@@ -91,7 +121,7 @@ function refuse(error: Error & { code?: string }, socket: Duplex): void {
     ? '{"success":false,"error":{"code":"body_too_large","message":"the headers are too long","retryable":false}}'
     : '{"success":false,"error":{"code":"bad_request","message":"this is not HTTP","retryable":false}}'
   socket.end(`HTTP/1.1 ${tooLong ? '413 Payload Too Large' : '400 Bad Request'}\r\nConnection: close\r\n`
-    + `Access-Control-Allow-Origin: *\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    + `Access-Control-Allow-Origin: *\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
 }
 
 async function close(server: Server, timeoutMs: number): Promise<void> {

@@ -5,6 +5,8 @@ export interface BodyBounds {
   readonly bytesMax: number
   /** For the whole body, milliseconds. */
   readonly timeoutMs: number
+  /** Told how much there is after each piece; what it throws ends the reading. */
+  arrived(bytes: number): void
 }
 
 /** The connection is gone before the body was whole, so nobody reads an answer. */
@@ -44,11 +46,12 @@ export function readIncoming(incoming: IncomingMessage, bounds: BodyBounds): Pro
     }
     const take = (chunk: Buffer): void => {
       bytes += chunk.length
-      if (bytes > bounds.bytesMax) {
-        finish()
-        reject(tooLarge(bounds.bytesMax))
-      } else {
+      try {
+        count(bytes, bounds)
         chunks.push(chunk)
+      } catch (error) {
+        finish()
+        reject(error instanceof Error ? error : new Error(String(error)))
       }
     }
     const end = (): void => {
@@ -75,7 +78,7 @@ export function readIncoming(incoming: IncomingMessage, bounds: BodyBounds): Pro
 }
 
 /** The same for a fetch Request, whose connection is not ours to close. */
-export async function readRequest(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function readRequest(request: Request, bounds: BodyBounds): Promise<Uint8Array> {
   const body: ReadableStream<Uint8Array> | null = request.body
   if (body === null) return new Uint8Array(0)
   const chunks: Uint8Array[] = []
@@ -83,13 +86,20 @@ export async function readRequest(request: Request, bytesMax: number): Promise<U
   const reader = body.getReader()
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     bytes += part.value.length
-    if (bytes > bytesMax) {
+    try {
+      count(bytes, bounds)
+    } catch (error) {
       await reader.cancel()
-      throw tooLarge(bytesMax)
+      throw error
     }
     chunks.push(part.value)
   }
   return Buffer.concat(chunks, bytes)
+}
+
+function count(bytes: number, bounds: BodyBounds): void {
+  if (bytes > bounds.bytesMax) throw tooLarge(bounds.bytesMax)
+  bounds.arrived(bytes)
 }
 
 function ignore(): void {}

@@ -62,16 +62,31 @@ export function errorAnswer(error: unknown, random: () => number): Answer {
   const answer: Answer = { status: outcome.status, body: JSON.stringify(body) }
   if (outcome.retryAfterSeconds === undefined) return answer
   const [least, spread] = outcome.retryAfterSeconds
-  const wait = error instanceof RateLimited ? Math.max(least, error.waitSeconds) : least
+  const wait = error instanceof Refused ? Math.max(least, error.waitSeconds) : least
   return { ...answer, headers: { 'Retry-After': String(wait + Math.floor(random() * (spread + 1))) } }
 }
 
-/** A workspace sends more than it may; `waitSeconds` is a whole number. */
-export class RateLimited extends MillraceError {
+/** Why a request was refused before its events were looked at; labels of a metric. */
+export type RefusalReason =
+  | 'workspace_events_per_second' | 'key_events_per_second' | 'key_bytes_per_second' | 'key_events_per_day' | 'key_share'
+  | 'process_requests' | 'process_bytes' | 'log_behind'
+
+export interface Refusal {
+  /** `rate_limited` where it is for what the sender does, `overloaded` where it is for what all do. */
+  readonly code: 'rate_limited' | 'overloaded'
+  readonly reason: RefusalReason
+  /** A whole number. */
+  readonly waitSeconds: number
+}
+
+/** Too much at this moment, of one sender or of all. */
+export class Refused extends MillraceError {
+  readonly reason: RefusalReason
   readonly waitSeconds: number
 
-  constructor(message: string, waitSeconds: number) {
-    super('rate_limited', message, { retryable: true })
+  constructor(message: string, { code, reason, waitSeconds }: Refusal) {
+    super(code, message, { retryable: true })
+    this.reason = reason
     this.waitSeconds = waitSeconds
   }
 }

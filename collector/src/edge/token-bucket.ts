@@ -1,50 +1,51 @@
+export interface BucketSize {
+  readonly perSecond: number
+  /** What may come at once after a pause. */
+  readonly burst: number
+}
+
 interface Bucket {
   /** Below zero after a request larger than what was left. */
   tokens: number
   filledAt: number
 }
 
-/** Workspaces remembered at a time; one that is forgotten starts with a full bucket. */
+/** Owners remembered at a time; one that is forgotten starts with a full bucket. */
 const bucketsMax = 10_000
 
 /**
- * A token bucket for each workspace: a second's worth of events may come at once. A request is let in while anything
- * is left and then pays for all its events, so that it can be refused before it is parsed and never half-way.
+ * A token bucket for each owner. A request is let in while anything is left and then pays for all it carries, so that
+ * it can be refused before it is read and never half-way.
  */
-export class TokenBuckets {
-  readonly #perSecond: number
-  readonly #buckets = new Map<number, Bucket>()
+export class TokenBuckets<Owner> {
+  readonly #buckets = new Map<Owner, Bucket>()
 
-  constructor(eventsPerSecondMax: number) {
-    this.#perSecond = eventsPerSecondMax
+  /** Seconds until the owner may send again; 0: now. `now` in epoch milliseconds. */
+  waitSeconds(owner: Owner, size: BucketSize, now: number): number {
+    const { tokens } = this.#filled(owner, size, now)
+    return tokens > 0 ? 0 : (1 - tokens) / size.perSecond
   }
 
-  /** Whole seconds until the workspace may send again; 0: now. `now` in epoch milliseconds. */
-  waitSeconds(workspace: number, now: number): number {
-    const { tokens } = this.#filled(workspace, now)
-    return tokens > 0 ? 0 : Math.ceil((1 - tokens) / this.#perSecond)
+  pay(owner: Owner, { size, amount }: { readonly size: BucketSize; readonly amount: number }, now: number): void {
+    this.#filled(owner, size, now).tokens -= amount
   }
 
-  pay(workspace: number, events: number, now: number): void {
-    this.#filled(workspace, now).tokens -= events
-  }
-
-  #filled(workspace: number, now: number): Bucket {
-    const bucket = this.#buckets.get(workspace)
-    if (bucket === undefined) return this.#open(workspace, now)
+  #filled(owner: Owner, { perSecond, burst }: BucketSize, now: number): Bucket {
+    const bucket = this.#buckets.get(owner)
+    if (bucket === undefined) return this.#open(owner, burst, now)
     const elapsedMs = Math.max(0, now - bucket.filledAt)
-    bucket.tokens = Math.min(this.#perSecond, bucket.tokens + elapsedMs * this.#perSecond / 1_000)
+    bucket.tokens = Math.min(burst, bucket.tokens + elapsedMs * perSecond / 1_000)
     bucket.filledAt = now
     return bucket
   }
 
-  #open(workspace: number, now: number): Bucket {
+  #open(owner: Owner, burst: number, now: number): Bucket {
     if (this.#buckets.size >= bucketsMax) {
       const oldest = this.#buckets.keys().next()
       if (oldest.done !== true) this.#buckets.delete(oldest.value)
     }
-    const bucket = { tokens: this.#perSecond, filledAt: now }
-    this.#buckets.set(workspace, bucket)
+    const bucket = { tokens: burst, filledAt: now }
+    this.#buckets.set(owner, bucket)
     return bucket
   }
 }

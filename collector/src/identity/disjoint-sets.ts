@@ -7,7 +7,8 @@ export class DisjointSets {
   readonly #size: Int32Array
 
   constructor(size: number) {
-    this.#parent = Int32Array.from({ length: size }, (_, index) => index)
+    this.#parent = new Int32Array(size)
+    for (let index = 0; index < size; index++) this.#parent[index] = index
     this.#size = new Int32Array(size).fill(1)
   }
 

@@ -100,6 +100,7 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered
     if (tracked.before !== null) labels.add(tracked.before.component)
   }
   const edges = new Set(graph.moved.map(({ edge }) => edge))
+  const liveEdges: EdgeRow[] = []
   let vetoes: readonly VetoRow[] = []
   if (labels.size > 0) {
     const loaded = await reader.components(graph.workspace, [...labels])
@@ -108,9 +109,15 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered
       graph.addIdentifier(row)
       keys.add(row.key)
     }
-    for (const row of loaded.liveEdges) edges.add(graph.addEdge(row))
+    // Most of a large component is no part of the batch, and is tracked only where its verdict changes.
+    const ends = new Set<string>()
+    for (const { now } of graph.edges.values()) ends.add(now.b)
+    for (const row of loaded.liveEdges) {
+      const tracked = ends.has(row.b) ? graph.edges.get(edgeId(row.a, row.b)) : undefined
+      if (tracked === undefined) liveEdges.push(row)
+      else edges.add(tracked)
+    }
   }
-  const liveEdges: EdgeRow[] = []
   for (const { now } of edges) if (now.state !== 'inert') liveEdges.push(now)
   return { identifiers: [...keys].map((key) => graph.identifier(key).now), liveEdges, vetoes: vetoesNow(vetoes, gathered) }
 }
@@ -130,8 +137,8 @@ function applyVerdict(graph: EvidenceGraph, { edge, state, witness }: Verdict<Ed
   const same = edge.state === state && edge.witness?.rule === witness?.rule && edge.witness?.kind === witness?.kind &&
     edge.witness?.a === witness?.a && edge.witness?.b === witness?.b
   if (same) return
-  const tracked = graph.edges.get(edgeId(edge.a, edge.b))
-  if (tracked !== undefined) tracked.now = { ...tracked.now, state, witness }
+  const tracked = graph.addEdge(edge)
+  tracked.now = { ...tracked.now, state, witness }
 }
 
 /** Points every identifier of the solution at its profile. */

@@ -57,11 +57,14 @@ export function solve<N extends SolveNode, E extends SolveEdge>(
   const connected = new DisjointSets(identifiers.length)
   for (const edge of liveEdges) connected.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
   const contested = contestedRoots(input, { indexes, connected }, settings)
+  if (contested.size === 0) {
+    return { groups: groupsOf(identifiers, connected, connected), verdicts: liveEdges.map((edge) => ({ edge, state: 'accepted', witness: null })) }
+  }
   const verdicts: Verdict<E>[] = []
   const disputed: E[] = []
   const solver = new Solver(input, indexes, settings)
   for (const edge of liveEdges) {
-    if (contested.size > 0 && contested.has(connected.find(indexOf(indexes, edge.a)))) {
+    if (contested.has(connected.find(indexOf(indexes, edge.a)))) {
       disputed.push(edge)
       continue
     }
@@ -140,10 +143,12 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
 
   /** Unites what the edge joins, or says what forbids it. */
   judge(edge: E): Verdict<E> {
-    const a = this.sets.find(indexOf(this.#indexes, edge.a))
-    const b = this.sets.find(indexOf(this.#indexes, edge.b))
+    const [x, y] = [indexOf(this.#indexes, edge.a), indexOf(this.#indexes, edge.b)]
+    const a = this.sets.find(x)
+    const b = this.sets.find(y)
     if (a === b) return { edge, state: 'accepted', witness: null }
-    const witness = (edge.rank < 0 ? null : this.#limitBroken(edge, a, b)) ?? this.#vetoBroken(a, b)
+    const ofAccount = this.#isAccount(x) || this.#isAccount(y)
+    const witness = (edge.rank < 0 ? null : this.#limitBroken({ ofAccount }, a, b)) ?? this.#vetoBroken(a, b)
     if (witness !== null) return { edge, state: 'rejected', witness }
     this.#unite(a, b)
     return { edge, state: 'accepted', witness: null }
@@ -166,10 +171,9 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     else others.push(to)
   }
 
-  #limitBroken(edge: E, a: number, b: number): Witness | null {
+  #limitBroken({ ofAccount }: { readonly ofAccount: boolean }, a: number, b: number): Witness | null {
     const heldByA = this.#heldBy(a)
     const heldByB = this.#heldBy(b)
-    const ofAccount = this.#isAccount(edge.a) || this.#isAccount(edge.b)
     let broken: { what: string, rank: number, witness: Witness } | null = null
     for (const what of (heldByA.size <= heldByB.size ? heldByA : heldByB).keys()) {
       const x = heldByA.get(what)
@@ -195,8 +199,8 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     return held
   }
 
-  #isAccount(key: string): boolean {
-    return this.#identifiers[indexOf(this.#indexes, key)]?.kind === 'external_id'
+  #isAccount(index: number): boolean {
+    return this.#identifiers[index]?.kind === 'external_id'
   }
 
   #vetoBroken(a: number, b: number): Witness | null {

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { failPlace } from '../platform/fail-point.ts'
 import { digestOf } from './made-id.ts'
 
 /** How far an import is: everything before is durable in the log, and its rejects are written. */
@@ -41,6 +42,7 @@ export class ProgressFile {
   write(progress: ImportProgress): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
     writeFileSync(`${this.#path}.new`, JSON.stringify(progress), { mode: 0o600 })
+    failPlace('import.cursor')
     renameSync(`${this.#path}.new`, this.#path)
   }
 

@@ -106,6 +106,14 @@ describe('message ids', () => {
     expect(accepted[1]?.line).toBe(accepted[0]?.line)
   })
 
+  it('puts a repeated id behind its first, whoever it says it is of: elsewhere it might be decided before', () => {
+    const accepted = accept(JSON.stringify({ batch: [
+      { type: 'page', userId: 'u', messageId: 'm' }, { type: '?', messageId: 'm' }, { type: 'page', userId: 'v', messageId: 'm' }, 7,
+    ] }))
+    expect(accepted.slice(0, 3).map(({ partitionKey }) => partitionKey)).toEqual(Array.from({ length: 3 }, () => accepted[0]?.partitionKey))
+    expect(accepted[3]?.partitionKey).not.toBe(accepted[0]?.partitionKey)
+  })
+
   it('equal events without ids are two events', () => {
     const accepted = accept('{"batch":[{"type":"page","userId":"u"},{"type":"page","userId":"u"}]}', {
       newMessageId: () => uuidV7(receivedAt),

@@ -52,7 +52,8 @@ interface Request {
   readonly clockOf: (item: Readonly<Record<string, unknown>>) => ItemClock
   /** Flags that concern the whole body. */
   readonly flags: FlagSet
-  readonly seen: Set<string>
+  /** Message ids that came, and the partition key of the first event with each. */
+  readonly seen: Map<string, string>
   /** The limit that what the items share breaks by itself. */
   readonly sharedReason: QuarantineReason | null
 }
@@ -86,7 +87,7 @@ export function acceptEvents(envelope: Envelope, context: AcceptContext): Accept
     receivedAtText: instantText(context.receivedAt),
     clockOf: clockReader(envelope, context.sentAtHeader, context.receivedAt),
     flags: (envelope.replacedUtf8 ? replacedUtf8 : noFlags) | (context.imported === true ? imported : noFlags),
-    seen: new Set(),
+    seen: new Map(),
     sharedReason: judgeShared(envelope),
   }
   return envelope.items.map((item, index) => accepted(request, judgeAlone(request, item, index)))
@@ -113,9 +114,11 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
   const { workspace, receivedAt, trust } = request.context
   const { messageId, reason, json } = verdict
   const flags = flagCodesOf(verdict.flags)
-  const duplicate = request.seen.has(messageId)
-  request.seen.add(messageId)
-  const partitionKey = `${workspace}:${identifierText(verdict.identifier) ?? `message:${messageId}`}`
+  const first = request.seen.get(messageId)
+  const duplicate = first !== undefined
+  // Behind the first with its id, whatever else the later one says: in another partition it might be decided before it.
+  const partitionKey = first ?? `${workspace}:${identifierText(verdict.identifier) ?? `message:${messageId}`}`
+  if (!duplicate) request.seen.set(messageId, partitionKey)
   const line = encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json })
   if (reason === null) return { messageId, result: duplicate ? 'duplicate' : 'ok', flags, partitionKey, line }
   return { messageId, result: duplicate ? 'duplicate' : 'quarantined', reason, flags, partitionKey, line }

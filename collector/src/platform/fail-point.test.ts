@@ -59,6 +59,7 @@ test.each([
   ['an unknown point', { MILLRACE_FAIL_POINTS: 'archive.get=throw@1', MILLRACE_FAIL_POINTS_JOURNAL: '.' }],
   ['a name of every object', { MILLRACE_FAIL_POINTS: 'toString=throw@1', MILLRACE_FAIL_POINTS_JOURNAL: '.' }],
   ['a kind that the point does not have', { MILLRACE_FAIL_POINTS: 'log.mark=twice@1', MILLRACE_FAIL_POINTS_JOURNAL: '.' }],
+  ['a power loss without the switch of a disk', { MILLRACE_FAIL_POINTS: 'archive.put=power-loss-before@1', MILLRACE_FAIL_POINTS_JOURNAL: '.' }],
   ['no pass', { MILLRACE_FAIL_POINTS: 'archive.put=throw', MILLRACE_FAIL_POINTS_JOURNAL: '.' }],
 ])('refuses %s', (_, env) => {
   expect(() => armFailPoints(env)).toThrow(expect.objectContaining({ code: 'bad_config' }))

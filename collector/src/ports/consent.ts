@@ -19,13 +19,19 @@ export interface ConsentAddress {
   readonly channel: ConsentChannel
 }
 
-/** One statement. Statements of an address are ordered by time, strictness and message id; the greatest counts. */
+/**
+ * One statement. Statements of an address are ordered by time, strictness and message id. The greatest counts, among those
+ * made with a secret key and those that are no milder than the greatest of these: write keys are public, so anybody can
+ * say with one that somebody else agrees. What makes it stricter needs no trust.
+ */
 export interface ConsentRow extends ConsentAddress {
   readonly workspace: number
   readonly status: ConsentStatus
   /** When it was said, epoch milliseconds. */
   readonly time: number
   readonly messageId: string
+  /** Sent with a secret key. */
+  readonly trusted: boolean
   /** How it was given, as the event names it. */
   readonly method: string | null
   /** Of the event, epoch milliseconds. */

@@ -28,6 +28,13 @@ export interface OlapSelection {
   readonly upToBatch: readonly number[]
 }
 
+/** Rows of consecutive batches of one partition. */
+export interface OlapRun {
+  readonly partition: number
+  readonly firstBatch: number
+  readonly lastBatch: number
+}
+
 /** Where an identifier points since a batch; batch 0 where that is not known any more. */
 export interface PointingRow extends OverrideRow {
   readonly partition: number
@@ -46,6 +53,11 @@ export interface SqlRequest {
   readonly own?: true
 }
 
+/** Within the duplicate window no two rows have the same. */
+export function rowKey(workspace: number, messageId: string): string {
+  return `${workspace} ${messageId}`
+}
+
 export interface Olap {
   /** Creates what is missing (idempotent) and proves that a repeated insert is stored once; fails with `olap_unfit` and the reason. */
   prepare(): Promise<void>
@@ -56,13 +68,15 @@ export interface Olap {
   /** The generation the view shows. */
   currentGeneration(): Promise<number>
   dropGeneration(generation: number): Promise<void>
-  /** Repeatable with the same token. */
+  /** Repeatable with the same token, unless the engine lost its power meanwhile: its memory of tokens may then be behind its rows, or ahead. */
   insert(insert: OlapInsert): Promise<void>
   /** Repeatable; the view applies them when this resolves. */
   putOverrides(rows: readonly OverrideRow[]): Promise<void>
   /** Into the table `identifier`, which keeps all versions of all identifiers. Repeatable. */
   putPointings(rows: readonly PointingRow[]): Promise<void>
   countRows(generation: number): Promise<number>
+  /** Which rows of the run are there, each as {@link rowKey} names it. */
+  heldRows(generation: number, run: OlapRun): Promise<ReadonlySet<string>>
   /** The batches that the selected rows came from. */
   placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]>
   /** Removes the selected rows, and everything that points from these identifiers to profiles; no file holds them when it resolves. Answers how many rows. */

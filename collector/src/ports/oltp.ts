@@ -3,6 +3,8 @@ import type { AutomationReader, AutomationStore } from './automation-store.ts'
 import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
+import type { KeyRow, KeyStore } from './key.ts'
+import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
 
@@ -214,47 +216,10 @@ export interface DecideTransaction extends IdentityReader {
   apply(changes: DecideChanges): Promise<void>
 }
 
-export interface KeyRow {
-  /** Short public name of the key, for listing and revoking. */
-  readonly id: string
-  readonly workspace: number
-  readonly kind: 'write' | 'secret'
-  /** SHA-256 of the key in hex; the key itself is never stored. */
-  readonly hash: string
-  readonly createdAt: number
-  readonly revokedAt: number | null
-}
-
 export interface WorkspaceRow {
   readonly workspace: number
   readonly name: string
   readonly createdAt: number
-}
-
-/** What became of a planned load. */
-export interface LoadOutcome {
-  readonly rows: number
-  /** What the OLAP would not take of it; null as a rule. */
-  readonly refusal: LoadRefusal | null
-  /** Epoch milliseconds. */
-  readonly loadedAt: number
-}
-
-/** An event that is stored and archived, but whose row the OLAP refuses. */
-export interface RefusedRow {
-  readonly workspace: number
-  readonly messageId: string
-}
-
-/** Rows of one load that the OLAP refuses for what is in them. They come in when a rebuild of the OLAP takes them. */
-export interface LoadRefusal {
-  readonly partition: number
-  readonly load: number
-  readonly rows: readonly RefusedRow[]
-  /** In the OLAP's words. */
-  readonly reason: string
-  /** Epoch milliseconds. */
-  readonly at: number
 }
 
 /** A process that shares the partitions with others. */
@@ -265,7 +230,7 @@ export interface MemberRow {
 }
 
 /** The writing half: the pump, the loader and key administration. */
-export interface Oltp {
+export interface Oltp extends KeyStore {
   /** The part that automations keep; on the same database, closed with it. */
   readonly automations: AutomationStore
   /** The part that forgetting people needs; on the same database, closed with it. */
@@ -338,9 +303,6 @@ export interface Oltp {
   putSegment(draft: SegmentDraft): Promise<SegmentRow>
   /** Stores, in one transaction, those drafts of one workspace whose name no segment of it has, while there is room; what is there stays as it is. */
   addSegments(workspace: number, drafts: readonly NewSegment[]): Promise<void>
-  putKey(row: KeyRow): Promise<void>
-  /** False if there is no such live key. */
-  revokeKey(id: string, revokedAt: number): Promise<boolean>
   close(): Promise<void>
 }
 

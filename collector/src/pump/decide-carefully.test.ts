@@ -51,18 +51,17 @@ async function decideWith(fault: (stored: readonly string[]) => unknown): Promis
   return { batch, failures }
 }
 
+/** The transaction itself, with a fault before what it writes. */
 function withFault(transaction: DecideTransaction, fault: (stored: readonly string[]) => unknown): DecideTransaction {
-  return new Proxy(transaction, {
-    get: (target, name) => {
-      if (name !== 'apply') {
-        const value: unknown = Reflect.get(target, name)
-        return typeof value === 'function' ? value.bind(target) : value
-      }
-      return async (changes: DecideChanges): Promise<void> => {
-        const error = fault(changes.timeline.map(({ messageId }) => messageId))
-        if (error !== null) throw error
-        await target.apply(changes)
-      }
+  const faulty: DecideTransaction = Object.create(transaction)
+  return Object.assign(faulty, {
+    partition: transaction.partition,
+    ...Object.fromEntries((['claimed', 'suppresses', 'suppressions', 'registers', 'identifiers', 'edges', 'edgesOf', 'components', 'profiles'] as const)
+      .map((name) => [name, (...values: never[]): unknown => Reflect.apply(Object(Reflect.get(transaction, name)), transaction, values)])),
+    apply: async (changes: DecideChanges): Promise<void> => {
+      const error = fault(changes.timeline.map(({ messageId }) => messageId))
+      if (error !== null) throw error
+      await transaction.apply(changes)
     },
   })
 }

@@ -190,9 +190,9 @@ function metricDeltas(stored: readonly Stored[]): readonly MetricDelta[] {
   return [...deltas.values()]
 }
 
-function consentRows({ workspace, messageId, receivedAt }: LoggedEvent, event: CanonicalEvent, settings: IdentitySettings): readonly ConsentRow[] {
+function consentRows({ workspace, messageId, receivedAt, trust }: LoggedEvent, event: CanonicalEvent, settings: IdentitySettings): readonly ConsentRow[] {
   return consentsOf(event, settings).statements.map(({ address, channel, status, time, method }) =>
-    ({ workspace, identifierKey: identifierKey(workspace, address), channel, status, time, messageId, method, receivedAt }))
+    ({ workspace, identifierKey: identifierKey(workspace, address), channel, status, time, messageId, method, receivedAt, trusted: trust === 'secret' }))
 }
 
 interface IdentifierRef {

@@ -1,6 +1,7 @@
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { Olap, OlapInsert } from '../ports/olap.ts'
-import type { RefusedRow } from '../ports/oltp.ts'
+import type { RefusedRow } from '../ports/load-outcome.ts'
+import { sha256 } from './archive-object.ts'
 
 /** Refused rows of one load; with more of them it is not the rows but the table that is wrong, and everything waits. */
 const refusedRowsMax = 100
@@ -12,8 +13,8 @@ export interface Refusal {
 
 /**
  * Inserts a load without the rows that the OLAP refuses, however often it is asked: halves are tried until a single row is left. A
- * row is refused for what is in it, so after a crash the same halves are tried again, under the same tokens, and those
- * that went in are no-ops. Fails with the refusal itself where more than {@link refusedRowsMax} rows are refused.
+ * row is refused for what is in it, and a piece's token is made of its rows, so after a crash a piece that went in already is a
+ * no-op. Fails with the refusal itself where more than {@link refusedRowsMax} rows are refused.
  */
 export async function insertAround(insert: OlapInsert, olap: Pick<Olap, 'insert'>): Promise<Refusal | null> {
   const ends = lineEnds(insert.rows)
@@ -22,7 +23,7 @@ export async function insertAround(insert: OlapInsert, olap: Pick<Olap, 'insert'
   const tryRange = async (from: number, to: number): Promise<void> => {
     const rows = insert.rows.subarray(from === 0 ? 0 : ends[from - 1], ends[to - 1])
     try {
-      await olap.insert({ ...insert, rows, rowCount: to - from, token: `${insert.token}#${from}-${to}` })
+      await olap.insert({ ...insert, rows, rowCount: to - from, token: `${insert.token}#${sha256(rows).slice(0, 16)}` })
     } catch (error) {
       if (!isRefusal(error)) throw error
       if (to - from === 1) {

@@ -5,6 +5,7 @@ import { runDigest } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertAround, isRefusal, type Refusal } from './insert-around.ts'
+import { insertMissing, missingOf } from './insert-missing.ts'
 import { rowsOf } from './olap-rows.ts'
 import type { PumpMetrics } from './pump-metrics.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -18,7 +19,7 @@ const refusalsMax = 3
 
 export interface LoaderDependencies {
   readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf' | 'pointingsOf'>
-  readonly olap: Pick<Olap, 'insert' | 'putOverrides' | 'putPointings'>
+  readonly olap: Pick<Olap, 'insert' | 'heldRows' | 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly clock: Clock
   readonly metrics: Pick<PumpMetrics, 'rowsRefused'>
@@ -57,7 +58,7 @@ export class Loader {
     const { partition } = this.#fence
     const open = await oltp.openLoads(partition)
     if (open.length > 0) {
-      for (const load of open) await this.#finish(load, buffer)
+      for (const load of open) await this.#finish(load, { buffer, again: true })
       return 0
     }
     const cursor = await oltp.partition(partition)
@@ -68,7 +69,7 @@ export class Loader {
     if (run.length === pending.length && wait > 0 && !force) return wait
     const loads = this.#plan(run, cursor.load)
     await failStep('load.plan', () => oltp.planLoads(this.#fence, loads))
-    for (const load of loads) await this.#finish(load, buffer)
+    for (const load of loads) await this.#finish(load, { buffer, again: false })
     return 0
   }
 
@@ -106,26 +107,35 @@ export class Loader {
     }))
   }
 
-  async #finish(load: LoadRow, buffer: BatchBuffer | undefined): Promise<void> {
+  /** `again`: an earlier attempt may have inserted it. */
+  async #finish(load: LoadRow, { buffer, again }: { readonly buffer: BatchBuffer | undefined; readonly again: boolean }): Promise<void> {
     const { oltp, clock, generation, metrics } = this.#dependencies
-    const around = this.#refused.load === load.load && this.#refused.times >= refusalsMax
-    const { rows, refusal } = await insertLoad(load, this.#dependencies, { generation: generation(), buffer, around }).catch((error: unknown) => {
-      if (isRefusal(error)) this.#refused = { load: load.load, times: this.#refused.load === load.load ? this.#refused.times + 1 : 1 }
-      throw error
-    })
+    const insert = await insertOf(load, this.#dependencies, { generation: generation(), buffer })
+    const refusal = insert === null ? null : await failStep('load.insert', () => this.#insert(load, insert, again))
     const at = clock.now()
     const refused = refusal === null ? null : { ...refusal, partition: load.partition, load: load.load, at }
+    const rows = (insert?.rowCount ?? 0) - (refusal?.rows.length ?? 0)
     await failStep('load.finish', () => oltp.finishLoad(this.#fence, load, { rows, refusal: refused, loadedAt: at }))
     if (refused !== null) metrics.rowsRefused(refused)
     if (load.closesRun) buffer?.loaded(load.lastBatch)
   }
-}
 
-export interface InsertTarget {
-  readonly generation: number
-  readonly buffer?: BatchBuffer | undefined
-  /** Leaves out the rows that the OLAP refuses, instead of failing. */
-  readonly around: boolean
+  /** Answers what the OLAP refuses, once it has refused the load so often that it must be its rows. */
+  async #insert(load: LoadRow, insert: OlapInsert, again: boolean): Promise<Refusal | null> {
+    const { olap, clock } = this.#dependencies
+    const times = this.#refused.load === load.load ? this.#refused.times : 0
+    if (times >= refusalsMax) {
+      const missing = await missingOf(load, insert, olap)
+      return missing === null ? null : insertAround(missing, olap)
+    }
+    try {
+      await (again ? insertMissing(load, insert, { olap, clock }) : olap.insert(insert))
+      return null
+    } catch (error) {
+      if (isRefusal(error)) this.#refused = { load: load.load, times: times + 1 }
+      throw error
+    }
+  }
 }
 
 export interface InsertedLoad {
@@ -134,12 +144,23 @@ export interface InsertedLoad {
   readonly refusal: Refusal | null
 }
 
-/** Inserts a planned load into a generation: what the live loader and a rebuild both do. */
-export async function insertLoad(
+/** Inserts a finished load into a generation that does not have it yet, but for rows that the OLAP refuses. */
+export async function insertLoad(load: LoadRow, dependencies: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>, generation: number): Promise<InsertedLoad> {
+  const insert = await insertOf(load, dependencies, { generation })
+  if (insert === null) return { rows: 0, refusal: null }
+  const refusal = await failStep('load.insert', () => dependencies.olap.insert(insert).then(() => null, (error: unknown) => {
+    if (!isRefusal(error)) throw error
+    return insertAround(insert, dependencies.olap)
+  }))
+  return { rows: insert.rowCount - (refusal?.rows.length ?? 0), refusal }
+}
+
+/** The insert of a planned load, after what says who the people in it are; null where it carries no row. */
+async function insertOf(
   load: LoadRow,
   { oltp, olap, source }: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>,
-  target: InsertTarget,
-): Promise<InsertedLoad> {
+  target: { readonly generation: number; readonly buffer?: BatchBuffer | undefined },
+): Promise<OlapInsert | null> {
   const run = await oltp.batches(load.partition, load.firstBatch, load.lastBatch - load.firstBatch + 1)
   const overrides = await oltp.overridesOf(load.partition, load.firstBatch, load.lastBatch)
   // Before the rows: a row must never be seen under a profile that was already merged away.
@@ -154,25 +175,13 @@ export async function insertLoad(
     parts.push(rows.bytes)
     count += rows.count
   }
-  if (count === 0) return { rows: 0, refusal: null }
+  if (count === 0) return null
   const months = load.firstMonth === null ? '' : `/${load.firstMonth}-${load.lastMonth}`
-  const insert = {
+  return {
     generation: target.generation,
     token: `event_g${target.generation}/${load.partition}/${load.load}/${load.digest.slice(0, 32)}/${load.schemaVersion}${months}`,
     rows: Buffer.concat(parts),
     rowCount: count,
-  }
-  const refusal = await failStep('load.insert', () => insertRows(insert, olap, target.around))
-  return { rows: count - (refusal?.rows.length ?? 0), refusal }
-}
-
-async function insertRows(insert: OlapInsert, olap: Pick<Olap, 'insert'>, around: boolean): Promise<Refusal | null> {
-  try {
-    await olap.insert(insert)
-    return null
-  } catch (error) {
-    if (!around || !isRefusal(error)) throw error
-    return insertAround(insert, olap)
   }
 }
 

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { MillraceError } from '../platform/errors.ts'
-import type { BatchRow, LoadRefusal } from '../ports/oltp.ts'
+import type { LoadRefusal } from '../ports/load-outcome.ts'
+import type { BatchRow } from '../ports/oltp.ts'
 
 /** What the pump exports; no label grows with the number of workspaces or metrics. */
 export class PumpMetrics {

@@ -2,7 +2,8 @@ import { MillraceError } from '../platform/errors.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { IdentityOverride, IdentityPointing } from '../ports/identity.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { LoadRefusal, Oltp } from '../ports/oltp.ts'
+import type { LoadRefusal } from '../ports/load-outcome.ts'
+import type { Oltp } from '../ports/oltp.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertLoad } from './loader.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -51,7 +52,7 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
       for (;;) {
         const [load] = await oltp.loads(partition, (done.get(partition) ?? 0) + 1, 1)
         if (load === undefined || load.loadedAt === null) break
-        const inserted = await insertLoad(load, { oltp, olap, source: plan.source }, { generation, around: true })
+        const inserted = await insertLoad(load, { oltp, olap, source: plan.source }, generation)
         rows += inserted.rows
         if (inserted.refusal !== null) refusals.push({ ...inserted.refusal, partition, load: load.load, at: plan.clock.now() })
         loads += 1

@@ -1,6 +1,7 @@
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { resolveBatch } from '../identity/resolve-batch.ts'
 import { MillraceError } from '../platform/errors.ts'
+import { failStep } from '../platform/fail-point.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { BatchRow, Oltp, RebuildTransaction } from '../ports/oltp.ts'
 import type { BatchSource } from './batch-source.ts'
@@ -34,7 +35,7 @@ const pageBatches = 100
 export async function rebuildProfiles(dependencies: RebuildProfilesDependencies): Promise<RebuildProfilesReport> {
   const { oltp, olap, partitions, context } = dependencies
   let events = 0
-  const rebuilt = await oltp.rebuildProfiles(async (transaction) => {
+  const rebuilt = await failStep('rebuild.profiles', () => oltp.rebuildProfiles(async (transaction) => {
     const vetoes = new Map<string, VetoChange>()
     for (let partition = 0; partition < partitions; partition += 1) {
       for (let next = 1; ;) {
@@ -48,7 +49,7 @@ export async function rebuildProfiles(dependencies: RebuildProfilesDependencies)
     const inOrder = [...vetoes.values()].toSorted((a, b) => a.at - b.at || (a.messageId < b.messageId ? -1 : 1))
     const { changes } = await resolveBatch(transaction, { evidence: [], vetoes: inOrder }, context)
     await transaction.replay({ identity: changes, registers: [], consents: [], metrics: [], timeline: [], touched: [] }, { partition: -1, batch: 0 })
-  })
+  }))
   await olap.putPointings(rebuilt.moved.map((row) => ({ ...row, partition: 0, batch: 0 })))
   await olap.putOverrides(rebuilt.moved)
   return { events, identifiers: rebuilt.identifiers, profiles: rebuilt.profiles, moved: rebuilt.moved.length }

@@ -202,6 +202,10 @@ export class WorkerService {
           this.#requireOlap()
           await olap.insert(insert)
         },
+        heldRows: async (generation, run) => {
+          this.#requireOlap()
+          return olap.heldRows(generation, run)
+        },
         putOverrides: async (rows) => {
           this.#requireOlap()
           await olap.putOverrides(rows)

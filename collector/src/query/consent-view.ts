@@ -10,6 +10,8 @@ export interface ConsentStatement {
   /** When it was said, ISO 8601. */
   readonly at: string
   readonly method?: string
+  /** Left out of what a public write key said. */
+  readonly trusted?: true
   readonly messageId: string
 }
 
@@ -25,7 +27,7 @@ export async function consentCard(workspace: number, identifiers: readonly Ident
   return card
 }
 
-/** Channel to address to all statements, the one that counts first, as JSON in pieces. */
+/** Channel to address to all statements, the latest first, as JSON in pieces. */
 export async function* consentHistory(workspace: number, identifiers: readonly IdentifierRow[], reader: ProfileReader): AsyncGenerator<string> {
   const values = new Map(identifiers.map(({ key, value }) => [key, value]))
   const current = await reader.consentsOf(workspace, addressesOf(identifiers))
@@ -62,6 +64,6 @@ function addressesOf(identifiers: readonly IdentifierRow[]): readonly ConsentAdd
     consentChannels.filter((channel) => channelKinds[channel] === kind).map((channel) => ({ identifierKey: key, channel })))
 }
 
-function statement({ status, time, method, messageId }: ConsentRow): ConsentStatement {
-  return { status, at: new Date(time).toISOString(), ...(method === null ? {} : { method }), messageId }
+function statement({ status, time, method, messageId, trusted }: ConsentRow): ConsentStatement {
+  return { status, at: new Date(time).toISOString(), ...(method === null ? {} : { method }), ...(trusted ? { trusted } : {}), messageId }
 }

@@ -57,7 +57,7 @@ afterAll(async () => {
 })
 
 function report(part: Partial<OrderReportRequest> = {}): ReturnType<typeof orderReport> {
-  return orderReport({ workspace: 1, by: 'month', metric: 'Order Completed', ...part }, olap, Date.UTC(2026, 0, 1))
+  return orderReport({ workspace: 1, by: 'month', metric: 'Order Completed', zone: 'UTC', ...part }, olap, Date.UTC(2026, 0, 1))
 }
 
 describe('orders and revenue', () => {
@@ -83,6 +83,13 @@ describe('orders and revenue', () => {
     ])
   })
 
+  it('by the days and months of a time zone', async () => {
+    const [days, months] = [await report({ by: 'day', zone: 'Pacific/Auckland' }), await report({ zone: 'Pacific/Auckland' })]
+    expect(days.rows.map(({ period }) => period)[0]).toBe('2011-01-01')
+    expect([months.rows.map(({ period }) => period)[0], months.zone]).toEqual(['2011-01', 'Pacific/Auckland'])
+    expect(days.rows.reduce((sum, { orders }) => sum + orders, 0)).toBe(6)
+  })
+
   it('between two instants, from the first on and until before the second', async () => {
     const { rows: found } = await report({ by: 'day', after: Date.UTC(2011, 0, 1), before: Date.UTC(2011, 0, 15, 13) })
     expect(found.map(({ period, orders }) => [period, orders])).toEqual([['2011-01-01', 1], ['2011-01-15', 1]])
@@ -90,7 +97,7 @@ describe('orders and revenue', () => {
 
   it('the newest where there are more than one answer holds, and says so', async () => {
     const lines = Array.from({ length: 5_001 }, (_, index) => `${JSON.stringify([`period ${5_001 - index}`, 'GBP', 1, 1, '2'])}\n`).join('')
-    const { rows: found, complete } = await orderReport({ workspace: 1, by: 'day', metric: 'Order Completed' }, { query: async () => lines }, 0)
+    const { rows: found, complete } = await orderReport({ workspace: 1, by: 'day', metric: 'Order Completed', zone: 'UTC' }, { query: async () => lines }, 0)
     expect([found.length, found[0]?.period, found.at(-1)?.period, complete]).toEqual([5_000, 'period 2', 'period 5001', false])
   })
 

@@ -2,7 +2,7 @@ import { MillraceError } from '../platform/errors.ts'
 import type { Olap } from '../ports/olap.ts'
 import { isoTime } from './profile-card.ts'
 
-export const reportPeriods = Object.freeze({ day: "formatDateTime(time, '%Y-%m-%d', 'UTC')", month: "formatDateTime(time, '%Y-%m', 'UTC')" })
+export const reportPeriods = Object.freeze({ day: "formatDateTime(time, '%Y-%m-%d', {zone:String})", month: "formatDateTime(time, '%Y-%m', {zone:String})" })
 export type ReportPeriod = keyof typeof reportPeriods
 
 export interface OrderReportRequest {
@@ -13,6 +13,8 @@ export interface OrderReportRequest {
   /** Only orders of this instant and later, and of before that one; epoch milliseconds. */
   readonly after?: number
   readonly before?: number
+  /** IANA name of the zone whose days and months they are. */
+  readonly zone: string
 }
 
 interface OrderSums {
@@ -28,6 +30,8 @@ interface OrderSums {
 export interface OrderReport {
   readonly by: ReportPeriod
   readonly metric: string
+  /** Whose days and months they are. */
+  readonly zone: string
   readonly at: string
   /** Oldest first. Periods without an order are left out. */
   readonly rows: readonly (OrderSums & { readonly period: string })[]
@@ -47,12 +51,12 @@ const currenciesMax = 300
 const sums = 'count() AS orders, uniqExact(profile_id) AS customers, toString(ifNull(sum(value), 0)) AS revenue'
 
 /**
- * Orders, customers and revenue by day or month (UTC) and currency, from the OLAP: revenue is the sum of the events'
+ * Orders, customers and revenue by day or month and currency, from the OLAP: revenue is the sum of the events'
  * `value`, and an event without one is an order of nothing. Exact: decimal sums, and each customer counted once under
  * the profile that he is now.
  */
 export async function orderReport(request: OrderReportRequest, olap: Pick<Olap, 'query'>, now: number): Promise<OrderReport> {
-  const { workspace, by, metric } = request
+  const { workspace, by, metric, zone } = request
   const { where, params } = condition(request)
   const sql = `SELECT ${reportPeriods[by]} AS period, currency, ${sums} FROM events WHERE ${where} GROUP BY period, currency ORDER BY period DESC, currency LIMIT ${rowsMax + 1}`
   const ask = async (text: string): Promise<readonly unknown[]> => {
@@ -63,21 +67,21 @@ export async function orderReport(request: OrderReportRequest, olap: Pick<Olap, 
     ask(sql), ask(`SELECT currency, ${sums} FROM events WHERE ${where} GROUP BY currency ORDER BY sum(value) DESC, currency LIMIT ${currenciesMax}`),
   ])
   return {
-    by, metric, at: isoTime(now), sql,
+    by, metric, zone, at: isoTime(now), sql,
     rows: rows.slice(0, rowsMax).map(cells).map(([period, ...rest]) => ({ period: String(period), ...orderSums(rest) })).reverse(),
     totals: totals.map(cells).map(orderSums),
     complete: rows.length <= rowsMax,
   }
 }
 
-function condition({ metric, after, before }: OrderReportRequest): { readonly where: string; readonly params: Record<string, string | number> } {
+function condition({ metric, after, before, zone }: OrderReportRequest): { readonly where: string; readonly params: Record<string, string | number> } {
   const bounds = [
     ...(after === undefined ? [] : ["time >= fromUnixTimestamp64Milli({after:Int64}, 'UTC')"]),
     ...(before === undefined ? [] : ["time < fromUnixTimestamp64Milli({before:Int64}, 'UTC')"]),
   ]
   return {
     where: ['metric = {metric:String}', ...bounds].join(' AND '),
-    params: { metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) },
+    params: { metric, zone, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) },
   }
 }
 

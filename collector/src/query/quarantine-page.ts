@@ -1,6 +1,6 @@
 import { type QuarantineReason, quarantineReasons } from '@millrace/schemas'
 import { MillraceError } from '../platform/errors.ts'
-import type { QuarantineRow, StatusReader } from '../ports/oltp.ts'
+import type { StatusReader } from '../ports/oltp.ts'
 import { isoTime } from './profile-card.ts'
 
 export interface QuarantineRequest {
@@ -28,14 +28,9 @@ export interface QuarantinePage {
 export async function quarantinePage(request: QuarantineRequest, reader: Pick<StatusReader, 'quarantine'>): Promise<QuarantinePage> {
   const rows = await reader.quarantine(request)
   return {
-    events: rows.map((row) => ({ messageId: row.messageId, reason: row.reason, receivedAt: isoTime(row.receivedAt), event: keptOf(row) })),
+    events: rows.map((row) => ({ messageId: row.messageId, reason: row.reason, receivedAt: isoTime(row.receivedAt), event: JSON.parse(row.event) })),
     next: rows.length < request.limit ? null : (rows.at(-1)?.messageId ?? null),
   }
-}
-
-/** What of a quarantined event was kept, parsed. */
-export function keptOf({ event }: QuarantineRow): unknown {
-  return JSON.parse(event)
 }
 
 export function parseReason(text: string | undefined): QuarantineReason | null {

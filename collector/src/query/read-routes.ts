@@ -1,11 +1,13 @@
 import { Hono, type Context } from 'hono'
 import { MillraceError } from '../platform/errors.ts'
 import type { Cache } from '../ports/cache.ts'
+import { bodyText } from './body-text.ts'
 import type { DecidedWatch } from './decided-watch.ts'
 import { type DecidedEvents, eventFeedPage, type FeedRequest } from './event-feed.ts'
 import { parseLater, type EraseReport, type EraseRequest } from './erase-profile.ts'
 import { explainIdentity, parsePair } from './explain-identity.ts'
 import { findProfile, identifierParameters, profileById, type IdentifierParameter } from './find-profile.ts'
+import { jsonHeaders } from './json-answer.ts'
 import { orderReport, type OrderReportRequest, type ReportPeriod, reportPeriods } from './order-report.ts'
 import { profileCard } from './profile-card.ts'
 import { profileExport } from './profile-export.ts'
@@ -32,7 +34,8 @@ export interface ReadDependencies extends SegmentDependencies {
   readonly workspaceOf: (secretKey: string) => number | undefined
 }
 
-const jsonHeaders = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
+/** Two identifiers, and what JSON takes to write them. */
+const splitBytesMax = 16_384
 
 type Variables = { Variables: { workspace: number } }
 
@@ -73,7 +76,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.post('/profiles/:id/split', async (context) => {
     const workspace = context.get('workspace')
-    const request = parseSplit(workspace, await context.req.json().catch(() => null))
+    const request = parseSplit(workspace, parsed(await bodyText(context, splitBytesMax)))
     await requireOwner(request, context.req.param('id'), dependencies)
     return json(context, JSON.stringify(await dependencies.split(request)))
   })
@@ -99,10 +102,18 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     return json(context, JSON.stringify(await eventFeedPage(feedRequest(context, context.get('workspace')), dependencies, signal)))
   })
   app.get('/reports/orders', async (context) =>
-    json(context, JSON.stringify(await orderReport(reportRequest(context, context.get('workspace')), dependencies.olap, dependencies.now()))))
+    json(context, JSON.stringify(await orderReport(reportRequest(context, { workspace: context.get('workspace'), zone: dependencies.zone.name }), dependencies.olap, dependencies.now()))))
   app.route('/', segmentRoutes(dependencies))
   app.get('/status', async (context) => json(context, JSON.stringify(await dependencies.status())))
   return app
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 /** Who names a profile wants it split, not another one. */
@@ -159,13 +170,13 @@ function feedRequest(context: Context, workspace: number): FeedRequest {
   }
 }
 
-function reportRequest(context: Context, workspace: number): OrderReportRequest {
+function reportRequest(context: Context, { workspace, zone }: Pick<OrderReportRequest, 'workspace' | 'zone'>): OrderReportRequest {
   const by = context.req.query('by') ?? 'month'
   if (!isPeriod(by)) throw new MillraceError('bad_request', `by must be one of ${Object.keys(reportPeriods).join(', ')}`)
   const metric = context.req.query('metric') ?? 'Order Completed'
   const after = instant(context, 'after')
   const before = instant(context, 'before')
-  return { workspace, by, metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
+  return { workspace, zone, by, metric, ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
 }
 
 function isPeriod(text: string): text is ReportPeriod {

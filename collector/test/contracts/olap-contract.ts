@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uuidText } from '../../src/platform/uuid.ts'
 import { eventRow } from '../../src/ports/event-row.ts'
-import type { Olap } from '../../src/ports/olap.ts'
+import { type Olap, rowKey } from '../../src/ports/olap.ts'
 
 export interface OlapUnderTest {
   /** An empty store. */
@@ -65,6 +65,14 @@ export function olapContract(name: string, make: () => Promise<OlapUnderTest>): 
       for (const token of ['one', 'one', 'two', 'one']) await olap.insert({ ...insert, token })
       expect(await ask("select count(), sum(value) from events where message_id like 'a%'")).toBe('4\t7.5')
       expect(await olap.countRows(1)).toBe(4)
+    })
+
+    it('says which rows of a run of batches are there', async () => {
+      await olap.insert({ generation: 1, token: 'held', ...rows([{ id: 'h\t"1' }, { id: 'h2', workspace: 2 }]) })
+      const held = await olap.heldRows(1, { partition: 0, firstBatch: 1, lastBatch: 1 })
+      expect([rowKey(1, 'h\t"1'), rowKey(2, 'h2'), rowKey(1, 'h2')].map((key) => held.has(key))).toEqual([true, true, false])
+      expect(await olap.heldRows(1, { partition: 0, firstBatch: 2, lastBatch: 9 })).toEqual(new Set())
+      expect(await olap.heldRows(1, { partition: 1, firstBatch: 1, lastBatch: 1 })).toEqual(new Set())
     })
 
     it('gives every column back as it was written', async () => {

@@ -8,12 +8,12 @@ import type { OltpUnderTest } from './oltp-contract.ts'
 import { changes, identifier, noIdentity, profile, uuid } from './oltp-rows.ts'
 
 function consent(part: Partial<ConsentRow> = {}): ConsentRow {
-  return { workspace: 1, identifierKey: uuid(1), channel: 'email', status: 'subscribed', time: t0, messageId: 'm', method: null, receivedAt: t0, ...part }
+  return { workspace: 1, identifierKey: uuid(1), channel: 'email', status: 'subscribed', time: t0, messageId: 'm', method: null, receivedAt: t0, trusted: false, ...part }
 }
 
 const statement = fc.record({
   workspace: fc.constantFrom(1, 2), identifierKey: fc.constantFrom(uuid(1), uuid(2)), channel: fc.constantFrom(...consentChannels),
-  status: fc.constantFrom(...consentStatuses), time: fc.integer({ min: t0, max: t0 + 3 }), method: fc.constantFrom(null, 'checkout'),
+  status: fc.constantFrom(...consentStatuses), time: fc.integer({ min: t0, max: t0 + 3 }), method: fc.constantFrom(null, 'checkout'), trusted: fc.boolean(),
 })
 
 /** Latest first, the stricter of one instant, then the greater message id; compared here in a way of its own. */
@@ -22,6 +22,13 @@ function expected(rows: readonly ConsentRow[], { identifierKey, channel }: Conse
   return rows
     .filter((row) => row.workspace === workspace && row.identifierKey === identifierKey && row.channel === channel)
     .toSorted((a, b) => b.time - a.time || strictest.indexOf(a.status) - strictest.indexOf(b.status) || (a.messageId < b.messageId ? 1 : -1))
+}
+
+/** The latest word, but for what a public key said that is milder than the latest word of a secret key. */
+function counts(latestFirst: readonly ConsentRow[]): readonly ConsentRow[] {
+  const strictest = ['suppressed', 'unsubscribed', 'never', 'subscribed']
+  const bound = latestFirst.find(({ trusted }) => trusted)
+  return latestFirst.filter(({ trusted, status }) => trusted || bound === undefined || strictest.indexOf(status) <= strictest.indexOf(bound.status)).slice(0, 1)
 }
 
 /** How every OLTP driver keeps what addresses agreed to. */
@@ -59,7 +66,7 @@ export function oltpConsentContract(name: string, open: () => Promise<OltpUnderT
         const addresses = [uuid(run), uuid(run + 1)].flatMap((identifierKey) => consentChannels.map((channel) => ({ identifierKey, channel })))
         for (const workspace of [1, 2]) {
           const current = await under.reader.consentsOf(workspace, addresses)
-          const best = addresses.flatMap((address) => expected(rows, address, workspace).slice(0, 1))
+          const best = addresses.flatMap((address) => counts(expected(rows, address, workspace)))
           expect(new Set(current)).toEqual(new Set(best))
           expect(current).toHaveLength(best.length)
           for (const address of addresses) {
@@ -67,6 +74,24 @@ export function oltpConsentContract(name: string, open: () => Promise<OltpUnderT
           }
         }
       }), propertySettings(15))
+    })
+
+    it('takes a secret key\'s word over a public key\'s milder one, and says once what both said', async () => {
+      const address = { identifierKey: uuid(9), channel: 'email' } as const
+      const current = async (): Promise<readonly ConsentRow[]> => under.reader.consentsOf(1, [address])
+      const left = consent({ ...address, status: 'unsubscribed', trusted: true, messageId: 'left' })
+      await decide({ consents: [left, consent({ ...address, time: t0 + 10, messageId: 'forged' })] })
+      expect(await current()).toEqual([left])
+      const spam = consent({ ...address, status: 'suppressed', time: t0 + 20, messageId: 'spam' })
+      await decide({ consents: [spam] })
+      expect(await current()).toEqual([spam])
+      const back = consent({ ...address, time: t0 + 30, messageId: 'back' })
+      await decide({ consents: [back] })
+      expect(await current()).toEqual([spam])
+      await decide({ consents: [{ ...back, trusted: true }, back] })
+      expect(await current()).toEqual([{ ...back, trusted: true }])
+      await decide({ consents: [back] })
+      expect(await current()).toEqual([{ ...back, trusted: true }])
     })
 
     it('pages through the history of an address', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { noLimits } from '../../src/ports/key.ts'
 import { type BatchRow, type DecideChanges, type Fence, type Oltp, type OltpReader, segmentsMax } from '../../src/ports/oltp.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
@@ -372,11 +373,17 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     it('keeps keys by hash and revokes each once', async () => {
       const { workspace } = await under.oltp.createWorkspace('shop', t0)
       expect((await under.oltp.createWorkspace('shop', t0 + 1)).workspace).toBe(workspace)
-      const key = { id: 'write_1', workspace, kind: 'write', hash: 'a'.repeat(64), createdAt: t0, revokedAt: null } as const
+      const key = { id: 'write_1', workspace, kind: 'write', hash: 'a'.repeat(64), createdAt: t0, revokedAt: null, limits: noLimits } as const
       await under.oltp.putKey(key)
       await under.oltp.putKey(key)
       expect(await under.reader.keys()).toEqual([key])
+      const limits = { eventsPerSecond: 5, burstEvents: null, bytesPerSecond: 1_000_000_000_000, eventsPerDay: 7 }
+      expect([await under.oltp.limitKey('write_1', { ...limits, burstEvents: 9 }), await under.oltp.limitKey('write_1', limits)]).toEqual([true, true])
+      await under.oltp.putKey(key)
+      expect(await under.reader.keys()).toEqual([{ ...key, limits }])
+      expect(await under.oltp.limitKey('write_2', limits)).toBe(false)
       expect(await under.oltp.revokeKey('write_1', t0 + 5)).toBe(true)
+      expect(await under.oltp.limitKey('write_1', noLimits)).toBe(false)
       expect(await under.oltp.revokeKey('write_1', t0 + 6)).toBe(false)
       expect((await under.reader.keys())[0]?.revokedAt).toBe(t0 + 5)
     })

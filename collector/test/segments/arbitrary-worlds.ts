@@ -17,6 +17,8 @@ export interface World {
   /** In order of arrival; a message id may come twice. */
   readonly events: readonly SentEvent[]
   readonly definitions: readonly SegmentDefinition[]
+  /** By whose calendar it is asked. */
+  readonly zone: string
   /** Chooses the instants that are asked about. */
   readonly picks: readonly number[]
 }
@@ -26,7 +28,7 @@ const day = 86_400_000
 
 const propertyNames = ['a', 'a', 'b', 'tags', 'when', 'x.y', 'x', 'price']
 const texts = ['', '5', '5.0', '+5', '05', '1e1', '1e999', 'true', 'DE', 'de', 'Straße', 'STRASSE', 'ΟΔΟΣ', 'οδός', 'x\ny', "it's \\ \"q\"", ' 7', '0x10', 'inf', 'nan',
-  '2024-01-31', '2024-02-30', '2024-02-29T10:00:00+02:00', '2024-01-31 10:00', '01/02/2026', '2024-03-01T00:00:00.5Z', '+491712345', '+4112', '💥a']
+  '2024-01-31', '2024-02-29', '1996-02-29', '2023-02-28', '2011-12-30', '2018-11-04', '2024-02-30', '2024-02-29T10:00:00+02:00', '2024-01-31 10:00', '01/02/2026', '2024-03-01T00:00:00.5Z', '+491712345', '+4112', '💥a']
 const numbers = [5, 5.5, -1, 0, 10, 0.1, 0.2, 0.3, 1e21, 1e20, 1e-7, 19.99, 1_706_695_200, 1_706_695_200_000, 16, 7, 1e13]
 
 /** So few that properties and what they are compared with meet often. */
@@ -40,11 +42,15 @@ const value: fc.Arbitrary<JsonValue> = fc.oneof(
   { weight: 8, arbitrary: flat }, { weight: 2, arbitrary: fc.array(fc.oneof(inner, fc.array(inner, { maxLength: 2 }), line), { maxLength: 3 }) },
   { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('y', 'z'), inner, { maxKeys: 2 }) },
 )
+/** New York and London forward, Lord Howe back by half an hour, a day that Apia left out, a midnight that São Paulo left out. */
+const clockChanges = [Date.UTC(2024, 2, 10, 7), Date.UTC(2024, 2, 31, 1), Date.UTC(2024, 3, 6, 15), Date.UTC(2011, 11, 30, 10), Date.UTC(2018, 10, 4, 3)]
+
 /** Around two month ends, some in the same millisecond, some far behind, some of the future. */
 const moment = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 40 }).map((step) => worldStart + step * day) },
   { weight: 2, arbitrary: fc.integer({ min: -60, max: 90 }).map((hours) => worldStart + hours * 3_600_000) },
-  { weight: 3, arbitrary: fc.constantFrom(worldStart, worldStart, Date.UTC(2024, 1, 29, 10), Date.UTC(2024, 2, 31), Date.UTC(1999, 1, 28), Date.UTC(2031, 0, 31)) },
+  { weight: 3, arbitrary: fc.constantFrom(worldStart, worldStart, Date.UTC(2024, 1, 29, 10), Date.UTC(2024, 2, 31), Date.UTC(1999, 1, 28), Date.UTC(2031, 0, 31),
+    ...clockChanges, ...clockChanges.map((ms) => ms + 1_800_000)) },
 )
 
 const properties = fc.tuple(
@@ -68,10 +74,17 @@ const eventWindow: fc.Arbitrary<Timeframe> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('in-the-last', 'at-least-ago'), quantity: fc.integer({ min: 1, max: 40 }), unit }) },
   fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 30 }), unit).map(([start, length, of]): Timeframe => ({ type: 'between-ago', start, end: start + length, unit: of })),
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('after', 'before'), instant }) },
+  fc.constant<Timeframe>({ type: 'this-month' }),
+  fc.record({ type: fc.constant('calendar-month'), month: fc.constantFrom(1, 2, 3, 12) }),
+  fc.record({ type: fc.constant('calendar-month'), month: fc.constantFrom(1, 2, 3, 12), year: fc.constantFrom(2024, 2011) }),
   fc.uniqueArray(moment, { minLength: 2, maxLength: 2 }).map(([one = 0, other = 0]): Timeframe => (
     { type: 'between', start: new Date(Math.min(one, other)).toISOString(), end: new Date(Math.max(one, other)).toISOString() })),
 )
-const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof({ weight: 3, arbitrary: eventWindow }, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }))
+const dateWindow: fc.Arbitrary<Timeframe> = fc.oneof(
+  { weight: 3, arbitrary: eventWindow }, fc.record({ type: fc.constant('in-the-next'), quantity: fc.integer({ min: 1, max: 40 }), unit }),
+  fc.constantFrom<Timeframe>({ type: 'anniversary' }, { type: 'anniversary-month' }),
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('anniversary-last', 'anniversary-next'), quantity: fc.constantFrom(1, 2, 7, 31, 52), unit: fc.constantFrom('day', 'day', 'week') }) },
+)
 
 const flag = fc.constantFrom<{ ignoreCase?: true }>({}, {}, { ignoreCase: true })
 const someText = fc.constantFrom(...texts.filter((text) => text !== ''))
@@ -145,8 +158,9 @@ const plain: fc.Arbitrary<SegmentDefinition> = fc.oneof(
 
 export const arbitraryWorld: fc.Arbitrary<World> = fc.record({
   events: fc.array(event, { minLength: 8, maxLength: 40, size: 'max' }), definitions: fc.tuple(fc.array(definition, { minLength: 2, maxLength: 3, size: 'max' }), fc.array(plain, { minLength: 4, maxLength: 7, size: 'max' })).map((both) => both.flat()),
+  zone: fc.constantFrom('UTC', 'UTC', 'Europe/London', 'America/New_York', 'Australia/Lord_Howe', 'Pacific/Apia', 'America/Sao_Paulo'),
   picks: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 4, maxLength: 4 }),
-}).map(({ events, definitions, picks }) => ({ events, definitions: definitions.map((one) => meetingEvents(one, events)), picks }))
+}).map(({ definitions, ...world }) => ({ ...world, definitions: definitions.map((one) => meetingEvents(one, world.events)) }))
 
 /** The definition with the ends of its fixed windows moved to the nearest events that it asks for: drawn apart, the two would hardly ever meet. */
 function meetingEvents(node: SegmentDefinition, events: readonly SentEvent[]): SegmentDefinition {

@@ -19,7 +19,8 @@ import { propertySettings } from '../property-settings.ts'
 import { OlapBench } from './olap-bench.ts'
 import { SqliteOltp } from '../../src/stores/oltp/sqlite/sqlite-oltp.ts'
 import { arbitraryWorld, type SentEvent, type World, worldStart } from './arbitrary-worlds.ts'
-import { bruteForceMembers, dayOf, type OracleEvent, shifted } from './brute-force.ts'
+import { beginOf, bruteForceMembers, dayOf, localDate, nextDate, type OracleEvent, shifted } from './brute-force.ts'
+import { Zone } from '../../src/query/segments/zone.ts'
 
 /** Worlds a run: each is a workspace of its own, all go through one decide and one insert. */
 const worldsMax = 30
@@ -82,8 +83,9 @@ describe('segments', () => {
   async function check({ world, workspace, batch, profiles, events }: Played): Promise<void> {
     const position = { generation: 1, batches: [batch] }
     const definitions = world.definitions.map(parsed)
-    const questions = definitions.flatMap((definition, index) => askedAt(momentsOf(definition, { profiles, events }), world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
-    const { sql, params } = compileSegments(questions, { workspace, ...position })
+    const zone = new Zone(world.zone)
+    const questions = definitions.flatMap((definition, index) => askedAt(momentsOf(definition, { profiles, events, zone: world.zone }), world.picks[index % 4] ?? 0).map((at) => ({ definition, at })))
+    const { sql, params } = compileSegments(questions, { workspace, zone: new Zone(world.zone), ...position })
     const text = await bench.olap.query({ sql, params, format: 'JSONCompactEachRow', own: true })
     const answers = text.trim().split('\n').map(answerRow)
     expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
@@ -93,28 +95,29 @@ describe('segments', () => {
     })))
     for (const [index, { definition, at }] of questions.entries()) {
       const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
-      const oracle = bruteForceMembers(definition, { profiles, events }, at)
+      const oracle = bruteForceMembers(definition, { profiles, events, zone: world.zone }, at)
       const engine = answers.filter((row) => row[index + 1] === 1).map(([id]) => id)
       expect(engine.toSorted(), `the engine: ${asked}`).toEqual([...oracle].toSorted())
     }
     for (const { profileId, facts: known } of facts) {
       if (known === null) throw new Error(`profile ${profileId} has no facts`)
-      const own = { profiles: [profileId], events: events.filter(({ profile }) => profile === profileId) }
+      const own = { profiles: [profileId], zone: world.zone, events: events.filter(({ profile }) => profile === profileId) }
       for (const definition of definitions) {
         const { real, idle, last } = momentsOf(definition, own)
         for (const at of [...real, ...idle.slice(0, 10), last].flatMap((ms) => [ms - 1, ms])) {
           const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
-          expect(evaluateSegment(definition, known, at).answer, `the evaluator for ${profileId}: ${asked}`).toBe(bruteForceMembers(definition, own, at).length === 1)
+          expect(evaluateSegment(definition, known, { at, zone }).answer, `the evaluator for ${profileId}: ${asked}`).toBe(bruteForceMembers(definition, own, at).length === 1)
         }
       }
     }
   }
 
   it('have the same members by brute force, by the evaluator and by the engine, to the millisecond', async () => {
+    // The seed brings a failing run back; shrinking thirty worlds takes ten minutes and more.
     const settings = propertySettings(Math.max(1, Math.ceil(longRuns / worldsMax)))
     await fc.assert(fc.asyncProperty(fc.array(arbitraryWorld, { minLength: worldsMax / 2, maxLength: worldsMax, size: 'max' }), async (worlds) => {
       for (const played of await play(worlds)) await check(played)
-    }), { ...settings, endOnFailure: false })
+    }), { ...settings, endOnFailure: true })
   }, 600_000)
 })
 
@@ -176,6 +179,8 @@ function oracleWorld(workspace: number, sent: readonly SentEvent[], pointings: R
   }
 }
 
+type OracleWorld = Parameters<typeof bruteForceMembers>[1]
+
 interface Moments {
   /** At which the members change. */
   readonly real: readonly number[]
@@ -185,9 +190,9 @@ interface Moments {
   readonly last: number
 }
 
-function momentsOf(definition: SegmentDefinition, world: Pick<Played, 'profiles' | 'events'>): Moments {
+function momentsOf(definition: SegmentDefinition, world: OracleWorld): Moments {
   const members = (at: number): string => bruteForceMembers(definition, world, at).join()
-  const all = changesOf(definition, world.events)
+  const all = changesOf(definition, world)
   const real = all.filter((ms) => members(ms - 1) !== members(ms))
   return { real, idle: all.filter((ms) => !real.includes(ms)), last: Math.max(...all) }
 }
@@ -200,18 +205,29 @@ function askedAt({ real, idle, last }: Moments, pick: number): readonly number[]
 }
 
 /** Where some event enters or leaves a window of the definition. */
-function changesOf(definition: SegmentDefinition, events: readonly OracleEvent[]): readonly number[] {
+function changesOf(definition: SegmentDefinition, { events, zone }: OracleWorld): readonly number[] {
   const changes = new Set<number>([worldStart])
   const text = JSON.stringify(definition)
-  const dates = text.includes('"within"') ? events.flatMap(({ properties }) => Object.values(properties)).filter((value) => value !== undefined).map(dayOf).filter((ms) => !Number.isNaN(ms)) : []
+  const dates = text.includes('"within"') ? events.flatMap(({ properties }) => Object.values(properties)).filter((value) => value !== undefined).map((value) => dayOf(value, zone)).filter((ms) => !Number.isNaN(ms)) : []
   const moments = new Set([...events.map(({ time }) => time), ...dates])
   // A window may reach ahead, too.
   const directions = text.includes('"in-the-next"') ? [1, -1] : [1]
   for (const found of text.matchAll(/"(?:quantity|start|end)":(\d+)(?:,"end":(\d+))?,"unit":"(\w+)"/g)) {
     const [, one = '0', other = one, unit = 'day'] = found
-    for (const moment of moments) for (const quantity of [one, other]) for (const way of directions) changes.add(shifted(moment, way * Number(quantity), unit))
+    for (const moment of moments) for (const quantity of [one, other]) for (const way of directions) changes.add(shifted(moment, [way * Number(quantity), unit], zone))
   }
   for (const moment of moments) changes.add(moment)
+  for (const day of calendarDays(text, [...moments].map((ms) => localDate(ms, zone)))) changes.add(beginOf(day, zone))
   for (const [, instant = ''] of text.matchAll(/"(?:instant|start|end)":"([^"]+)"/g)) changes.add(Date.parse(instant))
   return [...changes].filter((ms) => ms > 0 && ms < Date.UTC(2190, 0, 1))
+}
+
+/** Days on which windows that know whole days may open or close: around months' first days, and where a date comes round. */
+function calendarDays(text: string, days: readonly string[]): readonly string[] {
+  const months = text.includes('-month"') ? days.flatMap((day) => [`${day.slice(0, 7)}-01`, `${nextDate(`${day.slice(0, 7)}-01`, 31).slice(0, 7)}-01`]) : []
+  const firsts = months.flatMap((day) => [day, ...['2024', '2025'].map((year) => year + day.slice(4))])
+  if (!text.includes('"anniversary')) return firsts
+  const ahead = [...text.matchAll(/"anniversary-(?:last|next)","quantity":(\d+),"unit":"(\w+)"/g)].map(([, quantity, unit]) => Number(quantity) * (unit === 'week' ? 7 : 1))
+  const rounds = days.flatMap((day) => ['2023', '2024', '2025'].map((year) => nextDate(`${year}-${day.slice(5) === '02-29' && year !== '2024' ? '02-28' : day.slice(5)}`, 0)))
+  return [...firsts, ...rounds.flatMap((day) => [0, ...ahead, ...ahead.map((by) => -by)].flatMap((by) => [nextDate(day, by), nextDate(day, by + 1)]))]
 }

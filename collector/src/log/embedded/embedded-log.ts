@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../platform/clock.ts'
 import { lockData } from '../../platform/data-lock.ts'
@@ -32,7 +32,6 @@ const segmentBytesDefault = 67_108_864
  * number of partitions), `corrupt` (damage before the synced end; nothing is changed).
  */
 export async function openLogWriter(options: LogWriterOptions): Promise<EmbeddedLogWriter> {
-  mkdirSync(options.directory, { recursive: true, mode: 0o700 })
   const lock = lockData(options.directory)
   try {
     const watermark = WatermarkFile.openForWriting(options.directory, options.partitions)

@@ -192,7 +192,8 @@ export class EmbeddedLogWriter implements LogWriter {
     if (this.#end.offset - this.#log.segment.offset >= this.#bounds.segmentBytesMax) this.#roll()
     const group = this.#build(appends)
     this.#torn = true
-    await failStep('log.write', () => writeAll(this.#log.file, group.buffers, filePosition(this.#log.segment, this.#log.start, this.#end.offset)))
+    const position = filePosition(this.#log.segment, this.#log.start, this.#end.offset)
+    await failStep('log.write', () => writeAll(this.#log.file, group.buffers, position), () => writeAll(this.#log.file, halfOf(group.buffers), position))
     await failStep('log.sync', () => fdatasyncAsync(this.#log.file))
     this.#torn = false
     this.#end = group.end
@@ -250,6 +251,12 @@ export class EmbeddedLogWriter implements LogWriter {
       return new MillraceError('outcome_unknown', `${reason}; it could not be undone either`, { retryable: true, cause })
     }
   }
+}
+
+/** What a write leaves that is torn: some of its bytes. */
+function halfOf(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
+  const bytes = Buffer.concat(buffers)
+  return [bytes.subarray(0, Math.ceil(bytes.length / 2))]
 }
 
 /** Writes all buffers at the position, however little each call takes. */

@@ -1,7 +1,8 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs'
 import { MillraceError } from '../../platform/errors.ts'
+import { syncDirectory } from '../../platform/sync-directory.ts'
 import { frameHeaderBytes, isWhole, payloadBytesMax, readHeader, voidPartition } from './frame.ts'
-import { headerBytes, type Segment, type SegmentStart, syncDirectory } from './segments.ts'
+import { headerBytes, type Segment, type SegmentStart } from './segments.ts'
 import { readSegmentBytes, syncedMarkAfter } from './whole-frames.ts'
 import type { Watermark } from './watermark.ts'
 

@@ -3,8 +3,9 @@ import { MillraceError } from '../../platform/errors.ts'
 import type { Acknowledged } from './acknowledged.ts'
 import { positionText } from './position.ts'
 import { scanFrames } from './recover.ts'
-import { listSegments, readSegmentStart, type Segment, syncDirectory } from './segments.ts'
+import { listSegments, readSegmentStart, type Segment } from './segments.ts'
 import { failPlace } from '../../platform/fail-point.ts'
+import { syncDirectory } from '../../platform/sync-directory.ts'
 
 export interface RetentionBounds {
   /** A segment is kept this long after its last write even if all of it is archived, milliseconds. */

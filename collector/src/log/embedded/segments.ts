@@ -1,7 +1,8 @@
-import { closeSync, fdatasyncSync, fsyncSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { MillraceError } from '../../platform/errors.ts'
+import { syncDirectory } from '../../platform/sync-directory.ts'
 import { readU53, writeU53 } from './frame.ts'
 import { hex, type Place } from './position.ts'
 
@@ -79,14 +80,5 @@ export function readSegmentStart(segment: Segment): SegmentStart | null {
     }
   } finally {
     closeSync(file)
-  }
-}
-
-export function syncDirectory(directory: string): void {
-  const handle = openSync(directory, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
   }
 }

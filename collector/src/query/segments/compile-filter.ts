@@ -3,16 +3,15 @@ import { compileDateWindow } from './compile-window.ts'
 import { enginePattern } from './pattern.ts'
 import { decimalOf, folded } from './property-value.ts'
 import type { SqlParameters } from './sql-parameters.ts'
+import type { Asked } from './windows.ts'
 
 /**
  * Conditions on a property as SQL over `raw`, an expression that gives the property's JSON text: empty where there is
  * none. They say the same as `filterHolds`, rule by rule.
  */
 
-export interface FilterContext {
+export interface FilterContext extends Asked {
   readonly parameters: SqlParameters
-  /** Epoch milliseconds. */
-  readonly at: number
   /** Gives a long expression that is used more than once a short name, where there is a place for one. */
   readonly name: (expression: string, what: 'value' | 'condition') => string
 }
@@ -40,7 +39,7 @@ function condition(filter: PropertyFilter, raw: string, context: FilterContext):
     case 'not-in': return `NOT ${isAmong(raw, filter.value, { ...context, ignoreCase: filter.ignoreCase === true })}`
     case 'is-set': return `NOT ${isMissing(raw)}`
     case 'not-set': return isMissing(raw)
-    case 'within': return compileDateWindow(filter.timeframe, context.name(dateMs(raw), 'value'), context)
+    case 'within': return compileDateWindow(filter.timeframe, { ms: context.name(dateMs(raw), 'value'), isAlone: isDateAlone(raw) }, context)
     case 'between': {
       const [low, high] = filter.value.map((bound) => parameters.add('Float64', bound))
       return `(${isNumber(raw)} AND JSONExtractFloat(${raw}) BETWEEN ${low} AND ${high})`
@@ -152,6 +151,11 @@ function isScalar(raw: string): string {
 
 function items(raw: string): string {
   return `multiIf(startsWith(${raw}, '['), JSONExtractArrayRaw(${raw}), ${isMissing(raw)}, emptyArrayString(), [${raw}])`
+}
+
+/** Of a text that is a date: whether it has no time of day. */
+function isDateAlone(raw: string): string {
+  return `(${isText(raw)} AND length(JSONExtractString(${raw})) = 10)`
 }
 
 /** Epoch milliseconds of a date in JSON text, NULL for what is none; as `instantOfText` and `instantOfNumber` read it. */

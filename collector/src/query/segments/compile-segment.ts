@@ -4,6 +4,7 @@ import { compileEventRange, compileEventWindow } from './compile-window.ts'
 import { amountOf, amountScale } from './property-value.ts'
 import { SqlParameters, type ParameterValue } from './sql-parameters.ts'
 import { ValueStages } from './value-stages.ts'
+import type { Zone } from './zone.ts'
 
 /** What is counted: a workspace's data up to a position. */
 export interface DataScope {
@@ -12,6 +13,8 @@ export interface DataScope {
   readonly generation: number
   /** The last batch of each partition that counts. */
   readonly batches: readonly number[]
+  /** Whose days and months windows go by. */
+  readonly zone: Zone
 }
 
 export interface SegmentQuestion {
@@ -100,7 +103,7 @@ class Compiler {
   #metricColumn(leaf: ProfileMetric, at: number): string {
     const { metric, measurement, property = '', timeframe, filters, anyItem } = leaf
     return this.#column(JSON.stringify([at, metric, measurement, property, timeframe, filters, anyItem]), () => {
-      const context = { parameters: this.parameters, at, name: naming(this.#ofEvents) }
+      const context = { parameters: this.parameters, at, zone: this.#scope.zone, name: naming(this.#ofEvents) }
       const conditions = [
         `metric = ${this.parameters.add('String', metric)}`, compileEventWindow(timeframe, context),
         ...filters.map((filter) => compileFilter(filter, this.#ofEvent(filter.property), context)),
@@ -123,7 +126,7 @@ class Compiler {
   #anyItem({ of, filters }: NonNullable<ProfileMetric['anyItem']>, at: number): string {
     const raw = this.#ofEvent(of)
     const lines = `if(startsWith(${raw}, '['), JSONExtractArrayRaw(${raw}), [${raw}])`
-    const context = { parameters: this.parameters, at, name: (expression: string) => expression }
+    const context = { parameters: this.parameters, at, zone: this.#scope.zone, name: (expression: string) => expression }
     const properties = [...new Set(filters.map(({ property }) => property))]
     const conditions = ["startsWith(line, '{')", ...filters.map((filter) => compileFilter(filter, `line${properties.indexOf(filter.property)}`, context))]
     const names = ['line', ...properties.map((_, index) => `line${index}`)].join(', ')
@@ -132,7 +135,7 @@ class Compiler {
   }
 
   #property(leaf: ProfileProperty, at: number): string {
-    const context = { parameters: this.parameters, at, name: naming(this.#ofProfiles) }
+    const context = { parameters: this.parameters, at, zone: this.#scope.zone, name: naming(this.#ofProfiles) }
     const own = `${this.#register(leaf.property)}.3`
     const [first = '', ...rest] = leaf.property.split('.')
     if (rest.length === 0) return `(${compileFilter(leaf, this.#ofProfiles.bind(own, 0), context)})`

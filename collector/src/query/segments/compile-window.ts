@@ -1,67 +1,47 @@
-import type { Timeframe, WindowUnit } from '@millrace/schemas'
+import type { Timeframe } from '@millrace/schemas'
 import type { SqlParameters } from './sql-parameters.ts'
-import { later, type Span, spanOf } from './windows.ts'
+import { type Bounds, boundsOf, dayBoundsOf } from './window-bounds.ts'
+import type { Asked } from './windows.ts'
 
-export interface WindowContext {
+export interface WindowContext extends Asked {
   readonly parameters: SqlParameters
-  /** Epoch milliseconds. */
-  readonly at: number
 }
 
-/** Days that no month is longer than: bounds that let the engine skip whole parts, never the answer itself. */
-const dayMs = 86_400_000
-const longestMonthMs = 31 * dayMs
+/** Bounds that are written out; more of them are looked up in a list. */
+const writtenMax = 6
 
-/** Whether the moment `ms`, an expression in epoch milliseconds that may be NULL, lies in the window. */
-export function compileDateWindow(timeframe: Timeframe, ms: string, context: WindowContext): string {
-  return `ifNull(${inWindow(timeframe, ms, context)}, 0)`
+/** A date among properties as SQL: epoch milliseconds or NULL, and whether it had no time of day. */
+export interface DateExpression {
+  readonly ms: string
+  readonly isAlone: string
+}
+
+/** Whether the date lies in the window. A date without a time is the beginning of its day in the zone. */
+export function compileDateWindow(timeframe: Timeframe, { ms, isAlone }: DateExpression, context: WindowContext): string {
+  const moment = within(boundsOf(timeframe, context), ms, context.parameters)
+  if (context.zone.isUtc) return `ifNull(${moment}, 0)`
+  return `ifNull(if(${isAlone}, ${within(dayBoundsOf(timeframe, context), ms, context.parameters)}, ${moment}), 0)`
 }
 
 /** Whether an event counts: within the window, and not before its own time. */
 export function compileEventWindow(timeframe: Timeframe, context: WindowContext): string {
   const now = `${eventMs} <= ${context.parameters.add('Int64', context.at)}`
-  return timeframe.type === 'all-time' ? now : `(${now} AND ${inWindow(timeframe, eventMs, context)})`
+  return timeframe.type === 'all-time' ? now : `(${now} AND ${within(boundsOf(timeframe, context), eventMs, context.parameters)})`
 }
 
 const eventMs = 'toUnixTimestamp64Milli(time)'
 
-/** A condition on the column itself that every event in the window meets. */
-export function compileEventRange(timeframe: Timeframe, { parameters, at }: WindowContext): string {
-  const moment = (ms: number): string => `fromUnixTimestamp64Milli(${parameters.add('Int64', Math.max(0, ms))}, 'UTC')`
-  const [from, until] = eventRange(timeframe, at)
-  return `time <= ${moment(Math.min(until, at))}${from === null ? '' : ` AND time >= ${moment(from)}`}`
+/** A condition on the column itself that every event in the window meets: it lets the engine skip whole parts. */
+export function compileEventRange(timeframe: Timeframe, context: WindowContext): string {
+  const moment = (ms: number): string => `fromUnixTimestamp64Milli(${context.parameters.add('Int64', Math.max(0, ms))}, 'UTC')`
+  const bounds = boundsOf(timeframe, context)
+  const [from = 0, until = 0] = [bounds[0], bounds.at(-1)]
+  return `time <= ${moment(Math.min(until, context.at))}${from <= 0 ? '' : ` AND time >= ${moment(from)}`}`
 }
 
-function eventRange(timeframe: Timeframe, at: number): readonly [from: number | null, until: number] {
-  switch (timeframe.type) {
-    case 'in-the-last': return [at - atMost(spanOf(timeframe.quantity, timeframe.unit)), at]
-    case 'between-ago': return [at - atMost(spanOf(timeframe.end, timeframe.unit)), at]
-    case 'after': return [Date.parse(timeframe.instant), at]
-    case 'before': return [null, Date.parse(timeframe.instant)]
-    case 'between': return [Date.parse(timeframe.start), Date.parse(timeframe.end)]
-    default: return [null, at]
-  }
-}
-
-function atMost(span: Span): number {
-  return 'ms' in span ? span.ms : span.months * longestMonthMs + dayMs
-}
-
-function inWindow(timeframe: Timeframe, ms: string, { parameters, at }: WindowContext): string {
-  const int = (value: number): string => parameters.add('Int64', value)
-  const after = (quantity: number, unit: WindowUnit): string => {
-    const span = spanOf(quantity, unit)
-    if ('ms' in span) return `${ms} + ${int(span.ms)}`
-    return `toUnixTimestamp64Milli(addMonths(fromUnixTimestamp64Milli(${ms}, 'UTC'), ${int(span.months)}))`
-  }
-  switch (timeframe.type) {
-    case 'all-time': return `${ms} <= ${int(at)}`
-    case 'in-the-last': return `(${ms} <= ${int(at)} AND ${after(timeframe.quantity, timeframe.unit)} > ${int(at)})`
-    case 'at-least-ago': return `${after(timeframe.quantity, timeframe.unit)} <= ${int(at)}`
-    case 'between-ago': return `(${after(timeframe.start, timeframe.unit)} <= ${int(at)} AND ${after(timeframe.end, timeframe.unit)} > ${int(at)})`
-    case 'in-the-next': return `(${ms} > ${int(at)} AND ${ms} <= ${int(later(at, spanOf(timeframe.quantity, timeframe.unit)))})`
-    case 'after': return `${ms} >= ${int(Date.parse(timeframe.instant))}`
-    case 'before': return `${ms} < ${int(Date.parse(timeframe.instant))}`
-    case 'between': return `(${ms} >= ${int(Date.parse(timeframe.start))} AND ${ms} < ${int(Date.parse(timeframe.end))})`
-  }
+function within(bounds: Bounds, ms: string, parameters: SqlParameters): string {
+  if (bounds.length === 0) return '0'
+  if (bounds.length > writtenMax) return `(arrayCount(bound -> bound <= ${ms}, ${parameters.integers(bounds)}) % 2 = 1)`
+  const ranges = bounds.flatMap((from, index) => (index % 2 === 0 ? [`(${ms} >= ${parameters.add('Int64', from)} AND ${ms} < ${parameters.add('Int64', bounds[index + 1] ?? from)})`] : []))
+  return `(${ranges.join(' OR ')})`
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue, ProfileMetric, SegmentDefinition, SegmentLeaf } from '@millrace/schemas'
 import { compares, filterHolds } from './filter-holds.ts'
 import { amountOf, amountScale, isObject, listOf, propertyOf } from './property-value.ts'
-import { isWithin } from './windows.ts'
+import { type Asked, isWithin } from './windows.ts'
 
 export interface FactEvent {
   readonly metric: string
@@ -34,13 +34,13 @@ export interface SegmentAnswer {
 }
 
 /**
- * Whether a profile is a member at an instant (epoch milliseconds) and what each condition found. A pure function, and
+ * Whether a profile is a member at an instant and what each condition found. A pure function, and
  * the same answer that the compiled query gives.
  */
-export function evaluateSegment(definition: SegmentDefinition, facts: ProfileFacts, at: number): SegmentAnswer {
+export function evaluateSegment(definition: SegmentDefinition, facts: ProfileFacts, asked: Asked): SegmentAnswer {
   const leaves: LeafAnswer[] = []
   const answer = evaluate(definition, 'definition', (leaf, path) => {
-    const found = leaf.type === 'profile-metric' ? metricAnswer(leaf, facts, at) : propertyAnswer(leaf, facts, at)
+    const found = leaf.type === 'profile-metric' ? metricAnswer(leaf, facts, asked) : propertyAnswer(leaf, facts, asked)
     leaves.push({ path, ...found })
     return found.answer
   })
@@ -57,8 +57,8 @@ function evaluate(node: SegmentDefinition, path: string, ask: (leaf: SegmentLeaf
 
 type Found = Omit<LeafAnswer, 'path'>
 
-function metricAnswer(leaf: ProfileMetric, { events }: ProfileFacts, at: number): Found {
-  const matching = events.filter((event) => event.metric === leaf.metric && eventCounts(leaf, event, at))
+function metricAnswer(leaf: ProfileMetric, { events }: ProfileFacts, asked: Asked): Found {
+  const matching = events.filter((event) => event.metric === leaf.metric && eventCounts(leaf, event, asked))
   const needs = `${leaf.operator} ${typeof leaf.value === 'number' ? leaf.value : leaf.value.join(' and ')}`
   if (leaf.measurement === 'count') {
     const count = matching.length
@@ -74,16 +74,16 @@ function metricAnswer(leaf: ProfileMetric, { events }: ProfileFacts, at: number)
   return { answer, value: Number(sum) / amountScale, needs, faults: amounts.filter((amount) => amount === null).length }
 }
 
-function eventCounts({ timeframe, filters, anyItem }: ProfileMetric, { time, properties }: FactEvent, at: number): boolean {
+function eventCounts({ timeframe, filters, anyItem }: ProfileMetric, { time, properties }: FactEvent, asked: Asked): boolean {
   // An event of the future counts from its own time on, whatever the window says.
-  if (time > at || !isWithin(timeframe, time, at)) return false
-  if (!filters.every((filter) => filterHolds(filter, properties, at))) return false
+  if (time > asked.at || !isWithin(timeframe, time, asked)) return false
+  if (!filters.every((filter) => filterHolds(filter, properties, asked))) return false
   if (anyItem === undefined) return true
-  return listOf(propertyOf(properties, anyItem.of)).some((item) => isObject(item) && anyItem.filters.every((filter) => filterHolds(filter, item, at)))
+  return listOf(propertyOf(properties, anyItem.of)).some((item) => isObject(item) && anyItem.filters.every((filter) => filterHolds(filter, item, asked)))
 }
 
-function propertyAnswer(leaf: Extract<SegmentLeaf, { readonly type: 'profile-property' }>, { properties }: ProfileFacts, at: number): Found {
-  return { answer: filterHolds(leaf, properties, at), value: propertyOf(properties, leaf.property), needs: neededOf(leaf) }
+function propertyAnswer(leaf: Extract<SegmentLeaf, { readonly type: 'profile-property' }>, { properties }: ProfileFacts, asked: Asked): Found {
+  return { answer: filterHolds(leaf, properties, asked), value: propertyOf(properties, leaf.property), needs: neededOf(leaf) }
 }
 
 function neededOf(leaf: Extract<SegmentLeaf, { readonly type: 'profile-property' }>): string {

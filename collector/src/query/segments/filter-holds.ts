@@ -1,14 +1,14 @@
 import type { JsonObject, JsonValue, PropertyFilter, Scalar } from '@millrace/schemas'
 import { compilePattern } from './pattern.ts'
-import { dateOf, decimalOf, folded, isList, isObject, listOf, propertyOf, textOf } from './property-value.ts'
-import { isWithin } from './windows.ts'
+import { decimalOf, folded, isList, isObject, listOf, propertyOf, textOf } from './property-value.ts'
+import { type Asked, isWithin, momentOf } from './windows.ts'
 
-/** Whether the property passes at the instant, epoch milliseconds. A negated operator is the plain negation of the other. */
-export function filterHolds(filter: PropertyFilter, properties: JsonObject, at: number): boolean {
-  return valuePasses(filter, propertyOf(properties, filter.property), at)
+/** Whether the property passes at the instant. A negated operator is the plain negation of the other. */
+export function filterHolds(filter: PropertyFilter, properties: JsonObject, asked: Asked): boolean {
+  return valuePasses(filter, propertyOf(properties, filter.property), asked)
 }
 
-function valuePasses(filter: PropertyFilter, value: JsonValue, at: number): boolean {
+function valuePasses(filter: PropertyFilter, value: JsonValue, asked: Asked): boolean {
   switch (filter.operator) {
     case 'equals': return isAmong(value, [filter.value], filter.ignoreCase)
     case 'not-equals': return !isAmong(value, [filter.value], filter.ignoreCase)
@@ -17,8 +17,8 @@ function valuePasses(filter: PropertyFilter, value: JsonValue, at: number): bool
     case 'is-set': return value !== null
     case 'not-set': return value === null
     case 'within': {
-      const date = dateOf(value)
-      return date !== null && isWithin(filter.timeframe, date, at)
+      const date = momentOf(value, asked.zone)
+      return date !== null && isWithin(filter.timeframe, date, asked)
     }
     case 'between': return typeof value === 'number' && value >= filter.value[0] && value <= filter.value[1]
     case 'greater-than': case 'greater-than-or-equal': case 'less-than': case 'less-than-or-equal':

@@ -3,14 +3,17 @@ import { type Context, Hono } from 'hono'
 import { MillraceError } from '../../platform/errors.ts'
 import type { Olap } from '../../ports/olap.ts'
 import type { OltpReader, SegmentDraft, SegmentRow } from '../../ports/oltp.ts'
+import { bodyText } from '../body-text.ts'
 import { profileById } from '../find-profile.ts'
 import type { IdentityView } from '../identity-view.ts'
+import { jsonHeaders } from '../json-answer.ts'
 import { isoTime } from '../profile-card.ts'
 import { freshness, loadedPosition, parsePosition, positionText, type DataPosition } from './data-position.ts'
 import { evaluateSegment } from './evaluate-segment.ts'
 import { patternFault } from './pattern.ts'
 import { profileFacts } from './profile-facts.ts'
 import { segmentMembers } from './segment-count.ts'
+import type { Zone } from './zone.ts'
 
 export interface SegmentDependencies {
   readonly reader: OltpReader
@@ -18,6 +21,8 @@ export interface SegmentDependencies {
   readonly identity: IdentityView
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** Whose days and months segments and reports go by. */
+  readonly zone: Zone
   readonly newId: () => string
   /** As `Oltp.putSegment`, wherever the writer runs. */
   readonly putSegment: (draft: SegmentDraft) => Promise<SegmentRow>
@@ -56,7 +61,7 @@ export function segmentRoutes(dependencies: SegmentDependencies): Hono<Variables
 }
 
 async function preview(workspace: number, body: Fields, dependencies: SegmentDependencies): Promise<object> {
-  const { olap, reader, identity, now } = dependencies
+  const { olap, reader, identity, now, zone } = dependencies
   allow(body, ['name', 'definition', 'at', 'profileId'])
   const definition = definitionOf(body.get('definition'))
   const at = instantOf(body.get('at'), now())
@@ -64,13 +69,13 @@ async function preview(workspace: number, body: Fields, dependencies: SegmentDep
   if (profileId !== undefined && typeof profileId !== 'string') throw new MillraceError('bad_request', 'profileId must be a text')
   const fresh = await freshness(reader, now())
   const position = await loadedPosition(reader, await olap.currentGeneration())
-  const { count, members } = await segmentMembers({ workspace, definition, at, position, after: null, limit: sampleSize }, olap)
+  const { count, members } = await segmentMembers({ workspace, definition, at, zone, position, after: null, limit: sampleSize }, olap)
   const answer = { count, at: isoTime(at), position: positionText(position), ...fresh, sample: members }
   if (profileId === undefined) return answer
   const { profile } = await profileById(workspace, profileId, reader)
   const facts = await profileFacts({ workspace, profileId: profile.id, definition, position }, { olap, identity })
   if (facts === null) throw new MillraceError('not_found', 'the profile is not loaded yet', { retryable: true })
-  return { ...answer, profile: { id: profile.id, ...evaluateSegment(definition, facts, at) } }
+  return { ...answer, profile: { id: profile.id, ...evaluateSegment(definition, facts, { at, zone }) } }
 }
 
 /** Where a page goes on: the same version, instant and position, after the last id. */
@@ -81,7 +86,7 @@ interface Cursor {
   readonly after: string | null
 }
 
-async function membersPage(context: Context<Variables>, { reader, olap, now }: SegmentDependencies): Promise<object> {
+async function membersPage(context: Context<Variables>, { reader, olap, now, zone }: SegmentDependencies): Promise<object> {
   const limit = Number(context.req.query('limit') ?? 100)
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) throw new MillraceError('bad_request', 'limit must be a whole number from 1 to 1000')
   const given = context.req.query('cursor')
@@ -96,7 +101,7 @@ async function membersPage(context: Context<Variables>, { reader, olap, now }: S
   const fresh = await freshness(reader, now())
   const page = cursor ?? { version: row.version, at: instantOf(at, now()), position: await loadedPosition(reader, generation), after: null }
   const { count, members } = await segmentMembers({
-    workspace: row.workspace, definition: storedDefinition(row), at: page.at, position: page.position, after: page.after, limit: limit + 1,
+    workspace: row.workspace, definition: storedDefinition(row), at: page.at, zone, position: page.position, after: page.after, limit: limit + 1,
   }, olap)
   const shown = members.slice(0, limit)
   const next = members.length > shown.length ? cursorText({ ...page, after: shown.at(-1) ?? null }) : null
@@ -142,8 +147,7 @@ function storedDefinition(row: SegmentRow): SegmentDefinition {
 type Fields = ReadonlyMap<string, unknown>
 
 async function readBody(context: Context<Variables>): Promise<Fields> {
-  const text = await context.req.text()
-  if (Buffer.byteLength(text) > segmentLimits.definitionBytesMax) throw new MillraceError('body_too_large', `a segment may have ${segmentLimits.definitionBytesMax} bytes`)
+  const text = await bodyText(context, segmentLimits.definitionBytesMax)
   try {
     const body: unknown = JSON.parse(text)
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return new Map(Object.entries(body))
@@ -191,5 +195,5 @@ function instantOf(value: unknown, otherwise: number): number {
 }
 
 function json(context: Context<Variables>, body: object, status: 200 | 201 = 200): Response {
-  return context.body(JSON.stringify(body), status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  return context.body(JSON.stringify(body), status, jsonHeaders)
 }

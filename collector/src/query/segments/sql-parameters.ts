@@ -18,6 +18,12 @@ export class SqlParameters {
     return `{${name}:${type}}`
   }
 
+  /** A list of whole numbers, written into the text: parameters travel in a URL, which holds no long lists. */
+  integers(list: readonly number[]): string {
+    if (!list.every((one) => Number.isSafeInteger(one))) throw new TypeError('not whole numbers')
+    return `[${list.join(', ')}]`
+  }
+
   values(): Readonly<Record<string, ParameterValue>> {
     return Object.fromEntries(this.#values)
   }

@@ -1,6 +1,8 @@
 import { quarantineReasons } from '@millrace/schemas'
 import { MillraceError } from '../../platform/errors.ts'
-import { type BatchRow, type KeyRow, type LoadRefusal, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow, type SegmentRow } from '../../ports/oltp.ts'
+import type { KeyRow } from '../../ports/key.ts'
+import type { LoadRefusal } from '../../ports/load-outcome.ts'
+import { type BatchRow, type LoadRow, type MemberRow, type ObjectRow, type PartitionRow, partitionRoles, type QuarantineRow, type SegmentRow } from '../../ports/oltp.ts'
 import { uuidText } from '../../platform/uuid.ts'
 import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
 
@@ -60,12 +62,20 @@ export function segmentRow(row: Row): SegmentRow {
   }
 }
 
+/** Every key with its limits, oldest first: the same SQL for every driver. */
+export const selectKeys = `SELECT api_key.*, key_limit.events_per_second, key_limit.burst_events, key_limit.bytes_per_second, key_limit.events_per_day
+  FROM api_key LEFT JOIN key_limit ON key_limit.id = api_key.id ORDER BY api_key.created_at, api_key.id`
+
 export function keyRow(row: Row): KeyRow {
   const kind = textOf(row, 'kind')
   if (kind !== 'write' && kind !== 'secret') throw new MillraceError('corrupt', 'an api_key row has an unknown kind')
   return {
     id: textOf(row, 'id'), workspace: numberOf(row, 'workspace'), kind, hash: textOf(row, 'hash'),
     createdAt: numberOf(row, 'created_at'), revokedAt: numberOrNull(row, 'revoked_at'),
+    limits: {
+      eventsPerSecond: numberOrNull(row, 'events_per_second'), burstEvents: numberOrNull(row, 'burst_events'),
+      bytesPerSecond: numberOrNull(row, 'bytes_per_second'), eventsPerDay: numberOrNull(row, 'events_per_day'),
+    },
   }
 }
 

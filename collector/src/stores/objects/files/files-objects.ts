@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join, relative, sep } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import { failPlace, failStep } from '../../../platform/fail-point.ts'
+import { makeDirectory } from '../../../platform/make-directory.ts'
 import type { Objects } from '../../../ports/objects.ts'
 import { checkedObjectName } from '../object-name.ts'
 
@@ -16,14 +18,19 @@ const unfinishedMsMax = 3_600_000
  * directory it made. Fails with `bad_request` for a name out of the port's alphabet, `unavailable` where the disk is full
  * or refuses.
  */
-export function openFilesObjects({ directory }: { readonly directory: string }): Objects {
-  mkdirSync(join(directory, unfinished), { recursive: true, mode: 0o700 })
+export function openFilesObjects(options: { readonly directory: string }): Objects {
+  const directory = resolve(options.directory)
+  makeDirectory(join(directory, unfinished))
   removeLeftovers(join(directory, unfinished))
+  const names = new DurableNames(directory)
   return {
-    put: (name, bytes) => attempt('written', name, () => put(directory, checkedObjectName(name), bytes)),
+    put: (name, bytes) => attempt('written', name, () => put(names, checkedObjectName(name), bytes)),
     get: (name) => attempt('read', name, () => absentAs(null, readFile(join(directory, checkedObjectName(name))))),
     delete: (name) => attempt('removed', name, async () => {
-      await rm(join(directory, checkedObjectName(name)), { force: true })
+      const path = join(directory, checkedObjectName(name))
+      await rm(path, { force: true })
+      // What was erased must not come back with the power.
+      await absentAs(undefined, syncNames(dirname(path)))
     }),
     list: (prefix, limit) => attempt('listed', prefix, () => list(directory, prefix, limit)),
     close: async () => {},
@@ -50,37 +57,59 @@ async function attempt<T>(what: string, name: string, work: () => Promise<T>): P
   }
 }
 
-async function put(directory: string, name: string, bytes: Uint8Array): Promise<void> {
-  const path = join(directory, name)
-  const parent = dirname(path)
-  // The uppermost directory that had to be made; its name is only durable once its own parent is synced.
-  const made = await mkdir(parent, { recursive: true, mode: 0o700 })
-  const half = join(directory, unfinished, randomUUID())
-  try {
-    const file = await open(half, 'wx', 0o600)
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
+/**
+ * The directories of which the names are known to be durable, up to the archive's own. Whether this process made one says nothing:
+ * another may have been killed between making it and its sync.
+ */
+class DurableNames {
+  readonly directory: string
+  readonly #known = new Set<string>()
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  async syncUpFrom(from: string): Promise<void> {
+    await syncNames(from)
+    for (let at = from; at !== this.directory && !this.#known.has(at); at = dirname(at)) {
+      await syncNames(dirname(at))
+      this.#known.add(at)
     }
+  }
+}
+
+async function put(names: DurableNames, name: string, bytes: Uint8Array): Promise<void> {
+  const path = join(names.directory, name)
+  const parent = dirname(path)
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  const half = join(names.directory, unfinished, randomUUID())
+  try {
+    await failStep('object.write', () => writeFile(half, bytes), () => writeFile(half, bytes.subarray(0, Math.ceil(bytes.length / 2))))
     await rename(half, path)
   } catch (error) {
     await rm(half, { force: true }).catch(() => undefined)
     throw error
   }
-  await syncUpTo(parent, made === undefined ? parent : dirname(made))
+  failPlace('object.name')
+  await names.syncUpFrom(parent)
 }
 
-async function syncUpTo(from: string, top: string): Promise<void> {
-  for (let at = from; ; at = dirname(at)) {
-    const handle = await open(at, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    if (at === top || at === dirname(at)) return
+async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncNames(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

@@ -3,10 +3,10 @@ import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings, ClickHouseLogLevel, createClient, SettingsMap } from '@clickhouse/client'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
-import type { Olap, OlapInsert, OlapSelection, OverrideRow, PointingRow, SqlRequest } from '../../../ports/olap.ts'
+import type { Olap, OlapInsert, OlapRun, OlapSelection, OverrideRow, PointingRow, SqlRequest } from '../../../ports/olap.ts'
 import { lastingFault, ownFault, requireVersion } from './clickhouse-failure.ts'
 import { conditionOf, deleteRows, type ErasableTables, eraseEvents, identifiersOf } from './erase-rows.ts'
-import { eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable } from './event-table.ts'
+import { durableParts, eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable } from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
 export interface ClickHouseOptions {
@@ -60,6 +60,7 @@ class ClickHouseOlap implements Olap {
     await this.#command(overrideTable(this.#database))
     await this.#command(identifierTable(this.#database))
     await this.#command(identityDictionary(this.#database, await this.#credentials()))
+    await this.#makeDurable()
     this.#insertSettings = await this.#chooseInsertSettings()
     await this.#proveRepeats()
   }
@@ -106,6 +107,18 @@ class ClickHouseOlap implements Olap {
     return Number(await this.#read(`SELECT count() FROM ${this.#database}.event_g${generation}`))
   }
 
+  async heldRows(generation: number, { partition, firstBatch, lastBatch }: OlapRun): Promise<ReadonlySet<string>> {
+    const text = await this.#text(this.#client, {
+      query: `SELECT concat(toString(workspace), ' ', message_id) FROM ${this.#database}.event_g${generation}
+        WHERE partition = {partition: UInt32} AND batch BETWEEN {first: UInt64} AND {last: UInt64} FORMAT JSONCompactEachRow`,
+      query_params: { partition, first: firstBatch, last: lastBatch },
+    })
+    return new Set(text.split('\n').filter((line) => line !== '').map((line) => {
+      const [key = '']: readonly string[] = JSON.parse(line)
+      return key
+    }))
+  }
+
   async placesOf(generation: number, selection: OlapSelection): Promise<readonly { readonly partition: number; readonly batch: number }[]> {
     const text = await this.#read(`SELECT DISTINCT partition, batch FROM ${this.#database}.event_g${generation} WHERE ${conditionOf(selection)}`)
     return text.split('\n').filter((line) => line !== '').map((line) => {
@@ -122,6 +135,13 @@ class ClickHouseOlap implements Olap {
     for (const table of ['identity_override', 'identifier']) await deleteRows(this.#tables(), table, identifiersOf(selection))
     await this.#command(`SYSTEM RELOAD DICTIONARY ${this.#database}.identity`)
     return rows
+  }
+
+  /** Tables of an earlier version did not sync what a merge made. */
+  async #makeDurable(): Promise<void> {
+    const tables = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND match(name, '^(event_g[0-9]+|identifier|identity_override)$')
+      AND NOT (engine_full LIKE '%min_rows_to_fsync_after_merge = 1%' AND engine_full LIKE '%fsync_part_directory = 1%')`)
+    for (const name of tables.split('\n').filter((line) => line !== '')) await this.#command(`ALTER TABLE ${this.#database}.${name} MODIFY SETTING ${durableParts}`)
   }
 
   #tables(): ErasableTables {

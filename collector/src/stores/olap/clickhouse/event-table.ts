@@ -1,4 +1,10 @@
 /**
+ * A part is on disk, with its name, before anything relies on it: a new one before its load is finished, one that a merge or an erasure
+ * made before those it was made of are removed.
+ */
+export const durableParts = 'fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1'
+
+/**
  * The events of one generation. The order serves reads of one metric, which are most of them; the identifier key in
  * it never changes, unlike the profile. The window makes a repeated load a no-op: it counts inserts, and at most a
  * handful are ever under way.
@@ -29,7 +35,7 @@ export function eventTable(database: string, generation: number): string {
   ) ENGINE = MergeTree
   PARTITION BY toYYYYMM(time)
   ORDER BY (workspace, metric, identifier_key, time)
-  SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1`
+  SETTINGS non_replicated_deduplication_window = 10000, ${durableParts}`
 }
 
 /** Columns of the table, in the order of an insert. */
@@ -60,7 +66,7 @@ export function identifierTable(database: string): string {
     batch UInt64
   ) ENGINE = ReplacingMergeTree(batch)
   ORDER BY (workspace, identifier_key, version)
-  SETTINGS fsync_after_insert = 1`
+  SETTINGS ${durableParts}`
 }
 
 export const identifierColumns: readonly string[] = Object.freeze(['workspace', 'identifier_key', 'profile_id', 'version', 'partition', 'batch'])
@@ -73,7 +79,7 @@ export function overrideTable(database: string): string {
     version UInt64
   ) ENGINE = ReplacingMergeTree(version)
   ORDER BY (workspace, identifier_key)
-  SETTINGS index_granularity = 1024, fsync_after_insert = 1`
+  SETTINGS index_granularity = 1024, ${durableParts}`
 }
 
 /** In memory and reloaded after each change, so that only reads that name the profile pay for it. */

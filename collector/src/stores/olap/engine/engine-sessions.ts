@@ -157,14 +157,23 @@ async function runFileInsert(
   const names = columns.map(quotedName).join(', ')
   const all = new Map(settings)
   if (all.has('insert_deduplication_token')) all.set('deduplicate_insert_select', 'force_enable')
-  const clause = all.size === 0 ? '' : `SETTINGS ${[...all].map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')} `
+  const settingsClause = all.size === 0 ? '' : `SETTINGS ${[...all].map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')} `
   try {
-    await writeFile(path, rows, { mode: 0o600 })
-    await session.queryAsync(`INSERT INTO ${table} ${names === '' ? '' : `(${names}) `}${clause}SELECT ${names === '' ? '*' : names} FROM file(${quotedText(path)}, ${quotedText(format)})`)
+    await writeRows(path, rows)
+    await session.queryAsync(`INSERT INTO ${table} ${names === '' ? '' : `(${names}) `}${settingsClause}SELECT ${names === '' ? '*' : names} FROM file(${quotedText(path)}, ${quotedText(format)})`)
   } finally {
     await rm(path, { force: true })
   }
   return { bytes: new Uint8Array(0), rowsRead: 0, bytesRead: 0, rowsWritten: null }
+}
+
+/** A disk that is full here is full for the engine too, which would say so in these words. */
+async function writeRows(path: string, rows: readonly Buffer[]): Promise<void> {
+  try {
+    await writeFile(path, rows, { mode: 0o600 })
+  } catch (error) {
+    throw new EngineError(243, `Code: 243. DB::Exception: the rows of an insert cannot be written: ${messageOf(error)}. (NOT_ENOUGH_SPACE)`)
+  }
 }
 
 function asEngineError(error: unknown): unknown {

@@ -20,7 +20,8 @@ const connectionsMax = 64
  * driver serves the engine and a server. For the loopback address only.
  */
 export function createGateway(options: GatewayOptions): Server {
-  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (request, response) => {
+  // Parameters travel in the URL: as long a one as a server takes (its http_max_uri_size).
+  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000, maxHeaderSize: 1_048_576 }, (request, response) => {
     answer(request, response, options).catch((error: unknown) => {
       // A body that nobody will read must not hold the connection.
       if (!request.complete) response.setHeader('connection', 'close')

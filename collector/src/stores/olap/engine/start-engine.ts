@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Channel } from '../../../platform/channel.ts'
 import type { Clock } from '../../../platform/clock.ts'
+import { makeDirectory } from '../../../platform/make-directory.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { siblingProgram, supervise } from '../../../platform/supervise.ts'
 
@@ -24,7 +25,7 @@ export interface EngineSettings {
 
 /** Starts the embedded ClickHouse engine in a child process and keeps it running. */
 export async function startEngine({ directory, memoryBytesMax, clock, logger }: EngineSettings): Promise<Engine> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(resolve(directory))
   const password = randomBytes(24).toString('base64url')
   let port = 0
   const supervisor = await supervise({

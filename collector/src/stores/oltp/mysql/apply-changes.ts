@@ -37,7 +37,7 @@ export async function applyPeople(
     ON DUPLICATE KEY UPDATE registers = VALUES(registers)`,
   byKey(changes.registers).map((row) => [row.workspace, uuidBytes(row.identifierKey), row.registers]))
   // A message id that comes again after the duplicate window says the same of the same moment.
-  await session.insert(`INSERT INTO consent (${consentColumns}) VALUES ? ON DUPLICATE KEY UPDATE time = VALUES(time)`,
+  await session.insert(`INSERT INTO consent (${consentColumns}) VALUES ? ON DUPLICATE KEY UPDATE trusted = GREATEST(trusted, VALUES(trusted))`,
     consentsByKey(changes.consents).map(consentValues))
   await putMetrics(session, changes.metrics)
   // A message id that comes again after the duplicate window is stored again, but it is the same moment of the same person.

@@ -1,12 +1,14 @@
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { MillraceError } from '../../../platform/errors.ts'
-import { failStep } from '../../../platform/fail-point.ts'
+import { failPlace, failStep } from '../../../platform/fail-point.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
+import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
+import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
+  BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { epochOf, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
@@ -227,6 +229,15 @@ class MysqlOltp implements Oltp {
       ON DUPLICATE KEY UPDATE id = id`, row.id, row.workspace, row.kind, row.hash, row.createdAt, row.revokedAt)
   }
 
+  limitKey(id: string, limits: KeyLimits): Promise<boolean> {
+    return this.#transaction(async (session) => {
+      if (await session.get('SELECT id FROM api_key WHERE id = ? AND revoked_at IS NULL FOR UPDATE', id) === undefined) return false
+      await session.run(`REPLACE INTO key_limit (id, events_per_second, burst_events, bytes_per_second, events_per_day) VALUES (?, ?, ?, ?, ?)`,
+        id, limits.eventsPerSecond, limits.burstEvents, limits.bytesPerSecond, limits.eventsPerDay)
+      return true
+    })
+  }
+
   async revokeKey(id: string, revokedAt: number): Promise<boolean> {
     return await this.#session.run('UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL', revokedAt, id) > 0
   }
@@ -252,6 +263,7 @@ class MysqlOltp implements Oltp {
   #transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#onConnection(async (connection) => {
       const session = new Session(connection)
+      failPlace('oltp.begin')
       await session.run('START TRANSACTION')
       const result = await work(session).catch(async (error: unknown) => {
         // A connection that cannot even roll back is closed, which rolls back too.

@@ -2,7 +2,7 @@ import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import { type ConsentAddress, type ConsentHistoryQuery, type ConsentRow, strictnessOf } from '../../../ports/consent.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type { MetricTotal, ProfileReader, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
-import { consentRow } from '../consent-rows.ts'
+import { consentRow, currentConsentQuery, currentConsentValues } from '../consent-rows.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import type { Session } from './session.ts'
@@ -46,13 +46,11 @@ export class MysqlProfileReader implements ProfileReader {
   }
 
   async consentsOf(workspace: number, addresses: readonly ConsentAddress[]): Promise<readonly ConsentRow[]> {
-    const one = `(SELECT * FROM consent WHERE workspace = ? AND identifier_key = ? AND channel = ?
-      ORDER BY time DESC, strictness DESC, message_id DESC LIMIT 1)`
     const rows: ConsentRow[] = []
     for (let from = 0; from < addresses.length; from += rangesMax) {
       const some = addresses.slice(from, from + rangesMax)
-      const found = await this.#session.all(some.map(() => one).join(' UNION ALL '),
-        ...some.flatMap(({ identifierKey, channel }) => [workspace, uuidBytes(identifierKey), channel]))
+      const found = await this.#session.all(some.map(() => `(${currentConsentQuery})`).join(' UNION ALL '),
+        ...some.flatMap((address) => currentConsentValues(workspace, address)))
       for (const row of found) rows.push(consentRow(row))
     }
     return rows

@@ -2,12 +2,14 @@ import type { Pool } from 'mysql2/promise'
 import { messageKey, uuidText } from '../../../platform/uuid.ts'
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
+import type { KeyRow } from '../../../ports/key.ts'
+import type { LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
+  BatchRow, Claim, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { forEver } from '../event-period.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
-import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow, selectKeys } from '../rows.ts'
 import { MysqlAutomationReader } from './mysql-automation-reader.ts'
 import { MysqlProfileReader } from './mysql-profile-reader.ts'
 import { readErasure } from './mysql-erasure-store.ts'
@@ -48,7 +50,7 @@ class MysqlReader extends MysqlProfileReader implements OltpReader {
   }
 
   async keys(): Promise<readonly KeyRow[]> {
-    return (await this.#session.all('SELECT * FROM api_key ORDER BY created_at, id')).map(keyRow)
+    return (await this.#session.all(selectKeys)).map(keyRow)
   }
 
   async workspaces(): Promise<readonly WorkspaceRow[]> {

@@ -91,4 +91,14 @@ export const migrations: readonly (readonly string[])[] = [[
 ], [
   `CREATE TABLE IF NOT EXISTS load_refusal (\`partition\` INT NOT NULL, \`load\` BIGINT NOT NULL, refused ${text} NOT NULL, reason ${text} NOT NULL,
     at BIGINT NOT NULL, PRIMARY KEY (\`partition\`, \`load\`)) ${options}`,
+], [
+  `CREATE TABLE IF NOT EXISTS key_limit (id VARBINARY(100) PRIMARY KEY, events_per_second BIGINT, burst_events BIGINT, bytes_per_second BIGINT,
+    events_per_day BIGINT) ${options}`,
+], [
+  // Who said what is there already is not known: a rebuild of the profiles reads it from the archive. MySQL cannot leave out
+  // by itself a column that is there.
+  `SET @change = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'consent'
+    AND column_name = 'trusted') > 0, 'DO 0', 'ALTER TABLE consent ADD COLUMN trusted TINYINT NOT NULL DEFAULT 0,
+    ADD KEY consent_by_trust (workspace, identifier_key, channel, trusted, time, strictness, message_id)')`,
+  'PREPARE change_consent FROM @change', 'EXECUTE change_consent', 'DEALLOCATE PREPARE change_consent',
 ]]

@@ -25,7 +25,10 @@ export function applyPeople(connection: Connection, changes: PeopleChanges, from
   touchProfiles(connection, changes)
   for (const row of byKey(changes.registers)) putRegisters(connection, row)
   // A message id that comes again after the duplicate window says the same of the same moment.
-  for (const row of consentsByKey(changes.consents)) connection.run(`INSERT OR IGNORE INTO consent (${consentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...consentValues(row))
+  for (const row of consentsByKey(changes.consents)) {
+    connection.run(`INSERT INTO consent (${consentColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET trusted = MAX(trusted, excluded.trusted)`, ...consentValues(row))
+  }
   for (const row of byKey(changes.metrics)) addMetric(connection, row)
   for (const row of byKey(changes.timeline)) putTimeline(connection, row)
 }

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { MillraceError, messageOf } from '../../../platform/errors.ts'
+import { makeDirectory } from '../../../platform/make-directory.ts'
 import type { Row } from '../row.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
 
@@ -16,7 +16,7 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>()
 
   constructor({ path, readOnly }: ConnectionOptions) {
-    if (!readOnly) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    if (!readOnly) makeDirectory(dirname(resolve(path)))
     try {
       this.#database = new DatabaseSync(path, { readOnly, timeout: 5_000 })
       if (!readOnly) this.#database.exec(writerPragmas)

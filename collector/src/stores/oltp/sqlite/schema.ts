@@ -182,6 +182,16 @@ CREATE TABLE IF NOT EXISTS load_refusal (
 ) STRICT, WITHOUT ROWID;
 `,
   `
+CREATE TABLE IF NOT EXISTS key_limit (
+  id TEXT PRIMARY KEY, events_per_second INTEGER, burst_events INTEGER, bytes_per_second INTEGER, events_per_day INTEGER
+) STRICT, WITHOUT ROWID;
+`,
+  // Who said what is there already is not known: a rebuild of the profiles reads it from the archive.
+  `
+ALTER TABLE consent ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_key, channel, trusted, time, strictness, message_id);
+`,
+  `
 CREATE TABLE IF NOT EXISTS claim_run (run INTEGER PRIMARY KEY, week INTEGER NOT NULL, key_filter BLOB) STRICT;
 `,
 ]

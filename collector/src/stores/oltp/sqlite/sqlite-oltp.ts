@@ -3,8 +3,10 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
+import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
+import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
-  BatchRow, Claimed, DecideTransaction, Fence, KeyRow, LoadOutcome, LoadRefusal, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
+  BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
@@ -22,7 +24,7 @@ import { sqliteFailure } from './sqlite-failure.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
-import { failStep } from '../../../platform/fail-point.ts'
+import { failPlace, failStep } from '../../../platform/fail-point.ts'
 
 export function sqlitePath(dataDirectory: string): string {
   return join(dataDirectory, 'oltp', 'millrace.db')
@@ -251,6 +253,15 @@ export class SqliteOltp implements Oltp {
     })
   }
 
+  limitKey(id: string, limits: KeyLimits): Promise<boolean> {
+    return this.#write(() => {
+      if (this.#connection.get('SELECT id FROM api_key WHERE id = ? AND revoked_at IS NULL', id) === undefined) return false
+      this.#connection.run(`INSERT OR REPLACE INTO key_limit (id, events_per_second, burst_events, bytes_per_second, events_per_day) VALUES (?, ?, ?, ?, ?)`,
+        id, limits.eventsPerSecond, limits.burstEvents, limits.bytesPerSecond, limits.eventsPerDay)
+      return true
+    })
+  }
+
   revokeKey(id: string, revokedAt: number): Promise<boolean> {
     return this.#write(() => this.#connection.run('UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL', revokedAt, id) > 0)
   }
@@ -274,6 +285,7 @@ export class SqliteOltp implements Oltp {
   #write<T>(work: () => T | Promise<T>): Promise<T> {
     return this.#turn.run(async () => {
       // IMMEDIATE: a transaction that reads first and then finds the write lock taken would fail at once.
+      failPlace('oltp.begin')
       this.#exec('BEGIN IMMEDIATE')
       try {
         const result = await work()

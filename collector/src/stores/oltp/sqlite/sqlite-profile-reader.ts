@@ -2,7 +2,7 @@ import { uuidBytes } from '../../../platform/uuid.ts'
 import { type ConsentAddress, type ConsentHistoryQuery, type ConsentRow, strictnessOf } from '../../../ports/consent.ts'
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type { MetricTotal, ProfileReader, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
-import { consentRow } from '../consent-rows.ts'
+import { consentRow, currentConsentQuery, currentConsentValues } from '../consent-rows.ts'
 import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
 import type { Connection } from './connection.ts'
@@ -45,9 +45,8 @@ export class SqliteProfileReader implements ProfileReader {
   }
 
   async consentsOf(workspace: number, addresses: readonly ConsentAddress[]): Promise<readonly ConsentRow[]> {
-    const statement = this.#connection.statement(`SELECT * FROM consent WHERE workspace = ? AND identifier_key = ? AND channel = ?
-      ORDER BY time DESC, strictness DESC, message_id DESC LIMIT 1`)
-    return addresses.flatMap(({ identifierKey, channel }) => statement.all(workspace, uuidBytes(identifierKey), channel).map(consentRow))
+    const statement = this.#connection.statement(currentConsentQuery)
+    return addresses.flatMap((address) => statement.all(...currentConsentValues(workspace, address)).map(consentRow))
   }
 
   async consentHistory({ workspace, identifierKey, channel, below, limit }: ConsentHistoryQuery): Promise<readonly ConsentRow[]> {

@@ -1,13 +1,15 @@
 import type { AutomationReader } from '../../../ports/automation-store.ts'
 import type { ErasureReader } from '../../../ports/erasure-store.ts'
+import type { KeyRow } from '../../../ports/key.ts'
+import type { LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
-  BatchRow, Claim, KeyRow, LoadRefusal, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
+  BatchRow, Claim, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
-import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow } from '../rows.ts'
+import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow, selectKeys } from '../rows.ts'
 import { SqliteAutomationReader } from './sqlite-automation-reader.ts'
 import { readErasure } from './sqlite-erasure-store.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
@@ -40,7 +42,7 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
   }
 
   async keys(): Promise<readonly KeyRow[]> {
-    return this.#connection.all('SELECT * FROM api_key ORDER BY created_at, id').map(keyRow)
+    return this.#connection.all(selectKeys).map(keyRow)
   }
 
   async workspaces(): Promise<readonly WorkspaceRow[]> {

@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connectControl } from '../../collector/src/control-client.ts'
+import { CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
+import { untilAtRest } from '../../collector/test/read-side.ts'
+import { faultOf, type HttpAnswer } from './answers.ts'
+import type { Keys } from './corpus.ts'
+import { Exchange } from './exchange.ts'
+import { fuzzedRequest } from './mutate-request.ts'
+import { Choices } from './random.ts'
+import { storedOnce } from './stored-once.ts'
+
+export interface FuzzOptions {
+  readonly seed: number
+  /** The first number, and one behind the last. */
+  readonly from: number
+  readonly to: number
+  readonly connections: number
+  readonly progress?: (done: number) => void
+}
+
+export interface FuzzReport {
+  readonly requests: number
+  /** Requests by status; 0: closed without an answer. */
+  readonly statuses: ReadonlyMap<number, number>
+  /** Events by result. */
+  readonly results: ReadonlyMap<string, number>
+  /** What is wrong, each with the request's number where it is one request's. */
+  readonly defects: readonly string[]
+}
+
+const defectsMax = 20
+
+/** Sends the requests to a collector of its own, then looks for every event that was answered `ok`. */
+export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const data = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'))
+  const collector = new CollectorProcess(data, ['--object-delay-ms', '200', '--load-delay-ms', '200', '--region', 'GB'])
+  try {
+    await collector.start()
+    const control = await connectControl(data)
+    if (control === null) throw new Error('the collector cannot be reached')
+    const other: unknown = await control.call('createKeys', { workspace: 'other' })
+    const keys = { ...testKeys, otherSecretKey: String(Reflect.get(Object(other), 'secretKey')) }
+    const before = collector.processes().map(({ pid }) => pid).join()
+    const tally = new Tally()
+    await sendAll(collector.url, options, { keys, tally })
+    const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: tally.events, withinMs: 120_000 }).catch((error: unknown) => {
+      tally.defect(String(error))
+      return null
+    })
+    if (status?.agree === false) tally.defect(`the tiers disagree: ${JSON.stringify(status.totals)}`)
+    for (const defect of await storedOnce({ url: collector.url, secretKey: testKeys.secretKey, control }, tally.ok)) tally.defect(defect)
+    if (collector.processes().map(({ pid }) => pid).join() !== before) tally.defect('a process ended and was started again')
+    for (const line of collector.printed.split('\n')) if (line.includes('"level":"error"')) tally.defect(`printed: ${line.slice(0, 500)}`)
+    if (await collector.stop() !== 0) tally.defect('it did not stop in order')
+    return { requests: options.to - options.from, statuses: tally.statuses, results: tally.results, defects: tally.defects }
+  } finally {
+    await collector.stop()
+    rmSync(data, { recursive: true })
+  }
+}
+
+async function sendAll(url: string, options: FuzzOptions, { keys, tally }: { keys: Keys; tally: Tally }): Promise<void> {
+  let next = options.from
+  const work = async (): Promise<void> => {
+    const exchange = new Exchange(Number(new URL(url).port))
+    for (let index = next; index < options.to && tally.defects.length < defectsMax; index = next) {
+      next += 1
+      await sendOne(exchange, index, { seed: options.seed, keys, tally })
+      if (index % 1_000 === 0) options.progress?.(index)
+    }
+    exchange.close()
+  }
+  await Promise.all(Array.from({ length: options.connections }, work))
+}
+
+async function sendOne(exchange: Exchange, index: number, { seed, keys, tally }: { seed: number; keys: Keys; tally: Tally }): Promise<void> {
+  const request = fuzzedRequest(new Choices(seed, index), index, keys)
+  try {
+    let answers = await exchange.send(request)
+    // A kept connection may have been closed meanwhile; a new one may not.
+    if (answers.length === 0 && request.framed) answers = await exchange.send(request)
+    if (answers.length === 0 && request.framed) tally.defect(`request ${index}: no answer`)
+    tally.count(answers)
+    for (const answer of answers) {
+      const fault = faultOf(answer, request.method)
+      if (fault !== null) tally.defect(`request ${index}: ${fault}`)
+      if (request.ingest) tally.countEvents(answer)
+    }
+  } catch (error) {
+    tally.defect(`request ${index}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+class Tally {
+  readonly statuses = new Map<number, number>()
+  readonly results = new Map<string, number>()
+  readonly defects: string[] = []
+  readonly #ok = new Set<string>()
+  readonly #quarantined = new Set<string>()
+  /** Results of any kind: each is an event in the log. */
+  events = 0
+
+  /** Message ids of events that were answered `ok`, but for those that came in an event that can never be stored, too: the first decided counts. */
+  get ok(): ReadonlySet<string> {
+    return new Set([...this.#ok].filter((id) => !this.#quarantined.has(id)))
+  }
+
+  defect(text: string): void {
+    this.defects.push(text)
+  }
+
+  count(answers: readonly HttpAnswer[]): void {
+    for (const status of answers.length === 0 ? [0] : answers.map((answer) => answer.status)) this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+  }
+
+  countEvents({ status, body }: HttpAnswer): void {
+    if (status !== 200 || body.length === 0) return
+    const value: unknown = JSON.parse(body.toString())
+    const results: unknown = Reflect.get(Object(value), 'results')
+    if (!Array.isArray(results)) return
+    for (const entry of results) {
+      const result = String(Reflect.get(Object(entry), 'result'))
+      this.results.set(result, (this.results.get(result) ?? 0) + 1)
+      this.events += 1
+      const id = String(Reflect.get(Object(entry), 'messageId'))
+      if (result === 'ok') this.#ok.add(id)
+      else if (result === 'quarantined') this.#quarantined.add(id)
+    }
+  }
+}
