@@ -1,5 +1,5 @@
-/** Claims of one run; a run that has so many is closed. Its part of the tree is small enough that a batch touches few pages of it. */
-export const runClaimsMax = 131_072
+/** Claims that one run's filter is made for. So large a part of the tree is small enough that a batch touches few pages of it. */
+export const filterClaimsMax = 131_072
 /** 16 bits a claim: with six of them set, one look-up in a thousand finds a run that does not have the key. */
 const positionBits = 21
 const positions = 1 << positionBits
@@ -85,12 +85,11 @@ interface Hashes {
   readonly step: number
 }
 
-/** Two hashes of the 16 bytes: ids that clients number one by one must not fall together. A chosen collision costs a look-up, no more. */
+/** Two hashes of all 16 bytes: ids that clients number one by one must not fall together. A chosen collision costs a look-up, no more. */
 function hashesOf(key: Buffer): Hashes {
-  return {
-    first: mixed(key.readInt32LE(1) ^ Math.imul(key.readInt32LE(9), 0x85eb_ca6b)),
-    step: mixed(key.readInt32LE(5) ^ Math.imul(key.readInt32LE(13), 0xc2b2_ae35)) | 1,
-  }
+  const front = mixed(key.readInt32LE(1) + Math.imul(key.readInt32LE(5), 0x85eb_ca6b))
+  const first = mixed(front ^ (key.readInt32LE(9) + Math.imul(key.readInt32LE(13), 0xc2b2_ae35)))
+  return { first, step: mixed(first ^ 0x9e37_79b9) | 1 }
 }
 
 /** The finaliser of MurmurHash3. */

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { Row } from '../row.ts'
 import { bytesOf, numberOf } from '../row.ts'
-import { ClaimFilter, runClaimsMax } from './claim-filter.ts'
+import { ClaimFilter, filterClaimsMax } from './claim-filter.ts'
 import type { Connection } from './connection.ts'
 
 interface KeyOfWorkspace {
@@ -21,8 +22,15 @@ interface Run {
   claims: number
 }
 
-/** Runs that the filter holds, 134 million claims in 256 MB; an older one is asked for every key. */
-const filteredRunsMax = 1_024
+export interface ClaimBounds {
+  /** Claims of one run; a run that has so many is closed. */
+  readonly runClaimsMax: number
+  /** Runs that the filter holds; an older one is asked for every key. */
+  readonly filteredRunsMax: number
+}
+
+/** 134 million claims in 256 MB of memory. */
+const defaultBounds: ClaimBounds = Object.freeze({ runClaimsMax: filterClaimsMax, filteredRunsMax: 1_024 })
 
 /**
  * Claims of message ids in runs of 131,072: a claim is inserted among the newest ones, so a batch touches the few pages of the newest run,
@@ -31,10 +39,14 @@ const filteredRunsMax = 1_024
  *
  * A run is open, the one of its week that claims go into, until it is full; then it is closed: its filter is stored, and
  * nothing is ever added. The filter in memory may know of claims that were rolled back, and must know of every one
- * that is stored: what another connection wrote makes it start anew.
+ * that is stored. So whoever changes claims leaves a mark of its own in the same transaction, and whoever finds another's mark, or
+ * its own rolled back, starts anew. Everything but {@link find} belongs into a transaction that writes.
  */
 export class ClaimRuns {
   readonly #connection: Connection
+  readonly #bounds: ClaimBounds
+  /** Of this object: another one, in this process or another, has another. */
+  readonly #mark = randomBytes(16)
   #filter = new ClaimFilter()
   /** By number, rising; null where they must be read. */
   #runs: Run[] | null = null
@@ -44,10 +56,10 @@ export class ClaimRuns {
   #loaded = new Map<number, number>()
   /** Slots that were in use and are empty. */
   #free: number[] = []
-  #dataVersion = -1
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, bounds: ClaimBounds = defaultBounds) {
     this.#connection = connection
+    this.#bounds = bounds
   }
 
   known(keys: readonly KeyOfWorkspace[]): boolean[] {
@@ -80,7 +92,7 @@ export class ClaimRuns {
     this.#refresh()
     for (let from = 0; from < claims.length;) {
       const run = this.#openRun(week)
-      const part = claims.slice(from, from + runClaimsMax - run.claims)
+      const part = claims.slice(from, from + this.#bounds.runClaimsMax - run.claims)
       const statement = this.#connection.statement(
         `INSERT INTO ${tableOf(week)} (run, workspace, message_key, partition, batch, identifier_key) VALUES (?, ?, ?, ?, ?, ?)`)
       for (const { workspace, key, identifier } of part) {
@@ -89,12 +101,13 @@ export class ClaimRuns {
       }
       run.claims += part.length
       from += part.length
-      if (run.claims >= runClaimsMax) this.#close(run)
+      if (run.claims >= this.#bounds.runClaimsMax) this.#close(run)
     }
   }
 
   /** Drops the weeks up to one. */
   prune(lastWeek: number): void {
+    this.#refresh()
     const weeks = this.#connection.all('SELECT DISTINCT week FROM claim_run WHERE week <= ?', lastWeek).map((row) => numberOf(row, 'week'))
     if (weeks.length === 0) return
     for (const week of weeks) this.#connection.exec(`DROP TABLE IF EXISTS ${tableOf(week)}`)
@@ -112,9 +125,11 @@ export class ClaimRuns {
   }
 
   #refresh(): void {
-    const version = numberOf(this.#connection.get('PRAGMA data_version') ?? {}, 'data_version')
-    if (version !== this.#dataVersion) this.#startAnew()
-    this.#dataVersion = version
+    const row = this.#connection.get('SELECT mark FROM claim_mark WHERE id = 1')
+    if (row === undefined || !this.#mark.equals(bytesOf(row, 'mark'))) {
+      this.#startAnew()
+      this.#connection.run('INSERT INTO claim_mark (id, mark) VALUES (1, ?) ON CONFLICT DO UPDATE SET mark = excluded.mark', this.#mark)
+    }
     this.#runs ??= this.#read()
   }
 
@@ -128,7 +143,7 @@ export class ClaimRuns {
   #read(): Run[] {
     const rows = this.#connection.all('SELECT run, week, key_filter IS NULL AS open FROM claim_run ORDER BY run')
       .map((row) => ({ run: numberOf(row, 'run'), week: numberOf(row, 'week'), open: numberOf(row, 'open') === 1 }))
-    const filtered = new Set(rows.filter(({ open }, index) => open || index >= rows.length - filteredRunsMax).map(({ run }) => run))
+    const filtered = new Set(rows.filter(({ open }, index) => open || index >= rows.length - this.#bounds.filteredRunsMax).map(({ run }) => run))
     for (const [run, slot] of this.#loaded) {
       if (filtered.has(run)) continue
       this.#filter.clear(slot)
@@ -136,7 +151,7 @@ export class ClaimRuns {
       this.#loaded.delete(run)
     }
     const runs = rows.map((row) => ({
-      ...row, slot: filtered.has(row.run) ? this.#slotOf(row) : -1, claims: row.open ? this.#count(row.run, row.week) : runClaimsMax,
+      ...row, slot: filtered.has(row.run) ? this.#slotOf(row) : -1, claims: row.open ? this.#count(row.run, row.week) : this.#bounds.runClaimsMax,
     }))
     this.#slots = new Map(runs.map((run) => [run.slot, run]))
     this.#unfiltered = runs.filter(({ slot }) => slot < 0)

@@ -1,7 +1,7 @@
 import type { Claim, EventRef, NewClaim } from '../../../ports/oltp.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Row } from '../row.ts'
-import { ClaimRuns } from './claim-runs.ts'
+import { type ClaimBounds, ClaimRuns } from './claim-runs.ts'
 import type { Connection } from './connection.ts'
 import { eventPeriodMs } from '../event-period.ts'
 import { bytesOf, numberOf } from '../row.ts'
@@ -17,13 +17,12 @@ const register = 'source_register'
 export class EventPeriods {
   readonly #connection: Connection
   readonly #runs: ClaimRuns
-  #formerPeriods: readonly number[] | null = null
   /** Of the last look-up: a batch claims what it looked up. */
   #keys = new Map<string, Buffer>()
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, bounds?: ClaimBounds) {
     this.#connection = connection
-    this.#runs = new ClaimRuns(connection)
+    this.#runs = new ClaimRuns(connection, bounds)
   }
 
   claimed(refs: readonly EventRef[]): boolean[] {
@@ -50,7 +49,6 @@ export class EventPeriods {
 
   find(workspace: number, messageId: string): Claim | null {
     const key = messageKey(messageId)
-    this.#formerPeriods = null
     const row = this.#runs.find(workspace, key) ?? this.#findIn([...this.#former().map((period) => `event_key_${period}`), register], workspace, key)
     if (row === undefined) return null
     const identifierKey = row.identifier_key === null ? null : uuidText(bytesOf(row, 'identifier_key'))
@@ -89,13 +87,11 @@ export class EventPeriods {
       if (period > lastWeek) continue
       this.#connection.exec(`DROP TABLE IF EXISTS event_key_${period}`)
       this.#connection.run('DELETE FROM event_period WHERE period = ?', period)
-      this.#formerPeriods = null
     }
   }
 
-  /** A rolled-back transaction may have taken a table with it. */
+  /** After a rollback. */
   forget(): void {
-    this.#formerPeriods = null
     this.#runs.forget()
   }
 
@@ -117,7 +113,6 @@ export class EventPeriods {
 
   /** Weeks of earlier versions, newest first: most repeats are young. */
   #former(): readonly number[] {
-    this.#formerPeriods ??= this.#connection.all('SELECT period FROM event_period ORDER BY period DESC').map((row) => numberOf(row, 'period'))
-    return this.#formerPeriods
+    return this.#connection.all('SELECT period FROM event_period ORDER BY period DESC').map((row) => numberOf(row, 'period'))
   }
 }
