@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** The first 16 bytes of a hash as a UUIDv8 (RFC 9562). Changes the bytes it is given. */
 export function uuidV8(hash: Buffer): string {
@@ -25,13 +25,6 @@ function isUuid(text: string): boolean {
  * order stay neighbours in the tree; anything else is 16 bytes of SHA-256 behind a 2.
  */
 export function messageKey(messageId: string): Buffer {
-  const key = Buffer.allocUnsafe(17)
-  if (isUuid(messageId)) {
-    key[0] = 1
-    key.write(messageId.replaceAll('-', ''), 1, 'hex')
-  } else {
-    key[0] = 2
-    createHash('sha256').update(messageId).digest().copy(key, 1, 0, 16)
-  }
-  return key
+  if (isUuid(messageId)) return Buffer.from(`01${messageId.replaceAll('-', '')}`, 'hex')
+  return Buffer.from(`02${hash('sha256', messageId, 'hex').slice(0, 32)}`, 'hex')
 }

@@ -191,4 +191,8 @@ CREATE TABLE IF NOT EXISTS key_limit (
 ALTER TABLE consent ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_key, channel, trusted, time, strictness, message_id);
 `,
+  `
+CREATE TABLE IF NOT EXISTS claim_run (run INTEGER PRIMARY KEY, week INTEGER NOT NULL, key_filter BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS claim_mark (id INTEGER PRIMARY KEY CHECK (id = 1), mark BLOB NOT NULL) STRICT;
+`,
 ]
