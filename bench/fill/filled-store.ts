@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CollectorProcess } from '../../collector/test/collector-process.ts'
-import { asCsv, type HistoryPlan, retailHistory, sampleLines } from './retail-history.ts'
+import { BatchSender } from '../../collector/test/batch-sender.ts'
+import { type CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
+import { untilAtRest } from '../../collector/test/read-side.ts'
+import { type HistoryPlan, historyBatches, sampleLines } from './retail-history.ts'
 
-/** Events of one file, which one import brings. */
-const partEvents = 500_000
-const program = new URL('../../collector/src/main.ts', import.meta.url).pathname
+/** Events that are sent at a time; what is in every tier is written down behind them. */
+const partEvents = 250_000
+const restMs = 600_000
 
 interface FillState {
   readonly plan: HistoryPlan
@@ -16,8 +16,8 @@ interface FillState {
 }
 
 /**
- * A data directory with a history in it, filled by `millrace import` and kept, so that a bench that comes again finds it filled. An
- * interrupted fill goes on where it was.
+ * A data directory with a history in it, sent over HTTP and kept, so that a bench that comes again finds it filled. An interrupted fill goes on
+ * where it was: events that are sent again have the ids that they had.
  */
 export class FilledStore {
   readonly data: string
@@ -37,22 +37,21 @@ export class FilledStore {
     return this.#read().filled
   }
 
-  /** Brings the events up to this number; those that are there already are not brought again. */
+  /** Brings the events up to this number; those that are there already are not sent again. */
   async fill(collector: CollectorProcess, events: number, told: (text: string) => void): Promise<void> {
     if (this.filled >= events) return
     const lines = await sampleLines()
+    if (collector.processes().length === 0) await collector.start()
+    const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: 8 })
     for (let first = this.filled; first < events; first = this.filled) {
       const end = Math.min(events, first + partEvents)
-      const path = join(this.#directory, `${first}-${end}.csv`)
-      if (!existsSync(path)) await writeFileOf(path, asCsv(retailHistory(this.#plan, lines, { first, end })))
-      if (collector.processes().length === 0) await collector.start()
       const begin = performance.now()
-      await imported(path, this.data)
-      const seconds = (performance.now() - begin) / 1_000
+      await sender.sendAll(historyBatches(this.#plan, lines, { first, end }))
+      await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: 0, withinMs: restMs })
       this.#write({ plan: this.#plan, filled: end })
-      rmSync(path)
-      told(`filled ${end} of ${events} events, ${Math.round((end - first) / seconds)} a second`)
+      told(`filled ${end} of ${events} events, ${Math.round((end - first) / (performance.now() - begin) * 1_000)} a second`)
     }
+    sender.close()
   }
 
   #read(): FillState {
@@ -67,22 +66,4 @@ export class FilledStore {
     writeFileSync(`${path}.new`, JSON.stringify(state))
     renameSync(`${path}.new`, path)
   }
-}
-
-async function writeFileOf(path: string, pieces: Iterable<string>): Promise<void> {
-  const file = createWriteStream(`${path}.new`)
-  for (const piece of pieces) if (!file.write(piece)) await once(file, 'drain')
-  file.end()
-  await once(file, 'finish')
-  renameSync(`${path}.new`, path)
-}
-
-async function imported(path: string, data: string): Promise<void> {
-  const child = spawn(process.execPath, [program, 'import', path, '--data', data], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let printed = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    printed = (printed + text).slice(-2_000)
-  })
-  const [code] = await once(child, 'exit')
-  if (code !== 0) throw new Error(`the import of ${path} ended with ${String(code)}:\n${printed}`)
 }

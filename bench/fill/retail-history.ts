@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { type RetailLine, retailLines } from '../../collector/src/demo/retail-lines.ts'
 
 /** Three years of a made-up shop: lines of real orders, bought by other customers at other times. */
@@ -73,19 +74,29 @@ export function* retailHistory(plan: HistoryPlan, lines: readonly RetailLine[], 
   }
 }
 
-const columns = 'event,time,customer_id,order_id,product_id,name,quantity,price,value,currency,country\n'
+export interface HistoryBatch {
+  /** A request body of the batch route. */
+  readonly body: string
+  readonly events: number
+}
 
-/** As a file for `millrace import`. */
-export function* asCsv(events: Iterable<HistoryEvent>): Generator<string> {
-  let text = columns
-  for (const { event, timestamp, userId, properties } of events) {
-    const { order_id: order, product_id: product, name, quantity, price, value, currency, country } = properties
-    text += `${event},${timestamp},${userId},${order},${product},"${name.replaceAll('"', '""')}",${quantity},${price},${value},${currency},${country}\n`
-    if (text.length < 262_144) continue
-    yield text
-    text = ''
+const eventsPerBatch = 50
+
+/** The events as request bodies. Their ids are random to whoever stores them, and the same whenever they are made again. */
+export function* historyBatches(plan: HistoryPlan, lines: readonly RetailLine[], range: { readonly first: number; readonly end: number }, series = ''): Generator<HistoryBatch> {
+  let batch: string[] = []
+  let number = range.first
+  for (const event of retailHistory(plan, lines, range)) {
+    batch.push(JSON.stringify({ type: 'track', messageId: messageIdOf(`${plan.seed}/${series}/${number}`), ...event }))
+    number += 1
+    if (batch.length < eventsPerBatch && number < range.end) continue
+    yield { body: `{"batch":[${batch.join(',')}]}`, events: batch.length }
+    batch = []
   }
-  yield text
+}
+
+function messageIdOf(name: string): string {
+  return hash('md5', name).replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5')
 }
 
 /** The generator "mulberry32" (Tommy Ettinger). */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { type CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { readJson, untilAtRest } from '../../collector/test/read-side.ts'
-import { type HistoryPlan, retailHistory, sampleLines } from '../fill/retail-history.ts'
+import { type HistoryBatch, historyBatches, type HistoryPlan, sampleLines } from '../fill/retail-history.ts'
 import { cpuSecondsOf, diskBytesOf } from '../load/process-figures.ts'
 import type { Figure } from '../reads/figure-table.ts'
 import { untilMerged } from '../reads/ask-olap.ts'
@@ -17,26 +17,16 @@ export interface GrownStore {
   readonly sample: number
 }
 
-const eventsPerBatch = 50
 const restMs = 600_000
 /** How long the collector is under load before everything is killed. */
 const loadedMs = 3_000
 const bytesGoals = { olap: 60, objects: 55, oltp: 350 }
 const recoveryGoalMs = 5_000
 
-type Batch = { readonly body: string; readonly events: number }
-
 export async function measureGrowth(collector: CollectorProcess, store: GrownStore): Promise<readonly Figure[]> {
   const lines = await sampleLines()
-  const bodies = function* (first: number, count: number): Generator<Batch> {
-    let batch: string[] = []
-    for (const event of retailHistory(store.plan, lines, { first, end: first + count })) {
-      batch.push(JSON.stringify({ type: 'track', messageId: randomUUID(), ...event }))
-      if (batch.length < eventsPerBatch) continue
-      yield { body: `{"batch":[${batch.join(',')}]}`, events: batch.length }
-      batch = []
-    }
-  }
+  // Other events than those that fill the store: they come in addition.
+  const batches = (series: string): Generator<HistoryBatch> => historyBatches(store.plan, lines, { first: store.stored, end: store.stored + store.sample }, series)
   if (collector.processes().length > 0) await collector.stop()
   await collector.start()
   const stored = await rested(collector, store.data)
@@ -44,8 +34,8 @@ export async function measureGrowth(collector: CollectorProcess, store: GrownSto
   const bytes = bytesOf(store.data, stored)
   await collector.start()
   await rested(collector, store.data)
-  const costs = await costOf(collector, store, [...bodies(store.stored, store.sample)])
-  return [...costs, ...bytes, ...await recovery(collector, store, bodies(store.stored + store.sample, store.sample))]
+  const costs = await costOf(collector, store, [...batches('measured')])
+  return [...costs, ...bytes, ...await recovery(collector, store, batches('killed'))]
 }
 
 /** Events that are stored once nothing is under way any more. */
@@ -66,11 +56,11 @@ function bytesOf(data: string, stored: number): readonly Figure[] {
 }
 
 /** Processor time from the first request to the rest of every tier, what was merged for it included. */
-async function costOf(collector: CollectorProcess, { data }: GrownStore, batches: readonly Batch[]): Promise<readonly Figure[]> {
+async function costOf(collector: CollectorProcess, { data }: GrownStore, batches: readonly HistoryBatch[]): Promise<readonly Figure[]> {
   const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: 8 })
   const before = cpuSecondsOf(collector)
   const begin = performance.now()
-  await sender.sendAll(until(batches.values(), () => false))
+  await sender.sendAll(batches.values())
   sender.close()
   await rested(collector, data)
   const seconds = (performance.now() - begin) / 1_000
@@ -85,7 +75,7 @@ async function costOf(collector: CollectorProcess, { data }: GrownStore, batches
 }
 
 /** kill -9 of all its processes at once, under load; then the time to be ready, to show a new event in its profile, and to rest. */
-async function recovery(collector: CollectorProcess, { data }: GrownStore, batches: Iterator<Batch>): Promise<readonly Figure[]> {
+async function recovery(collector: CollectorProcess, { data }: GrownStore, batches: Iterator<HistoryBatch>): Promise<readonly Figure[]> {
   const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: 8 })
   let isOver = false
   const loading = sender.sendAll(until(batches, () => isOver))
@@ -113,6 +103,6 @@ async function recovery(collector: CollectorProcess, { data }: GrownStore, batch
   ]
 }
 
-async function* until(batches: Iterator<Batch>, isOver: () => boolean): AsyncGenerator<Batch> {
+async function* until(batches: Iterator<HistoryBatch>, isOver: () => boolean): AsyncGenerator<HistoryBatch> {
   for (let next = batches.next(); next.done !== true && !isOver(); next = batches.next()) yield next.value
 }

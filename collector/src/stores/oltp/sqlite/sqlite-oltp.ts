@@ -20,6 +20,7 @@ import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.t
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
 import { migrations } from './schema.ts'
+import { writeStatistics } from './statistics.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
@@ -55,6 +56,7 @@ export class SqliteOltp implements Oltp {
       }
       migrations.slice(version).forEach((sql) => this.#connection.exec(sql))
       this.#connection.exec(`PRAGMA user_version = ${migrations.length}`)
+      writeStatistics(this.#connection)
     })
   }
 
@@ -179,7 +181,7 @@ export class SqliteOltp implements Oltp {
   }
 
   async openLoads(partition: number): Promise<readonly LoadRow[]> {
-    return this.#connection.all(`SELECT * FROM load WHERE partition = ? AND last_batch >
+    return this.#connection.all(`SELECT * FROM load INDEXED BY load_by_batch WHERE partition = ? AND last_batch >
       (SELECT loaded_batch FROM partition WHERE partition = ?) AND loaded_at IS NULL ORDER BY load`, partition, partition).map(loadRow)
   }
 
