@@ -1,7 +1,8 @@
 /**
  * What an event costs as a store on the embedded engines grows: processor time, bytes in each tier, and the time to be back after a kill -9 of
  * everything under load. `--data DIR` keeps the store (that of `pnpm bench reads` with the same numbers), `--events N,N` (1000000,10000000) are the sizes it is
- * measured at on its way, `--events-per-profile N` (10), `--sample N` (100000) events sent at each, `--seed S`.
+ * measured at on its way, `--events-per-profile N` (10), `--sample N` (100000) events sent at each, `--seed S`;
+ * `--fill-seconds N` ends a longer fill, with which the next run goes on.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +16,7 @@ const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     data: { type: 'string' }, events: { type: 'string', default: '1000000,10000000' }, 'events-per-profile': { type: 'string', default: '10' },
-    sample: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' },
+    sample: { type: 'string', default: '100000' }, 'fill-seconds': { type: 'string', default: '86400' }, seed: { type: 'string', default: '1' },
   },
 })
 if (values.data === undefined) throw new Error('--data DIR: where the filled store is kept')
@@ -24,11 +25,15 @@ const plan = { events: Math.max(...sizes), eventsPerProfile: Number(values['even
 const directory = join(values.data, String(plan.events))
 const store = new FilledStore(directory, plan)
 const columns: (readonly Figure[])[] = []
-for (const events of sizes) columns.push(await measuredAt(events))
-console.log(figureTable(sizes, columns))
+for (const events of sizes) {
+  const figures = await measuredAt(events)
+  if (figures === null) break
+  columns.push(figures)
+}
+if (columns.length > 0) console.log(figureTable(sizes.slice(0, columns.length), columns))
 
-/** Figures of a size that the store has grown out of are those that were measured when it had it. */
-async function measuredAt(events: number): Promise<readonly Figure[]> {
+/** Figures of a size that the store has grown out of are those that were measured when it had it; null where it is not filled yet. */
+async function measuredAt(events: number): Promise<readonly Figure[] | null> {
   const path = join(directory, `growth-${events}.json`)
   if (existsSync(path)) {
     const kept: readonly Figure[] = JSON.parse(readFileSync(path, 'utf8'))
@@ -37,7 +42,7 @@ async function measuredAt(events: number): Promise<readonly Figure[]> {
   if (store.filled > events) throw new Error(`${directory} holds ${store.filled} events already: what ${events} cost can only be measured on the way`)
   const collector = new CollectorProcess(store.data)
   try {
-    await store.fill(collector, events, (text) => console.log(text))
+    if (!await store.fill(collector, events, { secondsMax: Number(values['fill-seconds']), told: (text) => console.log(text) })) return null
     const figures = await measureGrowth(collector, { data: store.data, plan, stored: events, sample: Number(values.sample) })
     writeFileSync(path, JSON.stringify(figures))
     return figures

@@ -29,7 +29,7 @@ async function measure(directory: string, events: number): Promise<readonly Figu
   const store = new FilledStore(directory, plan)
   const collector = new CollectorProcess(store.data)
   try {
-    await store.fill(collector, events, (text) => console.log(text))
+    await store.fill(collector, events, { secondsMax: Number.POSITIVE_INFINITY, told: (text) => console.log(text) })
     if (collector.processes().length === 0) await collector.start()
     const load = { perSecond: Number(values['per-second']), seconds: Number(values.seconds) }
     return [...await measurePeople(collector, plan, load), ...await measureAnalytics(collector, { data: store.data, plan })]

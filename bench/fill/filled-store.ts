@@ -15,6 +15,12 @@ interface FillState {
   readonly filled: number
 }
 
+export interface FillOptions {
+  /** A fill that takes longer ends after the part that it is in. */
+  readonly secondsMax: number
+  readonly told: (text: string) => void
+}
+
 /**
  * A data directory with a history in it, sent over HTTP and kept, so that a bench that comes again finds it filled. An interrupted fill goes on
  * where it was: events that are sent again have the ids that they had.
@@ -37,13 +43,14 @@ export class FilledStore {
     return this.#read().filled
   }
 
-  /** Brings the events up to this number; those that are there already are not sent again. */
-  async fill(collector: CollectorProcess, events: number, told: (text: string) => void): Promise<void> {
-    if (this.filled >= events) return
+  /** Brings the events up to this number; those that are there already are not sent again. False where the seconds were over before. */
+  async fill(collector: CollectorProcess, events: number, { secondsMax, told }: FillOptions): Promise<boolean> {
+    if (this.filled >= events) return true
+    const until = performance.now() + secondsMax * 1_000
     const lines = await sampleLines()
     if (collector.processes().length === 0) await collector.start()
     const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: 8 })
-    for (let first = this.filled; first < events; first = this.filled) {
+    for (let first = this.filled; first < events && performance.now() < until; first = this.filled) {
       const end = Math.min(events, first + partEvents)
       const begin = performance.now()
       await sender.sendAll(historyBatches(this.#plan, lines, { first, end }))
@@ -52,6 +59,7 @@ export class FilledStore {
       told(`filled ${end} of ${events} events, ${Math.round((end - first) / (performance.now() - begin) * 1_000)} a second`)
     }
     sender.close()
+    return this.filled >= events
   }
 
   #read(): FillState {
