@@ -195,4 +195,7 @@ CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_ke
 CREATE TABLE IF NOT EXISTS claim_run (run INTEGER PRIMARY KEY, week INTEGER NOT NULL, key_filter BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS claim_mark (id INTEGER PRIMARY KEY CHECK (id = 1), mark BLOB NOT NULL) STRICT;
 `,
+  `
+CREATE TABLE IF NOT EXISTS property_shape (shape INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE) STRICT;
+`,
 ]

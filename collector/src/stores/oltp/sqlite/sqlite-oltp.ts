@@ -19,6 +19,7 @@ import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
+import { shapesOf } from './property-shapes.ts'
 import { migrations } from './schema.ts'
 import { writeStatistics } from './statistics.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
@@ -295,6 +296,7 @@ export class SqliteOltp implements Oltp {
         return result
       } catch (error) {
         this.#periods.forget()
+        shapesOf(this.#connection).forget()
         try {
           this.#connection.exec('ROLLBACK')
         } catch {
