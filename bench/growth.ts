@@ -2,7 +2,7 @@
  * What an event costs as a store on the embedded engines grows: processor time, bytes in each tier, and the time to be back after a kill -9 of
  * everything under load. `--data DIR` keeps the store (that of `pnpm bench reads` with the same numbers), `--events N,N` (1000000,10000000) are the sizes it is
  * measured at on its way, `--events-per-profile N` (10), `--sample N` (100000) events sent at each, `--seed S`;
- * `--fill-seconds N` ends a longer fill, with which the next run goes on.
+ * `--history N` events that the store will have one day (the greatest size), `--fill-seconds N` ends a longer fill, with which the next run goes on.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,12 +16,12 @@ const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     data: { type: 'string' }, events: { type: 'string', default: '1000000,10000000' }, 'events-per-profile': { type: 'string', default: '10' },
-    sample: { type: 'string', default: '100000' }, 'fill-seconds': { type: 'string', default: '86400' }, seed: { type: 'string', default: '1' },
+    sample: { type: 'string', default: '100000' }, 'history': { type: 'string' }, 'fill-seconds': { type: 'string', default: '86400' }, seed: { type: 'string', default: '1' },
   },
 })
 if (values.data === undefined) throw new Error('--data DIR: where the filled store is kept')
 const sizes = values.events.split(',').map(Number)
-const plan = { events: Math.max(...sizes), eventsPerProfile: Number(values['events-per-profile']), seed: Number(values.seed) }
+const plan = { events: Number(values.history ?? Math.max(...sizes)), eventsPerProfile: Number(values['events-per-profile']), seed: Number(values.seed) }
 const directory = join(values.data, String(plan.events))
 const store = new FilledStore(directory, plan)
 const columns: (readonly Figure[])[] = []

@@ -1,20 +1,21 @@
 import { type CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { readJson } from '../../collector/test/read-side.ts'
-import { customerId, customersAt, historyEnd, type HistoryPlan, randomFrom, sampleLines } from '../fill/retail-history.ts'
+import { customerId, customersAt, historyBegin, historyEnd, randomFrom, sampleLines } from '../fill/retail-history.ts'
 import { quantile } from '../spine/latency.ts'
 import type { Figure } from './figure-table.ts'
 import { askOlap, untilMerged } from './ask-olap.ts'
+import type { StoredHistory } from './measure-people.ts'
 
 const runs = 15
 
 /** What ClickHouse is asked, each time about somebody or something else; one question at a time. */
-export async function measureAnalytics(collector: CollectorProcess, { data, plan }: { readonly data: string; readonly plan: HistoryPlan }): Promise<readonly Figure[]> {
+export async function measureAnalytics(collector: CollectorProcess, { data, plan, events }: StoredHistory & { readonly data: string }): Promise<readonly Figure[]> {
   const random = randomFrom(plan.seed + 1)
   const lines = await sampleLines()
   const sql = (text: string): Promise<string> => askOlap(data, text)
   await untilMerged(data)
   const history = await timed(async () => {
-    const customer = customerId(Math.floor(random() * customersAt(plan, plan.events)))
+    const customer = customerId(Math.floor(random() * customersAt(plan, events)))
     const { body } = await readJson(collector.url, `/v1/profiles?externalId=${customer}`, testKeys.secretKey)
     const id = String(Reflect.get(Object(Reflect.get(Object(body), 'profile')), 'id'))
     return () => sql(`select time, metric, value, properties from events where profile_id = '${id}' order by time desc limit 1000`)
@@ -23,7 +24,7 @@ export async function measureAnalytics(collector: CollectorProcess, { data, plan
   const report = await timed(async () => () => answered(collector, `/v1/reports/orders?by=month&metric=${encodeURIComponent('Ordered Product')}`))
   const bought = await timed(async () => {
     const product = lines[Math.floor(random() * lines.length)]?.product ?? ''
-    return () => preview(collector, product)
+    return () => preview(collector, product, historyBegin + events / plan.events * (historyEnd - historyBegin))
   })
   return [...figures('one profile\'s history', history, 60), ...figures('revenue by month', revenue, 150), ...figures('report of orders by month', report), ...figures('bought X in 90 days', bought, 300)]
 }
@@ -52,13 +53,14 @@ async function answered(collector: CollectorProcess, path: string): Promise<void
   if (status !== 200) throw new Error(`${path} answered ${status}: ${JSON.stringify(body)}`)
 }
 
-async function preview(collector: CollectorProcess, product: string): Promise<void> {
+/** As at the end of what is stored. */
+async function preview(collector: CollectorProcess, product: string, at: number): Promise<void> {
   const definition = {
     type: 'profile-metric', metric: 'Ordered Product', measurement: 'count', operator: 'greater-than-or-equal', value: 1,
     timeframe: { type: 'in-the-last', quantity: 90, unit: 'day' }, filters: [{ property: 'product_id', operator: 'equals', value: product }],
   }
   const response = await fetch(`${collector.url}/v1/segments/preview`, {
-    method: 'POST', headers: { authorization: `Bearer ${testKeys.secretKey}` }, body: JSON.stringify({ definition, at: new Date(historyEnd).toISOString() }),
+    method: 'POST', headers: { authorization: `Bearer ${testKeys.secretKey}` }, body: JSON.stringify({ definition, at: new Date(at).toISOString() }),
   })
   if (response.status !== 200) throw new Error(`the preview answered ${response.status}: ${await response.text()}`)
   await response.arrayBuffer()

@@ -12,15 +12,21 @@ export interface PacedLoad {
   readonly seconds: number
 }
 
+export interface StoredHistory {
+  readonly plan: HistoryPlan
+  /** That are stored of it. */
+  readonly events: number
+}
+
 /** People whose cards are in the cache. */
 const hotCustomers = 1_000
 const timelineCustomers = 1_000
 const warmUpReads = 6_000
 
 /** Cards and timelines over HTTP, at a steady rate that no slow answer holds up. */
-export async function measurePeople(collector: CollectorProcess, plan: HistoryPlan, load: PacedLoad): Promise<readonly Figure[]> {
+export async function measurePeople(collector: CollectorProcess, { plan, events }: StoredHistory, load: PacedLoad): Promise<readonly Figure[]> {
   const random = randomFrom(plan.seed)
-  const customers = shuffled(customersAt(plan, plan.events), random)
+  const customers = shuffled(customersAt(plan, events), random)
   const reads = load.perSecond * load.seconds
   const ids = await profileIds(collector, customers.slice(0, timelineCustomers))
   const timelines = Array.from({ length: reads }, () => `/v1/profiles/${ids[Math.floor(random() * ids.length)] ?? ''}/events?limit=50`)

@@ -33,7 +33,7 @@ export async function profileCard(profile: ProfileRow, dependencies: CardDepende
   const key = cardKey(profile)
   const cached = (await dependencies.cache.get([key])).get(key)
   if (cached !== undefined && cached.version === profile.version && cached.value !== null) return cached.value
-  const card = await cardText(profile, dependencies)
+  const card = await dependencies.reader.together(() => cardText(profile, dependencies))
   await failStep('cache.put', () => dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]])))
   return card
 }

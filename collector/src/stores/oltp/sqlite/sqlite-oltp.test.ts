@@ -8,6 +8,7 @@ import { oltpContract, type OltpUnderTest } from '../../../../test/contracts/olt
 import { oltpConsentContract } from '../../../../test/contracts/oltp-consent-contract.ts'
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
+import { oltpReadingContract } from '../../../../test/contracts/oltp-reading-contract.ts'
 import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
 import { SqliteOltp } from './sqlite-oltp.ts'
 import { SqliteReader } from './sqlite-reader.ts'
@@ -42,6 +43,7 @@ async function open(): Promise<OltpUnderTest> {
 oltpContract('SQLite', open)
 oltpErasureContract('SQLite', open)
 oltpConsentContract('SQLite', open)
+oltpReadingContract('SQLite', open)
 oltpRebuildContract('SQLite', open)
 oltpConcurrencyContract('SQLite', open, 40)
 automationContract('SQLite', open)
