@@ -15,7 +15,7 @@ import { decodeBody } from '../collector/src/ingest/decode-body.ts'
 import { readEnvelope } from '../collector/src/ingest/read-envelope.ts'
 import { systemClock } from '../collector/src/platform/clock.ts'
 import type { LogRecord } from '../collector/src/ports/log.ts'
-import { encodeObject } from '../collector/src/pump/archive-object.ts'
+import { encodeObject, objectName } from '../collector/src/pump/archive-object.ts'
 import { decideBatch } from '../collector/src/pump/decide.ts'
 import { readRecord } from '../collector/src/pump/read-record.ts'
 import { SqliteOltp } from '../collector/src/stores/oltp/sqlite/sqlite-oltp.ts'
@@ -126,7 +126,7 @@ try {
   for await (const records of logged()) {
     const parsed = await own.of('parse', () => records.flatMap((record) => readRecord(record)))
     const { row, lines } = await own.of('decide', () => oltp.decide(fence, (transaction) => decideBatch(transaction, { records, events: parsed }, context)))
-    await own.of('archive', () => encodeObject([row], [lines]))
+    await own.of('archive', () => encodeObject(objectName([row]), [row], [lines]))
     const bareEvents = await floor.of('parse', () => bare.parse(records))
     await floor.of('decide', () => bare.decide(bareEvents))
     events += row.stored

@@ -6,7 +6,7 @@ import { untilAtRest } from '../../collector/test/read-side.ts'
 import { type HistoryPlan, historyBatches, sampleLines } from './retail-history.ts'
 
 /** Events that are sent at a time; what is in every tier is written down behind them. */
-const partEvents = 250_000
+const partEvents = 50_000
 const restMs = 600_000
 
 interface FillState {

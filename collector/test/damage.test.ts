@@ -132,7 +132,7 @@ test('a damaged object of the archive fails a rebuild by name and harms nothing;
   await collector.start()
   await send('before')
   await atRest(50)
-  const object = found('objects', '.ndjson.gz')
+  const object = found('objects', '.ndjson.zst')
   const kept = readFileSync(object)
   const file = openSync(object, 'r+')
   const half = Math.floor(fstatSync(file).size / 2)

@@ -73,7 +73,7 @@ export function wholePath(name: string, engines: () => Promise<WholePathEngines>
       const receipt = await read('/v1/receipts/first')
       expect(receipt.body).toMatchObject({ messageId: 'first', state: 'loaded' })
       for (const time of ['acceptedAt', 'decidedAt', 'archivedAt', 'loadedAt']) expect(receipt.body).toHaveProperty(time, expect.stringMatching(/^\d{4}-.*Z$/))
-      expect(receipt.body).toHaveProperty('object', expect.stringMatching(/\.ndjson\.gz$/))
+      expect(receipt.body).toHaveProperty('object', expect.stringMatching(/\.ndjson\.zst$/))
       expect(await sql("select message_id, metric, toString(value), currency from events where message_id = 'first'")).toBe('first\tOrder Completed\t19.9\tGBP')
       const { body: card } = await read('/v1/profiles?externalId=ada')
       expect(card).toMatchObject({ profile: { identifiers: { externalId: ['ada'] }, metrics: { 'Order Completed': { count: 1, last: [{ messageId: 'first' }] } } } })

@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
 import { MillraceError } from '../platform/errors.ts'
 import type { BatchRow } from '../ports/oltp.ts'
-
-const compress = promisify(gzip)
-const expand = promisify(gunzip)
+import { compress, compressedSuffix, expand } from './compress.ts'
 
 /** The part of a manifest that says where one batch's lines are and what they must hash to. */
 export interface ManifestBatch {
@@ -25,15 +21,14 @@ export function objectName(batches: readonly BatchRow[]): string {
   const [first, last] = ends(batches)
   const [day = '', time = ''] = new Date(first.firstReceivedAt).toISOString().split('T')
   const range = `${String(first.batch).padStart(12, '0')}-${String(last.batch).padStart(12, '0')}`
-  return `raw/v1/dt=${day}/hr=${time.slice(0, 2)}/p=${first.partition}/${range}-${runDigest(batches).slice(0, 16)}.ndjson.gz`
+  return `raw/v1/dt=${day}/hr=${time.slice(0, 2)}/p=${first.partition}/${range}-${runDigest(batches).slice(0, 16)}.ndjson${compressedSuffix}`
 }
 
 /**
  * The bytes of an archive object: a manifest line, then the lines of each batch. A function of the batch rows and
- * their lines, so a repeated put writes the same content. The level is pinned; digests cover uncompressed bytes,
- * since deflate may differ between zlib versions.
+ * their lines, so a repeated put writes the same content, compressed as its name says.
  */
-export async function encodeObject(batches: readonly BatchRow[], lines: readonly Buffer[]): Promise<Buffer> {
+export async function encodeObject(name: string, batches: readonly BatchRow[], lines: readonly Buffer[]): Promise<Buffer> {
   const [first, last] = ends(batches)
   const manifest = JSON.stringify({
     manifest: 1,
@@ -48,14 +43,12 @@ export async function encodeObject(batches: readonly BatchRow[], lines: readonly
       accepted: batch.accepted, stored: batch.stored, duplicate: batch.duplicate, quarantined: batch.quarantined,
     })),
   })
-  return compress(Buffer.concat([Buffer.from(`${manifest}\n`), ...lines]), { level: 6 })
+  return compress(name, Buffer.concat([Buffer.from(`${manifest}\n`), ...lines]))
 }
 
 /** The lines of each batch of an object, checked against the manifest; fails with `corrupt` where they differ. */
 export async function decodeObject(name: string, bytes: Uint8Array): Promise<ReadonlyMap<number, Buffer>> {
-  const content = await expand(bytes).catch((cause: unknown) => {
-    throw new MillraceError('corrupt', `archive object ${name} cannot be decompressed`, { cause })
-  })
+  const content = await expand(name, bytes)
   const end = content.indexOf(10)
   const batches = manifestBatches(name, content.toString('utf8', 0, end))
   const lines = new Map<number, Buffer>()

@@ -93,7 +93,7 @@ export class Archiver {
     const { oltp, objects, log, source, clock } = this.#dependencies
     const lines: Buffer[] = []
     for (const batch of run) lines.push(await source.lines(batch, buffer))
-    const bytes = await encodeObject(run, lines)
+    const bytes = await encodeObject(row.name, run, lines)
     await failStep('archive.put', () => objects.put(row.name, bytes))
     await failStep('archive.finish', () => oltp.finishObject(this.#fence, row, clock.now()))
     buffer.archived(row.lastBatch)

@@ -132,7 +132,7 @@ async function rewriteObject(
   }
   if (erasedLines === 0) return null
   const name = objectName(rows)
-  const content = await encodeObject(rows, kept)
+  const content = await encodeObject(name, rows, kept)
   await failStep('erase.put', () => objects.put(name, content))
   return {
     partition: object.partition, lastBatch: object.lastBatch, name, replacedName: object.name, digest: runDigest(rows), erasedEvents,
