@@ -49,7 +49,7 @@ export function customerId(number: number): string {
 }
 
 /** Events `first` to `end` of the history, which begin and end an order. What comes depends on the plan and the two numbers alone. */
-export function* retailHistory(plan: HistoryPlan, lines: readonly RetailLine[], { first, end }: { readonly first: number; readonly end: number }): Generator<HistoryEvent> {
+function* retailHistory(plan: HistoryPlan, lines: readonly RetailLine[], { first, end }: HistoryRange): Generator<HistoryEvent> {
   const random = randomFrom(plan.seed * 1_000_003 + first)
   for (let number = first; number < end;) {
     const rows = Math.min(1 + Math.floor(random() * orderLinesMax), end - number)
@@ -82,8 +82,16 @@ export interface HistoryBatch {
 
 const eventsPerBatch = 50
 
+export interface HistoryRange {
+  /** Number of the first event, and that behind the last one. */
+  readonly first: number
+  readonly end: number
+  /** The same events once more, as others: under other ids. */
+  readonly series?: string
+}
+
 /** The events as request bodies. Their ids are random to whoever stores them, and the same whenever they are made again. */
-export function* historyBatches(plan: HistoryPlan, lines: readonly RetailLine[], range: { readonly first: number; readonly end: number }, series = ''): Generator<HistoryBatch> {
+export function* historyBatches(plan: HistoryPlan, lines: readonly RetailLine[], { series = '', ...range }: HistoryRange): Generator<HistoryBatch> {
   let batch: string[] = []
   let number = range.first
   for (const event of retailHistory(plan, lines, range)) {

@@ -26,7 +26,7 @@ const recoveryGoalMs = 5_000
 export async function measureGrowth(collector: CollectorProcess, store: GrownStore): Promise<readonly Figure[]> {
   const lines = await sampleLines()
   // Other events than those that fill the store: they come in addition.
-  const batches = (series: string): Generator<HistoryBatch> => historyBatches(store.plan, lines, { first: store.stored, end: store.stored + store.sample }, series)
+  const batches = (series: string): Generator<HistoryBatch> => historyBatches(store.plan, lines, { first: store.stored, end: store.stored + store.sample, series })
   if (collector.processes().length > 0) await collector.stop()
   await collector.start()
   const stored = await rested(collector, store.data)

@@ -148,10 +148,10 @@ class ClickHouseOlap implements Olap {
   }
 
   async #recode(): Promise<void> {
-    const pairs = Object.entries(eventCodecs).map(([column, codec]) => `('${column}', 'CODEC(${codec})')`).join(', ')
-    const tables = await this.#read(`SELECT table FROM system.columns WHERE database = '${this.#database}' AND match(table, '^event_g[0-9]+$')
-      GROUP BY table HAVING countIf((name, compression_codec) IN (${pairs})) < ${Object.keys(eventCodecs).length}`)
-    for (const table of tables.split('\n').filter((line) => line !== '')) await this.#command(recodedEvents(this.#database, table))
+    const columns = await this.#read(`SELECT table, name, compression_codec FROM system.columns WHERE database = '${this.#database}' AND match(table, '^event_g[0-9]+$')`)
+    const otherwise = new Set(columns.split('\n').map((line) => line.split('\t')).flatMap(([table, name = '', codec]) =>
+      (table !== undefined && eventCodecs[name] !== undefined && eventCodecs[name] !== codec ? [table] : [])))
+    for (const table of otherwise) await this.#command(recodedEvents(this.#database, table))
   }
 
   #tables(): ErasableTables {
