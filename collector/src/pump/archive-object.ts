@@ -48,7 +48,7 @@ export async function encodeObject(batches: readonly BatchRow[], lines: readonly
       accepted: batch.accepted, stored: batch.stored, duplicate: batch.duplicate, quarantined: batch.quarantined,
     })),
   })
-  return compress(Buffer.concat([Buffer.from(`${manifest}\n`), ...lines]), { level: 6 })
+  return compress(Buffer.concat([Buffer.from(`${manifest}\n`), ...lines]), { level: 5 })
 }
 
 /** The lines of each batch of an object, checked against the manifest; fails with `corrupt` where they differ. */
