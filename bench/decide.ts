@@ -1,13 +1,11 @@
 /**
  * What deciding costs alone, in microseconds of processor time an event: retail events in batches through the pump's own code on
- * SQLite, in turns with a bare straight-line program that parses them and writes a claim, a timeline row, an identifier and a profile.
+ * SQLite, in turns with a bare straight-line program over the same events.
  * `--file PATH` (the example's sample unless told), `--events N` (100,000), `--batch N` events a transaction (4,000).
  */
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { parseArgs } from 'node:util'
 import { defaultIdentitySettings } from '../collector/src/identity/identity-settings.ts'
 import { acceptEvents } from '../collector/src/ingest/accept-events.ts'
@@ -19,6 +17,7 @@ import { encodeObject, objectName } from '../collector/src/pump/archive-object.t
 import { decideBatch } from '../collector/src/pump/decide.ts'
 import { readRecord } from '../collector/src/pump/read-record.ts'
 import { SqliteOltp } from '../collector/src/stores/oltp/sqlite/sqlite-oltp.ts'
+import { BareProgram } from './spine/bare-program.ts'
 import { retailBatches } from './spine/retail-batches.ts'
 
 const { values } = parseArgs({
@@ -32,9 +31,16 @@ const eventsMax = Number(values.events)
 const batchEvents = Number(values.batch)
 const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 1), clock: systemClock }
 
+interface Batch {
+  readonly records: readonly LogRecord[]
+  /** What was sent. */
+  readonly bodies: readonly string[]
+}
+
 /** As the log has them: records of 500 events at most, whole batches of them. */
-async function* logged(): AsyncGenerator<readonly LogRecord[]> {
+async function* logged(): AsyncGenerator<Batch> {
   let batch: LogRecord[] = []
+  let bodies: string[] = []
   let events = 0
   for await (const { body } of retailBatches(values.file, { eventsPerBatch: Math.min(500, batchEvents), times: 1_000 })) {
     const lines = acceptEvents(readEnvelope(decodeBody(Buffer.from(body), undefined), 'batch'), {
@@ -43,9 +49,11 @@ async function* logged(): AsyncGenerator<readonly LogRecord[]> {
     const position = String(events).padStart(12, '0')
     batch.push({ partition: 0, position, appendedAt: Date.now(), events: lines.length, sequence: events, payload: Buffer.from(lines.join('')) })
     events += lines.length
+    bodies.push(body)
     if (batch.length * 500 >= batchEvents || events >= eventsMax) {
-      yield batch
+      yield { records: batch, bodies }
       batch = []
+      bodies = []
     }
     if (events >= eventsMax) return
   }
@@ -65,52 +73,12 @@ class Costs {
 
   rows(events: number): readonly string[] {
     const all = [...this.#spent.values()].reduce((sum, us) => sum + us, 0)
-    return [...this.#spent, ['all', all] as const].map(([name, us]) => `  ${name.padEnd(10)}${(us / events).toFixed(2).padStart(8)}`)
+    return [...this.#spent, ['all', all] as const].map(([name, us]) => row(name, us / events))
   }
 }
 
-/** The least that could be done with the same events. */
-class BareProgram {
-  readonly #database: DatabaseSync
-
-  constructor(path: string) {
-    this.#database = new DatabaseSync(path)
-    this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 32768; PRAGMA cache_size = -131072;
-      CREATE TABLE claim (key BLOB PRIMARY KEY) WITHOUT ROWID;
-      CREATE TABLE timeline (identifier BLOB, time INTEGER, id TEXT, properties TEXT, PRIMARY KEY (identifier, time, id)) WITHOUT ROWID;
-      CREATE TABLE identifier (identifier BLOB PRIMARY KEY, profile BLOB) WITHOUT ROWID;
-      CREATE TABLE profile (profile BLOB PRIMARY KEY, version INTEGER) WITHOUT ROWID;`)
-  }
-
-  parse(records: readonly LogRecord[]): readonly unknown[] {
-    return records.flatMap(({ payload }) => Buffer.from(payload).toString().split('\n').filter((line) => line !== '')
-      .map((line): unknown => JSON.parse(line.slice(line.indexOf('\t') + 1))))
-  }
-
-  decide(events: readonly unknown[]): void {
-    const claim = this.#database.prepare('INSERT OR IGNORE INTO claim VALUES (?)')
-    const moment = this.#database.prepare('INSERT INTO timeline VALUES (?, ?, ?, ?)')
-    const identifier = this.#database.prepare('INSERT OR IGNORE INTO identifier VALUES (?, ?)')
-    const profile = this.#database.prepare('INSERT INTO profile VALUES (?, 1) ON CONFLICT DO UPDATE SET version = version + 1')
-    this.#database.exec('BEGIN IMMEDIATE')
-    for (const event of events) {
-      const { messageId, userId, anonymousId, timestamp, properties } = Object(event)
-      if (claim.run(hashed(String(messageId))).changes === 0) continue
-      const who = hashed(String(userId ?? anonymousId))
-      moment.run(who, Date.parse(String(timestamp)), String(messageId), JSON.stringify(properties))
-      identifier.run(who, who)
-      profile.run(who)
-    }
-    this.#database.exec('COMMIT')
-  }
-
-  close(): void {
-    this.#database.close()
-  }
-}
-
-function hashed(text: string): Buffer {
-  return createHash('sha256').update(text).digest().subarray(0, 16)
+function row(name: string, us: number): string {
+  return `  ${name.padEnd(12)}${us.toFixed(2).padStart(8)}`
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-decide-'))
@@ -119,19 +87,17 @@ try {
   await oltp.migrate()
   await oltp.createWorkspace('bench', Date.now())
   const { fence } = await oltp.claimPartition(0, 'pump')
-  const bare = new BareProgram(join(directory, 'bare.db'))
+  const bare = new BareProgram()
   const own = new Costs()
-  const floor = new Costs()
   let events = 0
-  for await (const records of logged()) {
+  for await (const { records, bodies } of logged()) {
     const parsed = await own.of('parse', () => records.flatMap((record) => readRecord(record)))
     const { row, lines } = await own.of('decide', () => oltp.decide(fence, (transaction) => decideBatch(transaction, { records, events: parsed }, context)))
     await own.of('archive', () => encodeObject(objectName([row]), [row], [lines]))
-    const bareEvents = await floor.of('parse', () => bare.parse(records))
-    await floor.of('decide', () => bare.decide(bareEvents))
+    await bare.run(bodies)
     events += row.stored
   }
-  console.log([`${events} events stored, ${batchEvents} a transaction; processor time, µs/event`, ...own.rows(events), 'bare program', ...floor.rows(events)].join('\n'))
+  console.log([`${events} events stored, ${batchEvents} a transaction; processor time, µs/event`, ...own.rows(events), 'bare program', ...[...bare.costs()].map(([stage, us]) => row(stage, us))].join('\n'))
   bare.close()
   await oltp.close()
 } finally {

@@ -7,6 +7,7 @@ import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
+import { BareProgram, type Stage } from './bare-program.ts'
 import { measureLatency, quantile, type Latencies } from './latency.ts'
 import { ProcessSamples } from './process-samples.ts'
 import { type RetailBatch, retailBatches } from './retail-batches.ts'
@@ -45,11 +46,29 @@ export async function runSpine(options: SpineOptions): Promise<void> {
     const measured = await measure({ ...options, data, collector })
     await collector.stop()
     const stages = options.kills > 0 ? null : stageSeconds({ ...measured, profiles })
-    if (stages !== null) console.log(stageTable(stages, measured.events, measured.senderSeconds))
+    if (stages !== null) console.log(stageTable({ ...measured, stages, floors: await bareCosts(options) }))
   } finally {
     await collector.stop()
     rmSync(profiles, { recursive: true })
     if (options.data === undefined) rmSync(data, { recursive: true })
+  }
+}
+
+/** Of the first events of the file, one program after the other. */
+const bareEventsMax = 100_000
+
+async function bareCosts(options: SpineOptions): Promise<ReadonlyMap<Stage, number>> {
+  const bodies: string[] = []
+  for await (const { body } of retailBatches(options.file, { eventsPerBatch, times: options.times })) {
+    bodies.push(body)
+    if (bodies.length * eventsPerBatch >= bareEventsMax) break
+  }
+  const program = new BareProgram()
+  try {
+    await program.run(bodies)
+    return program.costs()
+  } finally {
+    program.close()
   }
 }
 

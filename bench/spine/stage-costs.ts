@@ -1,11 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-/** A stage of the whole path, and what a bare straight-line program takes for it, in microseconds of processor time an event. */
-const floors = {
-  'edge': 3.0, 'log': 0.9, 'parse again': 2.7, 'decide': 17.7, 'archive': 3.3, 'rows': 4.2, 'insert': 6.6,
-} as const
-export type Stage = keyof typeof floors
+import { type Stage, stages as allStages } from './bare-program.ts'
 
 /** Microseconds of the monotonic clock, which a profile's times are in. */
 export function monotonicMicroseconds(): number {
@@ -59,7 +54,7 @@ export function stageSeconds({ seconds, profiles, from, to }: StageInput): Reado
   if (collector === undefined || collector === null || worker === undefined || worker === null) return null
   const stages = new Map<Stage, number>()
   const add = (stage: Stage, more: number): void => void stages.set(stage, (stages.get(stage) ?? 0) + more)
-  for (const stage of ['edge', 'log', 'parse again', 'decide', 'archive', 'rows', 'insert'] as const) stages.set(stage, 0)
+  for (const stage of allStages) stages.set(stage, 0)
   const ofCollector = seconds.get('collector') ?? nothing
   for (const [stage, share] of shares(collector, { from, to }, collectorStage)) add(stage, share * (ofCollector.main + ofCollector.rest))
   add('log', ofCollector.pool)
@@ -71,14 +66,24 @@ export function stageSeconds({ seconds, profiles, from, to }: StageInput): Reado
   return stages
 }
 
-export function stageTable(stages: ReadonlyMap<Stage, number>, events: number, senderSeconds: number): string {
-  const row = (name: string, us: number, floor: string): string => `  ${name.padEnd(15)}${us.toFixed(1).padStart(8)}${floor.padStart(10)}`
-  const rows = [...stages].map(([stage, seconds]) => row(stage, seconds * 1e6 / events, floors[stage].toFixed(1)))
+export interface StageTable {
+  readonly stages: ReadonlyMap<Stage, number>
+  readonly events: number
+  readonly senderSeconds: number
+  /** What the bare program took at the same time, microseconds an event. */
+  readonly floors: ReadonlyMap<Stage, number>
+}
+
+export function stageTable({ stages, events, senderSeconds, floors }: StageTable): string {
+  const row = (name: string, us: number, floor: number): string =>
+    `  ${name.padEnd(15)}${us.toFixed(1).padStart(8)}${floor.toFixed(1).padStart(14)}${(us / floor).toFixed(1).padStart(8)}`
+  const rows = [...stages].map(([stage, seconds]) => row(stage, seconds * 1e6 / events, floors.get(stage) ?? Number.NaN))
   const total = [...stages.values()].reduce((sum, seconds) => sum + seconds, 0) * 1e6 / events
-  const floor = Object.values(floors).reduce((sum, us) => sum + us, 0)
+  const floor = [...floors.values()].reduce((sum, us) => sum + us, 0)
   return [
-    'processor time   µs/event     floor', ...rows, row('all stages', total, floor.toFixed(1)),
-    row('this program', senderSeconds * 1e6 / events, ''),
+    'processor time   µs/event  bare program   ratio', ...rows, row('all stages', total, floor),
+    `  this program   ${(senderSeconds * 1e6 / events).toFixed(1).padStart(7)}`,
+    `two cores        ${Math.round(2e6 / total)} events/s at this processor time, ${Math.round(2e6 / floor)} at the bare program's`,
   ].join('\n')
 }
 

@@ -18,7 +18,7 @@ export const compressedSuffix = knowsZstd ? '.zst' : '.gz'
 
 /** As the name says, which may be one that an earlier version planned. */
 export function compress(name: string, content: Buffer): Promise<Buffer> {
-  if (!name.endsWith('.zst')) return gzip(content, { level: 6 })
+  if (!name.endsWith('.zst')) return gzip(content, { level: 5 })
   requireZstd(name)
   return promisify(zlib.zstdCompress)(content, zstdOptions)
 }

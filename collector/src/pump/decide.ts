@@ -1,4 +1,5 @@
 import { metricOf, type CanonicalEvent, type QuarantineReason } from '@millrace/schemas'
+import { ByteWriter } from '../platform/byte-writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseRegisters } from '../identity/registers.ts'
 import { consentsOf } from '../identity/consent.ts'
@@ -16,7 +17,7 @@ import type {
   BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, PeopleChanges, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
-import { archiveLine, suppressedJson } from './archive-line.ts'
+import { suppressedJson, writeArchiveLine } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'
 import { type Decision, packDecisions } from './decisions.ts'
@@ -82,14 +83,12 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     })
     if ('dropped' in fate) quarantine.push(fate.dropped === 'suppressed'
       ? { workspace, messageId, receivedAt, reason: fate.dropped, event: suppressedJson(messageId) }
-      : { workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
+      : { workspace, messageId, receivedAt, reason: fate.dropped, event: textOf(logged.json) })
     else stored.push(fate)
     return fate
   })
   const resolution = await resolveBatch(transaction, { evidence, vetoes }, context)
-  const decisions = fates.map((fate): Decision => typeof fate === 'string' || 'dropped' in fate
-    ? fate
-    : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
+  const decisions = decisionsOf(fates, resolution)
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
   const changes: DecideChanges = {
     ...await peopleChanges(transaction, stored, resolution),
@@ -101,6 +100,20 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
   }
   await transaction.apply(changes)
   return frozen
+}
+
+function decisionsOf(fates: readonly Fate[], resolution: Resolution): readonly Decision[] {
+  const ofIdentifiers = new Map<string, Decision>()
+  return fates.map((fate) => {
+    if (typeof fate === 'string' || 'dropped' in fate) return fate
+    const { identifierKey } = fate
+    let decision = ofIdentifiers.get(identifierKey)
+    if (decision === undefined) {
+      decision = { identifierKey, profileId: resolution.profileOf(identifierKey) }
+      ofIdentifiers.set(identifierKey, decision)
+    }
+    return decision
+  })
 }
 
 /** What stored events change of people; a rebuild does the same with what is archived. */
@@ -240,17 +253,24 @@ interface Outcome {
   readonly context: DecideContext
 }
 
+/** What an archive line holds before its event, and a little more. */
+const lineHeadBytes = 320
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+}
+
 /** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
 function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): DecidedBatch {
   const partition = transaction.partition
   const batch = partition.batch + 1
   const tally = new BatchTally()
-  let lines = ''
-  let rows = ''
+  const lines = new ByteWriter(records.reduce((sum, { payload, events: count }) => sum + payload.length + count * lineHeadBytes, 0))
+  const rows = new ByteWriter(records.reduce((sum, { payload }) => sum + payload.length * 2, 0))
   events.forEach((logged, index) => {
     const decision = decisions[index] ?? 'duplicate'
     const fate = fates[index] ?? 'duplicate'
-    lines += archiveLine(logged, decision)
+    writeArchiveLine(lines, logged, decision)
     if (decision === 'control') return
     if (decision === 'duplicate' || 'dropped' in decision || typeof fate === 'string' || 'dropped' in fate) {
       tally.drop(logged.receivedAt, decision === 'duplicate' ? 'duplicate' : 'quarantined')
@@ -260,10 +280,10 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
       ...decision, workspace: logged.workspace, receivedAt: logged.receivedAt, event: fate.event,
       partition: partition.partition, batch, propertiesText: fate.propertiesText,
     })
-    rows += built.row
+    rows.text(built.row)
     tally.store(logged.receivedAt, built.month)
   })
-  const bytes = Buffer.from(lines)
+  const bytes = lines.finish()
   const row: BatchRow = {
     partition: partition.partition, batch, epoch: partition.pumpEpoch,
     afterPosition: partition.position,
@@ -274,7 +294,7 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
     lineBytes: bytes.length, digest: sha256(bytes),
     schemaVersion: eventRowVersion, decidedAt: context.clock.now(),
   }
-  return { row, lines: bytes, rows: Buffer.from(rows) }
+  return { row, lines: bytes, rows: rows.finish() }
 }
 
 function sequenceAfter(records: readonly LogRecord[]): number | null {

@@ -84,6 +84,8 @@ async function replayBatch(
   return stored.length
 }
 
+const noBytes = new Uint8Array(0)
+
 /** An archive line as the pump read it from the log; null for what was dropped. */
 function readArchived(line: string): LoggedEvent | null {
   const parsed: unknown = JSON.parse(line)
@@ -91,7 +93,7 @@ function readArchived(line: string): LoggedEvent | null {
   const workspace = at('workspace')
   const receivedAt = at('receivedAt')
   if (typeof workspace !== 'number' || typeof receivedAt !== 'number') throw new MillraceError('corrupt', 'an archive line cannot be read')
-  const base = { position: String(at('pos')), index: Number(at('i')), workspace, receivedAt, trust: at('trust') === 'public' ? 'public' : 'secret', flags: [], json: '' } as const
+  const base = { position: String(at('pos')), index: Number(at('i')), workspace, receivedAt, trust: at('trust') === 'public' ? 'public' : 'secret', flags: [], json: noBytes } as const
   if (at('control') === true) {
     const control = controlOf(at('event'))
     return { ...base, messageId: control.messageId, body: { control } }

@@ -87,7 +87,7 @@ export class ClaimRuns {
     return undefined
   }
 
-  /** `claims` in order of workspace and key. Fails where one of them is there already. */
+  /** `claims` in order of workspace and key, or nearly. Fails where one of them is in the newest run already. */
   add(week: number, claims: readonly ClaimOfKey[], { partition, batch }: { readonly partition: number; readonly batch: number }): void {
     this.#refresh()
     for (let from = 0; from < claims.length;) {
