@@ -1,4 +1,5 @@
 import { metricOf, type CanonicalEvent, type QuarantineReason } from '@millrace/schemas'
+import { ByteWriter } from '../platform/byte-writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import { applyTraits, emptyRegisters, parseRegisters, type Registers, serialiseRegisters } from '../identity/registers.ts'
 import { consentsOf } from '../identity/consent.ts'
@@ -18,7 +19,7 @@ import type {
   BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, PeopleChanges, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
-import { archiveLine, suppressedJson } from './archive-line.ts'
+import { suppressedJson, writeArchiveLine } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'
 import { type SettingsWish, versionsOf, walksOf } from './decide-settings.ts'
@@ -91,14 +92,12 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     })
     if ('dropped' in fate) quarantine.push(fate.dropped === 'suppressed'
       ? { workspace, messageId, receivedAt, reason: fate.dropped, event: suppressedJson(messageId) }
-      : { workspace, messageId, receivedAt, reason: fate.dropped, event: logged.json })
+      : { workspace, messageId, receivedAt, reason: fate.dropped, event: textOf(logged.json) })
     else stored.push(fate)
     return fate
   })
   const resolution = await resolveBatch(transaction, { evidence, vetoes }, { ...context, settingsOf })
-  const decisions = fates.map((fate): Decision => typeof fate === 'string' || 'dropped' in fate
-    ? fate
-    : { identifierKey: fate.identifierKey, profileId: resolution.profileOf(fate.identifierKey) })
+  const decisions = decisionsOf(fates, resolution)
   // They hold for what is decided after this batch; what it holds itself is walked over like everything before it.
   const settings = versionsOf(wishes, newest)
   const resolves = walksOf(settings, newest, { partition: transaction.partition.partition, defaults: context.settings })
@@ -115,6 +114,20 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
   }
   await transaction.apply(changes)
   return { ...frozen, walks: resolves.length > 0 }
+}
+
+function decisionsOf(fates: readonly Fate[], resolution: Resolution): readonly Decision[] {
+  const ofIdentifiers = new Map<string, Decision>()
+  return fates.map((fate) => {
+    if (typeof fate === 'string' || 'dropped' in fate) return fate
+    const { identifierKey } = fate
+    let decision = ofIdentifiers.get(identifierKey)
+    if (decision === undefined) {
+      decision = { identifierKey, profileId: resolution.profileOf(identifierKey) }
+      ofIdentifiers.set(identifierKey, decision)
+    }
+    return decision
+  })
 }
 
 /** What stored events change of people; a rebuild does the same with what is archived. */
@@ -273,17 +286,24 @@ interface Outcome {
   readonly context: DecideContext
 }
 
+/** What an archive line holds before its event, and a little more. */
+const lineHeadBytes = 320
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+}
+
 /** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
 function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): Omit<DecidedBatch, 'walks'> {
   const partition = transaction.partition
   const batch = partition.batch + 1
   const tally = new BatchTally()
-  let lines = ''
-  let rows = ''
+  const lines = new ByteWriter(records.reduce((sum, { payload, events: count }) => sum + payload.length + count * lineHeadBytes, 0))
+  const rows = new ByteWriter(records.reduce((sum, { payload }) => sum + payload.length * 2, 0))
   events.forEach((logged, index) => {
     const decision = decisions[index] ?? 'duplicate'
     const fate = fates[index] ?? 'duplicate'
-    lines += archiveLine(logged, decision)
+    writeArchiveLine(lines, logged, decision)
     if (decision === 'control') return
     if (decision === 'duplicate' || 'dropped' in decision || typeof fate === 'string' || 'dropped' in fate) {
       tally.drop(logged.receivedAt, decision === 'duplicate' ? 'duplicate' : 'quarantined')
@@ -293,10 +313,10 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
       ...decision, workspace: logged.workspace, receivedAt: logged.receivedAt, event: fate.event,
       partition: partition.partition, batch, propertiesText: fate.propertiesText,
     })
-    rows += built.row
+    rows.text(built.row)
     tally.store(logged.receivedAt, built.month)
   })
-  const bytes = Buffer.from(lines)
+  const bytes = lines.finish()
   const row: BatchRow = {
     partition: partition.partition, batch, epoch: partition.pumpEpoch,
     afterPosition: partition.position,
@@ -307,7 +327,7 @@ function freeze({ records, events }: BatchInput, { fates, decisions, transaction
     lineBytes: bytes.length, digest: sha256(bytes),
     schemaVersion: eventRowVersion, decidedAt: context.clock.now(),
   }
-  return { row, lines: bytes, rows: Buffer.from(rows) }
+  return { row, lines: bytes, rows: rows.finish() }
 }
 
 function sequenceAfter(records: readonly LogRecord[]): number | null {

@@ -131,6 +131,8 @@ function takeControl({ workspace, receivedAt }: LoggedEvent, control: Control, {
   vetoes.set(messageId, { workspace, a: control.a, b: control.b, lifted: control.control === 'unveto', at: receivedAt, messageId })
 }
 
+const noBytes = new Uint8Array(0)
+
 /** An archive line as the pump read it from the log, and the identifier it was decided to belong to; null for what was dropped. */
 function readArchived(line: string): { readonly logged: LoggedEvent; readonly decidedKey: string | null } | null {
   const parsed: unknown = JSON.parse(line)
@@ -138,7 +140,7 @@ function readArchived(line: string): { readonly logged: LoggedEvent; readonly de
   const workspace = at('workspace')
   const receivedAt = at('receivedAt')
   if (typeof workspace !== 'number' || typeof receivedAt !== 'number') throw new MillraceError('corrupt', 'an archive line cannot be read')
-  const base = { position: String(at('pos')), index: Number(at('i')), workspace, receivedAt, trust: at('trust') === 'public' ? 'public' : 'secret', flags: [], json: '' } as const
+  const base = { position: String(at('pos')), index: Number(at('i')), workspace, receivedAt, trust: at('trust') === 'public' ? 'public' : 'secret', flags: [], json: noBytes } as const
   if (at('control') === true) {
     const control = controlOf(at('event'))
     return { logged: { ...base, messageId: control.messageId, body: { control } }, decidedKey: null }

@@ -157,7 +157,7 @@ function logged(sent: SentEvent, workspace: number): LoggedEvent {
   const event = canonical(sent)
   return {
     position: '1:0000000000000001', index: 0, workspace, receivedAt: worldStart, trust: 'secret', flags: [], messageId: sent.messageId,
-    json: JSON.stringify(event), body: { event },
+    json: Buffer.from(JSON.stringify(event)), body: { event },
   }
 }
 

@@ -7,6 +7,7 @@ import { oltpConsentContract } from '../../../../test/contracts/oltp-consent-con
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { automationContract } from '../../../../test/contracts/automation-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
+import { oltpReadingContract } from '../../../../test/contracts/oltp-reading-contract.ts'
 import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
 import { oltpSettingsContract } from '../../../../test/contracts/oltp-settings-contract.ts'
 import { openMysqlOltp } from './mysql-oltp.ts'
@@ -37,6 +38,7 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
   oltpContract(name, open)
   oltpErasureContract(name, open)
   oltpConsentContract(name, open)
+  oltpReadingContract(name, open)
   oltpRebuildContract(name, open)
   oltpSettingsContract(name, open)
   automationContract(name, open)

@@ -20,7 +20,9 @@ import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
+import { shapesOf } from './property-shapes.ts'
 import { migrations } from './schema.ts'
+import { writeStatistics } from './statistics.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
 import { restoreSettings } from './workspace-settings.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
@@ -57,6 +59,7 @@ export class SqliteOltp implements Oltp {
       }
       migrations.slice(version).forEach((sql) => this.#connection.exec(sql))
       this.#connection.exec(`PRAGMA user_version = ${migrations.length}`)
+      writeStatistics(this.#connection)
     })
   }
 
@@ -188,7 +191,7 @@ export class SqliteOltp implements Oltp {
   }
 
   async openLoads(partition: number): Promise<readonly LoadRow[]> {
-    return this.#connection.all(`SELECT * FROM load WHERE partition = ? AND last_batch >
+    return this.#connection.all(`SELECT * FROM load INDEXED BY load_by_batch WHERE partition = ? AND last_batch >
       (SELECT loaded_batch FROM partition WHERE partition = ?) AND loaded_at IS NULL ORDER BY load`, partition, partition).map(loadRow)
   }
 
@@ -310,6 +313,7 @@ export class SqliteOltp implements Oltp {
         return result
       } catch (error) {
         this.#periods.forget()
+        shapesOf(this.#connection).forget()
         try {
           this.#connection.exec('ROLLBACK')
         } catch {
