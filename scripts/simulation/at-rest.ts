@@ -1,4 +1,4 @@
-import { generationSetting } from '../../collector/src/ports/load-outcome.ts'
+import { generationSetting } from '../../collector/src/ports/generation-setting.ts'
 import { decodeObject, sha256 } from '../../collector/src/pump/archive-object.ts'
 import { readDecidedLine } from '../../collector/src/pump/read-archive-line.ts'
 import { defaultIdentitySettings } from '../../collector/src/identity/identity-settings.ts'

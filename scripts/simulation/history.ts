@@ -10,8 +10,6 @@ import { beginMs, World } from './world.ts'
 export interface HistoryOptions {
   readonly seed: number
   readonly sabotage?: Sabotage
-  /** Nothing goes wrong. */
-  readonly calm?: boolean
   /** Hears each thing that happens, with its virtual millisecond. */
   readonly trace?: (line: string) => void
 }
@@ -58,11 +56,10 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
   }
 }
 
-async function happen(world: World, { seed, sabotage, calm = false }: HistoryOptions): Promise<HistoryReport> {
+async function happen(world: World, { seed, sabotage }: HistoryOptions): Promise<HistoryReport> {
   const plan = planOf(world)
   world.note(JSON.stringify(plan))
   const weather = new Weather(world, climateOf(world))
-  if (calm) weather.end()
   const input = makeInput(world.choices, plan.input)
   const stores = makeStores(world, { partitions: plan.input.partitions, sabotage: sabotage ?? null })
   if (plan.carts) stores.oltp.tables.automations.push({ workspace: 1, automation: abandonedCart, settings: JSON.stringify({ ...defaultCartSettings, enabled: true }), updatedAt: beginMs })
@@ -73,7 +70,7 @@ async function happen(world: World, { seed, sabotage, calm = false }: HistoryOpt
     })
   }
   const owners = plan.owners.map((one, index) => new Owner(`owner${index + 1}`, { world, weather, stores, plan: one }))
-  for (let strike = 0; !calm && strike < plan.strikes; strike += 1) world.after(world.choices.below(plan.stormMs), () => strikeAt(world, { weather, owners, stores }))
+  for (let strike = 0; strike < plan.strikes; strike += 1) world.after(world.choices.below(plan.stormMs), () => strikeAt(world, { weather, owners, stores }))
   if (plan.rebuildAt !== null) world.after(plan.rebuildAt, () => rebuild(world, owners))
   await world.runUntil(plan.stormMs)
   weather.end()

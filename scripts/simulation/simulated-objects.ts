@@ -46,11 +46,13 @@ export class SimulatedObjects implements Objects {
 
   put(name: string, bytes: Uint8Array): Promise<void> {
     const content = Buffer.from(bytes)
-    this.#link.machine.onDeath(() => {
-      if (this.#server.sabotage === 'torn-object' && !done) this.#server.tear(name, content)
-    })
+    const sent = send(this.#link, { store: 'objects', name: 'put', perform: () => this.#server.put(name, content) })
+    if (this.#server.sabotage !== 'torn-object') return sent
     let done = false
-    return send(this.#link, { store: 'objects', name: 'put', perform: () => this.#server.put(name, content) }).finally(() => {
+    this.#link.machine.onDeath(() => {
+      if (!done) this.#server.tear(name, content)
+    })
+    return sent.finally(() => {
       done = true
     })
   }

@@ -1,7 +1,8 @@
 import type { AutomationStore } from '../../collector/src/ports/automation-store.ts'
 import type { ErasureStore } from '../../collector/src/ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../collector/src/ports/identity.ts'
-import { type GenerationSwap, generationSetting, type LoadOutcome } from '../../collector/src/ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting } from '../../collector/src/ports/generation-setting.ts'
+import type { LoadOutcome } from '../../collector/src/ports/load-outcome.ts'
 import {
   type BatchRow, type Claimed, type DecideTransaction, type Fence, type LoadRow, type MemberRow, type ObjectRow, type Oltp, type PartitionRole, type PartitionRow, partitionRoles,
   type RebuiltPeople, type SegmentRow, type WorkspaceRow,

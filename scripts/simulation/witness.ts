@@ -1,4 +1,4 @@
-import { generationSetting } from '../../collector/src/ports/load-outcome.ts'
+import { generationSetting } from '../../collector/src/ports/generation-setting.ts'
 import type { LogPosition } from '../../collector/src/ports/log.ts'
 import type { PartitionRow } from '../../collector/src/ports/oltp.ts'
 import type { OltpTables } from './oltp-tables.ts'

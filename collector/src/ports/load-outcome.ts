@@ -7,15 +7,6 @@ export interface LoadOutcome {
   readonly loadedAt: number
 }
 
-/** The setting that names the generation of the OLAP that loads go to. */
-export const generationSetting = 'olap_generation'
-
-/** Another generation, in which everything that was loaded is, but for these rows. */
-export interface GenerationSwap {
-  readonly generation: number
-  readonly refusals: readonly LoadRefusal[]
-}
-
 /** An event that is stored and archived, but whose row the OLAP refuses. */
 export interface RefusedRow {
   readonly workspace: number

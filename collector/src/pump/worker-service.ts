@@ -5,7 +5,7 @@ import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
-import { type GenerationSwap, generationSetting } from '../ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting } from '../ports/generation-setting.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
@@ -95,11 +95,7 @@ export class WorkerService {
     for (let attempt = 1; !this.#stop.signal.aborted; attempt += 1) {
       try {
         await olap.prepare()
-        const generation = await this.#liveGeneration()
-        await olap.createGeneration(generation)
-        await olap.useGeneration(generation)
-        // A rebuild that died behind its swap left the one before.
-        await olap.dropGeneration(generation - 1)
+        await this.#showLiveGeneration()
         await this.#fillPointings()
         this.#isPrepared = true
         return
@@ -110,6 +106,19 @@ export class WorkerService {
       }
     }
     throw new MillraceError('closed', 'the worker is stopping')
+  }
+
+  /** Until it is the live one still when it is shown: another process may have made the OLAP anew meanwhile. */
+  async #showLiveGeneration(): Promise<void> {
+    const { olap } = this.#dependencies
+    let live = await this.#liveGeneration()
+    for (let shown = 0; shown !== live; live = await this.#liveGeneration()) {
+      shown = live
+      await olap.createGeneration(shown)
+      await olap.useGeneration(shown)
+      // A rebuild that died behind its swap left the one before.
+      await olap.dropGeneration(shown - 1)
+    }
   }
 
   /** Once, for data of a version that did not yet load them. */

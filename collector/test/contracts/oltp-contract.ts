@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { noLimits } from '../../src/ports/key.ts'
 import { type BatchRow, type DecideChanges, type Fence, type Oltp, type OltpReader, segmentsMax } from '../../src/ports/oltp.ts'
-import { generationSetting } from '../../src/ports/load-outcome.ts'
+import { generationSetting } from '../../src/ports/generation-setting.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
 import { applying, changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'

@@ -6,7 +6,8 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import { type GenerationSwap, generationSetting, type LoadOutcome, type LoadRefusal } from '../../../ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting } from '../../../ports/generation-setting.ts'
+import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'

@@ -4,7 +4,8 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import { type GenerationSwap, generationSetting, type LoadOutcome, type LoadRefusal } from '../../../ports/load-outcome.ts'
+import { type GenerationSwap, generationSetting } from '../../../ports/generation-setting.ts'
+import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
   SegmentRow, WorkspaceRow,
