@@ -10,7 +10,7 @@ const seed = Number(process.env['MILLRACE_SEED'] ?? Math.floor(Math.random() * 2
 async function chaos(what: Partial<ChaosOptions> & { readonly kinds: Kinds }): Promise<{ readonly wrong: number; readonly printed: string }> {
   const lines: string[] = []
   const wrong = await runChaos({
-    runs: 1, seed, point: null, results: null, minutes: 10, deafTo: null, power: true, engines: embeddedEngines(), ...what,
+    runs: 1, times: 1, seed, point: null, results: null, minutes: 10, deafTo: null, power: true, engines: embeddedEngines(), ...what,
     print: (line) => {
       lines.push(line)
       console.log(line)

@@ -1,7 +1,7 @@
 /**
  * Breaks a running collector on purpose, at every fail-point and by killing its processes at random, and holds what its tiers
  * contain in the end against what was sent. Exit code 1 if anything was lost, doubled or otherwise wrong.
- * `--runs N`: so often each (1), `--seed S`: repeats the choices of a run, `--point NAME`: only this one, or `erase.*`, `--kinds kills`:
+ * `--runs N`: so often each (1), `--times N`: and in each lifetime so often, `--seed S`: repeats the choices of a run, `--point NAME`: only this one, or `erase.*`, `--kinds kills`:
  * only what ends processes, or `one` of each point, `--results FILE`: goes on where an earlier part ended, `--minutes M`: ends the part,
  * `--without-power-losses`: on a plain directory, which is faster, `--engines`: with real engines, and `--broker pulsar` for another log than Kafka.
  */
@@ -14,7 +14,7 @@ import { runChaos } from './chaos/run-chaos.ts'
 
 const { values } = parseArgs({
   options: {
-    runs: { type: 'string', default: '1' }, seed: { type: 'string' }, point: { type: 'string' }, kinds: { type: 'string', default: 'all' }, results: { type: 'string' },
+    runs: { type: 'string', default: '1' }, times: { type: 'string', default: '1' }, seed: { type: 'string' }, point: { type: 'string' }, kinds: { type: 'string', default: 'all' }, results: { type: 'string' },
     minutes: { type: 'string', default: '600' }, deaf: { type: 'string' }, engines: { type: 'boolean', default: false }, broker: { type: 'string', default: 'kafka' },
     'without-power-losses': { type: 'boolean', default: false },
   },
@@ -43,7 +43,7 @@ async function run(): Promise<number> {
   const engines = await enginesWanted()
   const wrong = await runChaos({
     engines, power: !values['without-power-losses'],
-    kinds, runs: wholeNumber('runs', values.runs), seed: seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber('seed', seed),
+    kinds, runs: wholeNumber('runs', values.runs), times: wholeNumber('times', values.times), seed: seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber('seed', seed),
     point: values.point ?? null, results: values.results ?? null, minutes: wholeNumber('minutes', values.minutes), deafTo: values.deaf ?? null,
     print: (line) => void process.stdout.write(`${line}\n`),
   })

@@ -8,6 +8,8 @@ export type Kinds = 'all' | 'kills' | 'one'
 export interface PlanOptions {
   /** How often everything is broken. */
   readonly runs: number
+  /** How often in each lifetime, one after the other. */
+  readonly times: number
   /** The name of one fail-point, several as `erase.*`, or `random kills`; null for all. */
   readonly point: string | null
   readonly kinds: Kinds
@@ -35,6 +37,11 @@ const pointsMax = 6
 const killsAtRandom = 8
 const deadly: ReadonlySet<FailKind> = new Set(['kill-before', 'kill-after', 'torn-write', 'power-loss-before', 'power-loss-after'])
 
+/** What takes long each time, the longer the more there is, is not repeated as often. */
+function timesOf(point: FailPoint, times: number): number {
+  return point.startsWith('rebuild.') ? Math.min(times, 2) : point.startsWith('erase.') ? Math.min(times, 4) : times
+}
+
 /** Points that the same activity passes share a lifetime: most of what a failure costs is starting again. */
 export function planOf(options: PlanOptions): readonly Lifetime[] {
   const { runs, point: wanted } = options
@@ -45,7 +52,7 @@ export function planOf(options: PlanOptions): readonly Lifetime[] {
       const name = `r${run}g${group}`
       return { name, arms: armsOf(points, options, options.randomOf(name)), kills: 0 }
     }),
-    ...withKills ? [{ name: `r${run}k`, arms: [], kills: killsAtRandom }] : [],
+    ...withKills ? [{ name: `r${run}k`, arms: [], kills: killsAtRandom * options.times }] : [],
   ]).flat()
 }
 
@@ -60,12 +67,12 @@ function groupsOf({ point: wanted, without, spooling, kinds }: PlanOptions): rea
     points.slice(part * most, (part + 1) * most)))
 }
 
-function armsOf(points: readonly FailPoint[], { kinds, power }: PlanOptions, random: () => number): readonly Arm[] {
+function armsOf(points: readonly FailPoint[], { kinds, power, times }: PlanOptions, random: () => number): readonly Arm[] {
   return points.flatMap((point) => {
     const known: readonly FailKind[] = failPoints[point]
     const possible = known.filter((kind) => (power || !kind.startsWith('power-loss')) && (kinds !== 'kills' || deadly.has(kind)))
     const chosen = kinds === 'one' ? possible.slice(Math.floor(random() * possible.length)).slice(0, 1) : possible
-    return chosen.map((kind) => ({ point, kind }))
+    return Array.from({ length: timesOf(point, times) }, (_, copy) => chosen.map((kind) => ({ point, kind, copy }))).flat()
   })
 }
 

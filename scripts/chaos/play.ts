@@ -26,6 +26,8 @@ export interface Stage extends Witnesses {
 export interface Arm {
   readonly point: FailPoint
   readonly kind: FailKind
+  /** Which of several that are alike. */
+  readonly copy: number
 }
 
 /** What happens to one input, between a start of the collector and the judgement. */
@@ -45,6 +47,7 @@ export interface PlotOutcome extends Verdict {
   readonly passed: readonly string[]
 }
 
+/** For each that is armed alike. */
 const roundsMax = 40
 /** What a round sends is in all tiers by then, unless something is broken just now. */
 const roundMsMax = 4_000
@@ -56,7 +59,7 @@ const passesMaxOf: Partial<Record<FailPoint, number>> = { 'oltp.begin': 40, 'olt
 export async function play(stage: Stage, plot: Plot, calm: string | null): Promise<PlotOutcome> {
   const { data, files, running, disk, engines } = stage
   const { name, random } = plot
-  const arms = plot.arms.map(({ point, kind }) => `${point}=${kind}@${1 + Math.floor(random() * (passesMaxOf[point] ?? passesMax))}`)
+  const arms = plot.arms.map(({ point, kind, copy }) => `${point}=${kind}@${1 + Math.floor(random() * (passesMaxOf[point] ?? passesMax))}${copy === 0 ? '' : `#${copy}`}`)
   const journal = join(files, `journal-${name}`)
   mkdirSync(journal)
   await running.start({
@@ -107,7 +110,8 @@ async function actUntilFired(scene: Scene, { arms, kills }: Plot, { journal, kil
   })
   const points = arms.length === 0 ? ['edge.append' as const] : arms.map(({ point }) => point)
   const activities = new Set(points.map((point) => activityOf(point, scene.way !== null)))
-  for (let round = 0; round < roundsMax; round += 1) {
+  const copies = 1 + Math.max(0, ...arms.map(({ copy }) => copy))
+  for (let round = 0; round < roundsMax * copies; round += 1) {
     for (const activity of activities) await activity(scene, round)
     const fired = readdirSync(journal).filter((entry) => entry.startsWith('fired-')).length
     if (fired === armed && allKilled) break

@@ -16,6 +16,8 @@ import { Tiers } from './tiers.ts'
 
 export interface ChaosOptions {
   readonly runs: number
+  /** How often each in a lifetime. */
+  readonly times: number
   readonly seed: number
   readonly point: string | null
   readonly kinds: Kinds
@@ -41,10 +43,10 @@ const deafRestMs = 10_000
 
 /** Prints the table; answers how many lifetimes are wrong. One data directory and one collector after another for all of it. */
 export async function runChaos(options: ChaosOptions): Promise<number> {
-  const { runs, seed, point, kinds, engines, print } = options
+  const { runs, times, seed, point, kinds, engines, print } = options
   const missing = options.power ? withoutLossyDisk() : 'not wanted'
   const randomOf = (lifetime: string): (() => number) => randomFrom(seed + crc32(lifetime))
-  const plan = planOf({ runs, point, kinds, power: missing === null, without: engines.without, spooling: engines.way !== null, randomOf })
+  const plan = planOf({ runs, times, point, kinds, power: missing === null, without: engines.without, spooling: engines.way !== null, randomOf })
   print(`seed ${seed}`)
   if (missing !== null) print(`no power losses: ${missing}`)
   const disk = missing === null ? await LossyDisk.mount() : null

@@ -10,6 +10,7 @@ import type { DayUsage } from './day-usage.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest } from './edge-request.ts'
 import { FairTurns } from './fair-turns.ts'
+import { HeldRefusals } from './held-refusals.ts'
 import { IdCookie } from './id-cookie.ts'
 import { InFlight } from './in-flight.ts'
 import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute } from './ingest-request.ts'
@@ -74,12 +75,13 @@ const shortNames: Readonly<Record<string, EventType>> = {
  */
 export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const app: EdgeApp = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
-  const { metrics, random, report, settings } = dependencies
+  const { metrics, random, report, settings, clock, draining } = dependencies
+  const refusals = new HeldRefusals(clock)
   const idCookie = new IdCookie(settings.idCookieOrigins)
   const ingest = ingestDependencies(dependencies, idCookie)
   const paths = ingestPaths(settings.ingestPath)
   const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
-    answer({ metrics, random, report }, { context, label, work, idCookie })
+    answer({ metrics, random, report, draining }, { context, label, work, idCookie, refusals })
 
   for (const [path, route] of paths.events) {
     app.post(path, (context) => respond(context, route, (request) => ingestRequest(ingest, request, route)))
@@ -192,14 +194,16 @@ interface Work {
   readonly label: string
   work(request: EdgeRequest): Promise<Answer>
   readonly idCookie: IdCookie
+  readonly refusals: HeldRefusals
 }
 
 async function answer(
-  { metrics, random, report }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report'>, { context, label, work, idCookie }: Work,
+  { metrics, random, report, draining }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report' | 'draining'>, { context, label, work, idCookie, refusals }: Work,
 ): Promise<Response> {
   const startedAt = performance.now()
   const request = edgeRequest(context)
   let status: number | 'closed' = 'closed'
+  let refused: Response
   try {
     const done = await work(request)
     status = done.status
@@ -211,10 +215,13 @@ async function answer(
     else if (!(error instanceof MillraceError)) report(error)
     const failed = errorAnswer(error, random)
     status = failed.status
-    return toResponse(failed, corsHeaders(request.header('origin'), idCookie))
+    refused = toResponse(failed, corsHeaders(request.header('origin'), idCookie))
+    if (!(error instanceof Refused && error.reason === 'key_share') || draining()) return refused
   } finally {
     metrics.requested(label, status, performance.now() - startedAt)
   }
+  await refusals.hold(request)
+  return refused
 }
 
 /** No browser may take for a page what echoes a name that somebody sent. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,6 +27,8 @@ export interface ClickHouseOptions {
 const reconnectMs = 15_000
 const queryMemoryBytesMax = 536_870_912
 const resultBytesMax = 268_435_456
+/** Of tables in which repeated inserts are tried. */
+const probePrefix = 'dedup_probe'
 
 /** Opens the OLAP on a ClickHouse server, or the embedded engine, which speaks the same. Nothing is asked yet. */
 export function openClickHouse(options: ClickHouseOptions): Olap {
@@ -236,17 +239,26 @@ class ClickHouseOlap implements Olap {
 
   /** Exactly-once in this tier hangs on the token, and some configurations ignore it without a word: tried, not believed. */
   async #proveRepeats(): Promise<void> {
-    const table = `${this.#database}.dedup_probe`
-    await this.#command(`DROP TABLE IF EXISTS ${table} SYNC`)
+    await this.#dropLeftProbes()
+    // A name of its own: several processes may start, or be tried by hand, at the same moment.
+    const name = `${probePrefix}${randomBytes(8).toString('hex')}`
+    const table = `${this.#database}.${name}`
     await this.#command(`CREATE TABLE ${table} (n UInt8) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100`)
     const rows = Buffer.from('{"n":1}\n{"n":2}\n')
-    for (const token of ['once', 'once', 'twice']) await this.#insertRows('dedup_probe', { rows, token, columns: ['n'] })
+    for (const token of ['once', 'once', 'twice']) await this.#insertRows(name, { rows, token, columns: ['n'] })
     const count = Number(await this.#read(`SELECT count() FROM ${table}`))
     await this.#command(`DROP TABLE ${table} SYNC`)
     if (count !== 4) {
       throw new MillraceError('olap_unfit', `ClickHouse stored ${count} rows where a repeated insert of 2 and a new one of 2 make 4: ` +
         'insert deduplication does not work there; use a MergeTree engine that honours insert_deduplication_token')
     }
+  }
+
+  /** Of processes that died within a probe. */
+  async #dropLeftProbes(): Promise<void> {
+    const left = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND startsWith(name, '${probePrefix}')
+      AND metadata_modification_time < now() - INTERVAL 1 HOUR`)
+    for (const name of left.split('\n')) if (/^[a-z\d_]+$/.test(name)) await this.#command(`DROP TABLE IF EXISTS ${this.#database}.${name} SYNC`)
   }
 
   async #insertRows(table: string, { rows, token, columns }: { rows: Uint8Array; token: string | null; columns: readonly string[] }): Promise<void> {
