@@ -23,6 +23,8 @@ export interface ResolveInput {
 
 export interface Resolution {
   readonly changes: IdentityChanges
+  /** Identifiers of each component that was solved again from all its evidence. */
+  readonly solvedIdentifiers: readonly number[]
   /** The profile of an identifier that the batch carries; throws RangeError for any other. */
   profileOf(identifierKey: string): string
 }
@@ -37,12 +39,13 @@ export async function resolveBatch(
 ): Promise<Resolution> {
   const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
   const graphs: EvidenceGraph[] = []
+  const solvedIdentifiers: number[] = []
   for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
-    await resolveWorkspace(graph, { reader, gathered, changes }, context)
+    await resolveWorkspace(graph, { reader, gathered, changes, solvedIdentifiers }, context)
     graphs.push(graph)
   }
-  return { changes, profileOf: (key) => profileIn(graphs, key) }
+  return { changes, solvedIdentifiers, profileOf: (key) => profileIn(graphs, key) }
 }
 
 function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
@@ -57,10 +60,11 @@ interface Work {
   readonly reader: IdentityReader
   readonly gathered: GatheredEvidence
   readonly changes: { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+  readonly solvedIdentifiers: number[]
 }
 
 async function resolveWorkspace(
-  graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext,
+  graph: EvidenceGraph, { reader, gathered, changes, solvedIdentifiers }: Work, context: ResolveContext,
 ): Promise<void> {
   await graph.absorb(reader, gathered)
   for (const veto of gathered.vetoes.values()) changes[veto.lifted ? 'liftedVetoes' : 'vetoes'].push(vetoRow(veto))
@@ -71,6 +75,9 @@ async function resolveWorkspace(
     const region = await loadRegion(graph, { reader, gathered, plan })
     const joined = applyJoins(graph, plan, (member, { id, component }) => pointAt(member, id, component))
     const solution = solve(region, context.settings)
+    for (const groups of Map.groupBy(solution.groups, ({ component }) => component).values()) {
+      solvedIdentifiers.push(groups.reduce((sum, { members }) => sum + members.length, 0))
+    }
     for (const verdict of solution.verdicts) applyVerdict(graph, verdict)
     const solved = applyGroups(graph, { solution, vetoes: region.vetoes }, context.identityKey)
     const { profiles, merges, overrides } = await profileChanges(graph, stored, [...joined, ...solved])

@@ -38,6 +38,8 @@ export interface DecidedBatch {
   readonly row: BatchRow
   readonly lines: Buffer
   readonly rows: Buffer
+  /** Identifiers of each component of people that was solved again. */
+  readonly solvedIdentifiers: readonly number[]
 }
 
 /** An event that will be stored, with whom it belongs to. */
@@ -100,7 +102,7 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     sequence: sequenceAfter(records),
   }
   await transaction.apply(changes)
-  return frozen
+  return { ...frozen, solvedIdentifiers: resolution.solvedIdentifiers }
 }
 
 /** What stored events change of people; a rebuild does the same with what is archived. */
@@ -241,7 +243,7 @@ interface Outcome {
 }
 
 /** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
-function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): DecidedBatch {
+function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): Omit<DecidedBatch, 'solvedIdentifiers'> {
   const partition = transaction.partition
   const batch = partition.batch + 1
   const tally = new BatchTally()

@@ -174,7 +174,7 @@ export class PartitionPump {
       signal: this.#stop.signal, failed: (error) => metrics.decideRetried(error),
     })
     if (decided === null) return
-    metrics.decided(decided.row, clock.elapsed() - startedAt)
+    metrics.decided(decided, clock.elapsed() - startedAt)
     this.#buffer.add(decided.row, decided)
     this.#archive.wake()
     this.#load.wake()
