@@ -31,7 +31,7 @@ export async function resolveAgain(reader: IdentityReader, { workspace, rows, ca
   }
   await reviseLiveness(graph, { reader, connected, evidence }, context.settings)
   const changes = noChanges()
-  await solveSeeds(graph, { reader, changes, gathered: { vetoes: new Map() } }, context)
+  await solveSeeds(graph, { reader, changes, solvedIdentifiers: [], gathered: { vetoes: new Map() } }, context)
   return changes
 }
 

@@ -25,6 +25,8 @@ export interface ResolveInput {
 
 export interface Resolution {
   readonly changes: IdentityChanges
+  /** Identifiers of each component that was solved again from all its evidence. */
+  readonly solvedIdentifiers: readonly number[]
   /** The profile of an identifier that the batch carries; throws RangeError for any other. */
   profileOf(identifierKey: string): string
 }
@@ -39,12 +41,13 @@ export async function resolveBatch(
 ): Promise<Resolution> {
   const changes = noChanges()
   const graphs: EvidenceGraph[] = []
+  const solvedIdentifiers: number[] = []
   for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
-    await resolveWorkspace(graph, { reader, gathered, changes }, { ...context, settings: context.settingsOf?.(gathered.workspace) ?? context.settings })
+    await resolveWorkspace(graph, { reader, gathered, changes, solvedIdentifiers }, { ...context, settings: context.settingsOf?.(gathered.workspace) ?? context.settings })
     graphs.push(graph)
   }
-  return { changes, profileOf: (key) => profileIn(graphs, key) }
+  return { changes, solvedIdentifiers, profileOf: (key) => profileIn(graphs, key) }
 }
 
 function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
@@ -65,20 +68,21 @@ interface Work {
   readonly reader: IdentityReader
   readonly gathered: GatheredEvidence
   readonly changes: Changes
+  readonly solvedIdentifiers: number[]
 }
 
 async function resolveWorkspace(
-  graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext,
+  graph: EvidenceGraph, { reader, gathered, changes, solvedIdentifiers }: Work, context: ResolveContext,
 ): Promise<void> {
   await graph.absorb(reader, gathered)
   for (const veto of gathered.vetoes.values()) changes[veto.lifted ? 'liftedVetoes' : 'vetoes'].push(vetoRow(veto))
   if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
-  await solveSeeds(graph, { reader, gathered, changes }, context)
+  await solveSeeds(graph, { reader, gathered, changes, solvedIdentifiers }, context)
 }
 
 /** Solves what is connected to the seeds again and collects everything that changed. */
 export async function solveSeeds(
-  graph: EvidenceGraph, { reader, gathered, changes }: Pick<Work, 'reader' | 'changes'> & { readonly gathered: Pick<GatheredEvidence, 'vetoes'> },
+  graph: EvidenceGraph, { reader, gathered, changes, solvedIdentifiers }: Pick<Work, 'reader' | 'changes' | 'solvedIdentifiers'> & { readonly gathered: Pick<GatheredEvidence, 'vetoes'> },
   context: ResolveContext,
 ): Promise<void> {
   if (graph.seeds.size > 0) {
@@ -87,6 +91,9 @@ export async function solveSeeds(
     const region = await loadRegion(graph, { reader, gathered, plan })
     const joined = applyJoins(graph, plan, (member, { id, component }) => pointAt(member, id, component))
     const solution = solve(region, context.settings)
+    for (const groups of Map.groupBy(solution.groups, ({ component }) => component).values()) {
+      solvedIdentifiers.push(groups.reduce((sum, { members }) => sum + members.length, 0))
+    }
     for (const verdict of solution.verdicts) applyVerdict(graph, verdict)
     const solved = applyGroups(graph, { solution, vetoes: region.vetoes }, context)
     const { profiles, merges, overrides } = await profileChanges(graph, stored, [...joined, ...solved])

@@ -45,6 +45,8 @@ export interface DecidedBatch {
   readonly walks: boolean
   readonly lines: Buffer
   readonly rows: Buffer
+  /** Identifiers of each component of people that was solved again. */
+  readonly solvedIdentifiers: readonly number[]
 }
 
 /** An event that will be stored, with whom it belongs to. */
@@ -113,7 +115,7 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     sequence: sequenceAfter(records),
   }
   await transaction.apply(changes)
-  return { ...frozen, walks: resolves.length > 0 }
+  return { ...frozen, walks: resolves.length > 0, solvedIdentifiers: resolution.solvedIdentifiers }
 }
 
 function decisionsOf(fates: readonly Fate[], resolution: Resolution): readonly Decision[] {
@@ -294,7 +296,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 /** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
-function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): Omit<DecidedBatch, 'walks'> {
+function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): Omit<DecidedBatch, 'walks' | 'solvedIdentifiers'> {
   const partition = transaction.partition
   const batch = partition.batch + 1
   const tally = new BatchTally()

@@ -209,7 +209,7 @@ export class PartitionPump {
     // It may have been committed by an attempt that did not hear so.
     if (decided === null || decided.walks) this.#walking = true
     if (decided === null) return
-    metrics.decided(decided.row, clock.elapsed() - startedAt)
+    metrics.decided(decided, clock.elapsed() - startedAt)
     this.#take(decided)
   }
 

@@ -59,7 +59,7 @@ export async function resolveStep(transaction: DecideTransaction, context: Decid
     identity: changes, claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], settings: [], touched: [],
     resolves: [progress], batch: row, sequence: transaction.partition.sequence,
   })
-  return { batch: { row, walks: false, lines: Buffer.alloc(0), rows: Buffer.alloc(0) }, atRest: false }
+  return { batch: { row, walks: false, solvedIdentifiers: [], lines: Buffer.alloc(0), rows: Buffer.alloc(0) }, atRest: false }
 }
 
 function progressOf(walk: ResolveRow, rows: readonly IdentifierRow[]): ResolveProgress {
