@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectControl } from '../src/control-client.ts'
@@ -69,3 +70,20 @@ it('solves everybody again once, whatever ends in the middle of it', async () =>
   expect(await persons()).toEqual(apart)
   expect(readdirSync(journal).filter((name) => name.startsWith('fired-')).toSorted()).toEqual(broken.map((arm) => `fired-${arm}`).toSorted())
 }, 180_000)
+
+it('takes settings that the store lost from the archive, with a rebuild', async () => {
+  const versions = async (): Promise<unknown> => (await readJson(collector.url, '/v1/settings/versions', testKeys.secretKey)).body
+  await setUntilSolved({ limits: { email: 2 } })
+  await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: 2 * visitors, withinMs: 60_000 })
+  const [before, together] = [await versions(), await persons()]
+  await collector.stop()
+  const database = new DatabaseSync(join(data, 'oltp', 'millrace.db'))
+  database.exec('DELETE FROM workspace_settings')
+  database.close()
+  await collector.start()
+  expect(await versions()).toEqual({ versions: [], next: null })
+  const control = await connectControl(data)
+  await control?.call('rebuildProfiles', {})
+  expect(await versions()).toEqual(before)
+  expect(await persons()).toEqual(together)
+}, 120_000)

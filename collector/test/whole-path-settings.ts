@@ -195,6 +195,15 @@ export function wholePathSettings(name: string, engines: () => Promise<WholePath
       expect(await found()).toEqual(['u-late'])
       await rebuild()
       expect(await found()).toEqual(expect.arrayContaining(['u-early', 'u-late']))
+      // An event that was decided to be the number's own stays with it, or erasing its person would not find it.
+      await sendIdentify({ traits: { phone: '020 7946 0777' } })
+      await set({ region: 'DE' })
+      await rebuild()
+      const { status, body: card } = await ask('GET', '/v1/profiles?phone=%2B442079460777')
+      expect([status, card]).toMatchObject([200, { profile: { metrics: { identify: { count: 1 } } } }])
+      expect(await counts()).toMatchObject({ [String(Reflect.get(Object(card['profile']), 'id'))]: '1' })
+      await set({ region: 'GB' })
+      await rebuild()
     })
 
     it('takes the spellings of one mailbox for one person while it is told to', async () => {

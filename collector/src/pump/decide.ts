@@ -190,16 +190,22 @@ export interface Reading {
   readonly settingsOf: SettingsOf
   /** Takes the event's evidence. */
   readonly evidence: Evidence[]
-  /** The identifier that it was decided to belong to, where it was decided before: it stays with that as long as it carries it. */
-  readonly decidedKey?: string
+  /** Where it was decided before. */
+  readonly decided?: Decided
+}
+
+/** The identifier that an event was decided to belong to. It stays with that, whose rows in other tiers name it. */
+interface Decided {
+  readonly key: string
+  /** Rules that held before: of those that read the identifier in the event the first holds, where the newest do not. */
+  readonly earlier: readonly IdentitySettings[]
 }
 
 /** Collects the event's evidence, or says why it cannot be stored. */
-export function readEvent(logged: LoggedEvent, { settingsOf, evidence, decidedKey }: Reading): Stored | { dropped: QuarantineReason } {
+export function readEvent(logged: LoggedEvent, { settingsOf, evidence, decided }: Reading): Stored | { dropped: QuarantineReason } {
   if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
-  const settings = settingsOf(logged.workspace)
-  const { identifiers } = extractIdentifiers(event, settings)
+  const { settings, identifiers } = readIdentifiers(logged.workspace, event, [settingsOf(logged.workspace), decided])
   const owner = ownerOf(identifiers, settings)
   if (owner === undefined) return { dropped: 'missing_identifier' }
   const metric = metricOf(event)
@@ -207,13 +213,22 @@ export function readEvent(logged: LoggedEvent, { settingsOf, evidence, decidedKe
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
   return {
-    logged, event, identifierKey: decidedAs(decidedKey, logged, identifiers) ?? identifierKey(workspace, owner), metric, time,
+    logged, event, identifierKey: decided !== undefined && carries(workspace, identifiers, decided.key) ? decided.key : identifierKey(workspace, owner), metric, time,
     propertiesText: JSON.stringify(propertiesOf(event)), consents: consentRows(logged, event, settings),
   }
 }
 
-function decidedAs(key: string | undefined, { workspace }: LoggedEvent, identifiers: readonly Identifier[]): string | null {
-  return key !== undefined && identifiers.some((identifier) => identifierKey(workspace, identifier) === key) ? key : null
+function readIdentifiers(
+  workspace: number, event: CanonicalEvent, [newest, decided]: readonly [IdentitySettings, Decided | undefined],
+): { readonly settings: IdentitySettings; readonly identifiers: readonly Identifier[] } {
+  const read = (settings: IdentitySettings): { settings: IdentitySettings; identifiers: readonly Identifier[] } => ({ settings, ...extractIdentifiers(event, settings) })
+  const now = read(newest)
+  if (decided === undefined || carries(workspace, now.identifiers, decided.key)) return now
+  return decided.earlier.map(read).find(({ identifiers }) => carries(workspace, identifiers, decided.key)) ?? now
+}
+
+function carries(workspace: number, identifiers: readonly Identifier[], key: string): boolean {
+  return identifiers.some((identifier) => identifierKey(workspace, identifier) === key)
 }
 
 /** Whom an event belongs to: its strongest identifier that the workspace does not block, or where it blocks them all the strongest. */

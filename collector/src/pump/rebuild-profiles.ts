@@ -1,6 +1,6 @@
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
-import type { SettingsOf } from '../identity/identity-settings.ts'
-import { settingsOfRows } from '../identity/live-settings.ts'
+import type { IdentitySettings, SettingsOf } from '../identity/identity-settings.ts'
+import { readSettings, settingsOfRows } from '../identity/live-settings.ts'
 import { resolveBatch } from '../identity/resolve-batch.ts'
 import { MillraceError } from '../platform/errors.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -70,7 +70,11 @@ class OtherSettings extends Error {
 async function replayAll(transaction: RebuildTransaction, dependencies: RebuildProfilesDependencies): Promise<number> {
   const { oltp, partitions, context } = dependencies
   const stored = await transaction.allSettings()
-  const replay: Replay = { transaction, dependencies, settingsOf: settingsOfRows(stored, context.settings), vetoes: new Map(), wishes: new Map() }
+  const versions = Map.groupBy(stored.toReversed(), ({ workspace }) => workspace)
+  const replay: Replay = {
+    transaction, dependencies, settingsOf: settingsOfRows(stored, context.settings), vetoes: new Map(), wishes: new Map(),
+    earlierOf: (workspace) => [...(versions.get(workspace) ?? []).map(readSettings), context.settings],
+  }
   let events = 0
   for (let partition = 0; partition < partitions; partition += 1) {
     for (let next = 1; ;) {
@@ -93,12 +97,14 @@ interface Replay {
   readonly transaction: RebuildTransaction
   readonly dependencies: RebuildProfilesDependencies
   readonly settingsOf: SettingsOf
+  /** Rules that a workspace had before, newest first. */
+  readonly earlierOf: (workspace: number) => readonly IdentitySettings[]
   readonly vetoes: Map<string, VetoChange>
   /** By message id: one that was sent twice counted once. */
   readonly wishes: Map<string, SettingsWish>
 }
 
-async function replayBatch(row: BatchRow, { transaction, dependencies, settingsOf, vetoes, wishes }: Replay): Promise<number> {
+async function replayBatch(row: BatchRow, { transaction, dependencies, settingsOf, earlierOf, vetoes, wishes }: Replay): Promise<number> {
   const { source, context } = dependencies
   const stored: Stored[] = []
   const evidence: Evidence[] = []
@@ -111,7 +117,7 @@ async function replayBatch(row: BatchRow, { transaction, dependencies, settingsO
       takeControl(logged, logged.body.control, { vetoes, wishes })
       continue
     }
-    const fate = readEvent(logged, { settingsOf, evidence, ...(decidedKey === null ? {} : { decidedKey }) })
+    const fate = readEvent(logged, { settingsOf, evidence, ...(decidedKey === null ? {} : { decided: { key: decidedKey, earlier: earlierOf(logged.workspace) } }) })
     if (!('dropped' in fate)) stored.push(fate)
   }
   if (stored.length === 0) return 0

@@ -18,7 +18,7 @@ export interface ResolveBounds {
 }
 
 /** What a step holds others up for. */
-const usualBounds: ResolveBounds = Object.freeze({ identifiersMax: 500, edgesMax: 5_000 })
+const usualBounds: ResolveBounds = Object.freeze({ identifiersMax: 250, edgesMax: 2_500 })
 
 /** A step's outcome: a batch without records where somebody is somebody else now. */
 export interface ResolveStep {
