@@ -8,7 +8,7 @@ import type { GenerationSwap } from './generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
-import type { ResolveProgress, SettingsReader, SettingsRow, SettingsTransaction } from './workspace-settings.ts'
+import type { ResolveProgress, SettingsHistory, SettingsReader, SettingsRow, SettingsStore, SettingsTransaction } from './workspace-settings.ts'
 
 /**
  * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
@@ -192,9 +192,7 @@ export interface DecideChanges {
 export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'consents' | 'metrics' | 'timeline' | 'touched'>
 
 /** The open transaction of a rebuild, which began with nobody in it. */
-export interface RebuildTransaction extends IdentityReader {
-  /** Every version of every workspace, in order. */
-  allSettings(): Promise<readonly SettingsRow[]>
+export interface RebuildTransaction extends IdentityReader, SettingsHistory {
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Writes what a batch changes of people; no merges, overrides and pointings, which are history. */
   replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void>
@@ -238,7 +236,7 @@ export interface MemberRow {
 }
 
 /** The writing half: the pump, the loader and key administration. */
-export interface Oltp extends KeyStore {
+export interface Oltp extends KeyStore, SettingsStore {
   /** The part that automations keep; on the same database, closed with it. */
   readonly automations: AutomationStore
   /** The part that forgetting people needs; on the same database, closed with it. */
@@ -301,9 +299,6 @@ export interface Oltp extends KeyStore {
    * and no partition decides meanwhile. Versions go on above all old ones.
    */
   rebuildProfiles(work: (transaction: RebuildTransaction) => Promise<void>): Promise<RebuiltPeople>
-
-  /** Puts versions of settings that the store does not have as the archive has them. */
-  restoreSettings(rows: readonly SettingsRow[]): Promise<void>
 
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow>
   /**

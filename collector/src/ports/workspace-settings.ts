@@ -58,3 +58,13 @@ export interface SettingsTransaction {
   /** A step of a walk that changed nobody: no batch. */
   moveResolve(progress: ResolveProgress): Promise<void>
 }
+
+export interface SettingsHistory {
+  /** Every version of every workspace, in order. */
+  allSettings(): Promise<readonly SettingsRow[]>
+}
+
+export interface SettingsStore {
+  /** Puts versions of settings that the store does not have as the archive has them. */
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void>
+}
