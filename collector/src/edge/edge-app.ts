@@ -78,7 +78,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const { metrics, random, report, settings, clock, draining } = dependencies
   const refusals = new HeldRefusals(clock)
   const idCookie = new IdCookie(settings.idCookieOrigins)
-  const ingest = ingestDependencies(dependencies, idCookie)
+  const ingest = ingestDependencies(dependencies, { idCookie, refusals })
   const paths = ingestPaths(settings.ingestPath)
   const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
     answer({ metrics, random, report, draining }, { context, label, work, idCookie, refusals })
@@ -115,7 +115,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   return app
 }
 
-function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie): IngestDependencies {
+function ingestDependencies(dependencies: EdgeDependencies, shared: Pick<IngestDependencies, 'idCookie' | 'refusals'>): IngestDependencies {
   const { log, keys, usage, clock, metrics, settings, identity } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
@@ -124,7 +124,7 @@ function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie):
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    log, keys, clock, metrics, inFlight, identity, idCookie,
+    ...shared, log, keys, clock, metrics, inFlight, identity,
     admission: new Admission(settings.eventsPerSecondMax, usage),
     turns: new FairTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,
