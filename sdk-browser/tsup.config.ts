@@ -3,7 +3,7 @@ import { defineConfig, type Options } from 'tsup'
 /** Names of members that never leave a build: shortened, since gzip cannot know that they could be. */
 const innerNames = [
   'isGranted', 'dropPending', 'persist', 'forget', 'waitMs', 'later', 'succeeded', 'failures', 'drain', 'wake', 'leave', 'plan', 'hold', 'take', 'bodies', 'lines', 'chunks', 'underWay',
-  'identity', 'visit', 'queue', 'sender', 'times', 'recall', 'retain', 'enqueue', 'waiting', 'discard', 'depth', 'retryAfter', 'fields', 'remove', 'read',
+  'identity', 'visit', 'queue', 'sender', 'times', 'recall', 'retain', 'enqueue', 'waiting', 'discard', 'depth', 'retryAfter', 'fields', 'remove', 'read', 'confirmed',
 ]
 
 const common: Options = {
@@ -11,7 +11,7 @@ const common: Options = {
   // Private names, optional chaining and top-level features that browsers have had since 2022.
   target: 'es2022',
   minify: 'terser',
-  terserOptions: { module: true, ecma: 2020, compress: { passes: 3, unsafe_arrows: true, inline: 1 }, mangle: true },
+  terserOptions: { module: true, ecma: 2020, compress: { passes: 3, unsafe_arrows: true, inline: 1, unsafe: true }, mangle: true },
   esbuildOptions: (options) => {
     // Before Terser sees it: both together find more than either.
     options.minify = true

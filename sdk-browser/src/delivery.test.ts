@@ -106,6 +106,19 @@ describe('a failure', () => {
     expect(next.stats()).toMatchObject({ delivered: 3, queued: 0 })
   })
 
+  it('is no word in the console, keeps nobody who awaits ready() waiting, and asks nothing of any other host', async () => {
+    const said = (['log', 'info', 'debug', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method))
+    browser.answers.push(...Array.from({ length: 20 }, () => null))
+    const millrace = open({ flushAt: 1 })
+    for (let number = 0; number < 50; number++) {
+      millrace.track('A')
+      await vi.advanceTimersByTimeAsync(10_000)
+      await millrace.ready()
+    }
+    expect(said.flatMap((method) => method.mock.calls)).toEqual([])
+    expect(new Set(browser.sent.map(({ url }) => new URL(url).host))).toEqual(new Set(['c.example']))
+  })
+
   it('for want of quota is tried without it', async () => {
     browser.answers.push(null)
     open().track('A')

@@ -54,7 +54,7 @@ export function eventRecorder(options: MillraceOptions, frame: Frame, refusal: R
     plan: (fresh = 0) => times.plan(fresh < flushAt ? flushInterval : 0),
     dropPending: () => queue.discard('consent', pending.splice(0).length),
     stats: () => ({
-      accepted, delivered: parts.sender.delivered, dropped: { ...queue.dropped }, queued: isGranted() ? queue.depth() : pending.length,
+      accepted, delivered: parts.sender.confirmed, dropped: { ...queue.dropped }, queued: isGranted() ? queue.depth() : pending.length,
     }),
     setContext: (fields) => void (context = { ...context, ...fields }),
     consent: (wanted, categories) => {

@@ -18,7 +18,7 @@ const heardMs = 200
 
 export interface EventSender {
   /** The collector has them. */
-  delivered: number
+  confirmed: number
   /** Sends what waits, if nobody else does and it is time; resolves when that was tried. */
   drain(): Promise<void>
   /** A new page, or a network that is back: a host that was silent gets one more try. */
@@ -63,7 +63,7 @@ export function eventSender(
     } else {
       const done = new Set(events.filter((_, index) => results?.[index]?.result !== 'retry'))
       const count = queue.remove((event) => done.has(event), isRead ? undefined : status === 413 ? 'too_large' : 'rejected')
-      if (isRead) sender.delivered += count
+      if (isRead) sender.confirmed += count
       batchEvents *= 2
       if (done.size < events.length) times.later()
       else times.succeeded()
@@ -82,7 +82,7 @@ export function eventSender(
     return sendAll()
   }
   const sender: EventSender = {
-    delivered: 0,
+    confirmed: 0,
     drain: () => {
       // Not in the task that sends: both take their time.
       queue.persist()

@@ -42,7 +42,6 @@ interface FrameDocument {
 }
 
 interface FrameLocation {
-  readonly href: string
   readonly pathname: string
   readonly search: string
   readonly hostname: string
@@ -86,6 +85,11 @@ export interface PageFields {
   readonly referrer: string
 }
 
+let known: Pick<PageFields, 'url' | 'path' | 'search'> | undefined
+
 export function pageFieldsOf({ document, location }: Frame): PageFields {
-  return { url: document.URL, path: location.pathname, search: location.search, title: document.title, referrer: document.referrer }
+  const url = document.URL
+  // The parts of a location are made anew with every reading.
+  if (known?.url !== url) known = { url, path: location.pathname, search: location.search }
+  return { ...known, title: document.title, referrer: document.referrer }
 }

@@ -1,4 +1,4 @@
-import { type Frame, keep, type Shelf } from './frame.ts'
+import { type Frame, keep, pageFieldsOf, type Shelf } from './frame.ts'
 import { freshId } from './fresh-id.ts'
 
 const name = 'millrace_visit'
@@ -37,14 +37,14 @@ export function keptVisit(frame: Frame, shelf: Shelf): Visit {
       if (isOver(now)) {
         try {
           // Another tab may have gone on with the session.
-          kept = { seenAt: 0, ...JSON.parse(shelf[name] ?? '{}') }
+          kept = { ...JSON.parse(shelf[name] ?? '{}') }
         } catch {
           // Not of our making.
         }
         seenAt = kept.seenAt
-        const { location, document } = frame
-        const campaign = campaignOf(location.search)
-        kept.firstTouch ??= { ...campaign, url: location.href, referrer: document.referrer }
+        const { url, search, referrer } = pageFieldsOf(frame)
+        const campaign = campaignOf(search)
+        kept.firstTouch ??= { ...campaign, url, referrer }
         const text = JSON.stringify(campaign)
         if (text !== '{}' && text !== JSON.stringify(kept.campaign)) {
           kept.campaign = campaign

@@ -3,10 +3,8 @@ import type { Frame } from './frame.ts'
 /** Calls `changed` when the address changes without a page load, once the new page had the time to set its title. */
 export function watchPages(frame: Frame, changed: () => void): void {
   const { history } = frame
-  const address = (): string => {
-    const { pathname, search } = frame.location
-    return pathname + search
-  }
+  /** Less the fragment, which moves within a page. */
+  const address = (): string | undefined => frame.document.URL.split('#')[0]
   let shown = address()
   const look = (): void => {
     if (address() === shown) return
