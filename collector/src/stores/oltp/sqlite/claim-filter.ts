@@ -6,7 +6,7 @@ const positions = 1 << positionBits
 const probes = 6
 /** Runs that share words: one bit of each word is one run's. */
 const runsPerBlock = 32
-export const filterBytes = positions / 8
+const filterBytes = positions / 8
 
 /**
  * Which runs may hold a message key: a Bloom filter for each run, side by side, so that one look at six words tells of 32 runs
