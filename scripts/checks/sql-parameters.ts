@@ -19,7 +19,7 @@ const known: ReadonlyMap<string, string> = new Map([
   ['end', 'name of a column, `a` or `b`'], ['column', 'name of a column, from a list in the code'], ['role', 'one of partitionRoles'],
   ['condition', 'text with a placeholder for each value from a list in the code, or conditionOf'], ['where', 'text with placeholders, made beside its values'], ['past', 'text with placeholders, one of two constants'],
   ['conditions.join(\' AND \')', 'texts with placeholders, made beside their values'], ['conditions.map(([text]) => text).join(\' AND \')', 'texts with placeholders, made beside their values'],
-  ["pairs.map(() => '(a = ? AND b = ?)').join(' OR ')", 'placeholders, one a value'], ['period', 'a whole number that the code computes from a time'],
+  ["pairs.map(() => '(a = ? AND b = ?)').join(' OR ')", 'placeholders, one a value'], ['period', 'a whole number that the code computes from a time'], ['tableOf(week)', 'name of a table, made of such a number'],
   ['Math.trunc(limit)', 'a number'], ['durableParts', 'a constant of event-table.ts'],
   ['settingsClause', 'settings of a request, each value quoted where it is built'], ['quotedText(path)', 'a file of the engine, quoted'], ['quotedText(format)', 'one of a closed list, quoted'], ['generation', 'a whole number from the store'], ['database', 'name of the database, from the configuration and checked there'], ['this.#database', 'the same'],
   ['reportPeriods[by]', 'from a list in the code'], ['rowsMax + 1', 'a number'], ['tableOf(week)', 'a table by the number of its week'], ["tableOf(numberOf(run, 'week'))", 'the same'], ['conditionOf(selection)', 'UUIDs and whole numbers, each checked'],

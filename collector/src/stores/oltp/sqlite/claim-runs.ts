@@ -80,7 +80,8 @@ export class ClaimRuns {
   find(workspace: number, key: Buffer): Row | undefined {
     const runs = this.#connection.all('SELECT run, week FROM claim_run ORDER BY run DESC')
     for (const run of runs) {
-      const row = this.#connection.get(`SELECT partition, batch, identifier_key FROM ${tableOf(numberOf(run, 'week'))}
+      const week = numberOf(run, 'week')
+      const row = this.#connection.get(`SELECT partition, batch, identifier_key FROM ${tableOf(week)}
         WHERE run = ? AND workspace = ? AND message_key = ?`, numberOf(run, 'run'), workspace, key)
       if (row !== undefined) return row
     }
