@@ -9,6 +9,11 @@ export interface BruteForceInput<E extends Edge> {
   readonly vetoes: readonly Pick<VetoRow, 'a' | 'b'>[]
 }
 
+export interface BruteForceRules {
+  readonly limits: Readonly<Record<IdentifierKind, number>>
+  readonly priorities?: readonly IdentifierKind[]
+}
+
 export interface BruteForceOutcome<E> {
   readonly groups: readonly { readonly anchor: string; readonly component: string; readonly members: readonly string[] }[]
   readonly verdicts: readonly { readonly edge: E; readonly state: 'accepted' | 'rejected'; readonly witness: Witness | null }[]
@@ -18,16 +23,20 @@ export interface BruteForceOutcome<E> {
  * The rules of who is who, written down once more and as plainly as they can be said, without a line of the solver: lists
  * searched from the start, each edge tried in turn. What the solver says must be what this says.
  */
-export function bruteForceSolve<E extends Edge>({ identifiers, liveEdges, vetoes }: BruteForceInput<E>, limits: Readonly<Record<IdentifierKind, number>>): BruteForceOutcome<E> {
+export function bruteForceSolve<E extends Edge>(
+  { identifiers, liveEdges, vetoes }: BruteForceInput<E>, { limits, priorities = identifierKinds }: BruteForceRules,
+): BruteForceOutcome<E> {
   const nodes = new Map(identifiers.map((node) => [node.key, node]))
   let groups = identifiers.map(({ key }) => [key])
   const groupOf = (key: string): string[] => groups.find((group) => group.includes(key)) ?? []
   const kindOf = (key: string): IdentifierKind | undefined => nodes.get(key)?.kind
-  const tried = liveEdges.toSorted(before).map((edge) => {
+  const place = (key: string): number => priorities.findIndex((kind) => kind === kindOf(key))
+  const placeOf = ({ a, b, rank: byHand }: Edge): number => (byHand < 0 ? byHand : Math.max(place(a), place(b)))
+  const tried = liveEdges.toSorted((x, y) => before(x, y, placeOf)).map((edge) => {
     const [a, b] = [groupOf(edge.a), groupOf(edge.b)]
     if (a === b) return { edge, witness: null }
-    const ofAccount = kindOf(edge.a) === 'external_id' || kindOf(edge.b) === 'external_id'
-    const witness = (edge.rank < 0 ? null : limitBroken([a, b], { nodes, limits, ofAccount })) ?? vetoBroken(a, b, vetoes)
+    const ofSeveral = [kindOf(edge.a), kindOf(edge.b)].some((kind) => kind === 'external_id' || kind === 'email_alias')
+    const witness = (edge.rank < 0 ? null : limitBroken([a, b], { nodes, limits, ofSeveral })) ?? vetoBroken(a, b, vetoes)
     if (witness === null) groups = [...groups.filter((group) => group !== a && group !== b), [...a, ...b]]
     return { edge, witness }
   })
@@ -42,23 +51,23 @@ export function bruteForceSolve<E extends Edge>({ identifiers, liveEdges, vetoes
   }
 }
 
-/** An operator's edges first, then what a secret key said, then trust, time and keys. */
-function before(x: Edge, y: Edge): number {
+/** An operator's edges first, then what a secret key said, then by the place of the later end's kind, time and keys. */
+function before(x: Edge, y: Edge, placeOf: (edge: Edge) => number): number {
   const level = (edge: Edge): number => (edge.rank < 0 ? 0 : edge.firstSeenSecret !== null ? 1 : 2)
   const time = (edge: Edge): number => edge.firstSeenSecret ?? edge.firstSeenPublic ?? 0
   const ends = ({ a, b }: Edge): readonly string[] => [a, b].toSorted()
-  return level(x) - level(y) || x.rank - y.rank || time(x) - time(y) || text(ends(x)[0] ?? '', ends(y)[0] ?? '') || text(ends(x)[1] ?? '', ends(y)[1] ?? '')
+  return level(x) - level(y) || placeOf(x) - placeOf(y) || time(x) - time(y) || text(ends(x)[0] ?? '', ends(y)[0] ?? '') || text(ends(x)[1] ?? '', ends(y)[1] ?? '')
 }
 
 interface LimitInput {
   readonly nodes: ReadonlyMap<string, Node>
   readonly limits: Readonly<Record<IdentifierKind, number>>
-  readonly ofAccount: boolean
+  readonly ofSeveral: boolean
 }
 
-function limitBroken([a, b]: readonly [readonly string[], readonly string[]], { nodes, limits, ofAccount }: LimitInput): Witness | null {
+function limitBroken([a, b]: readonly [readonly string[], readonly string[]], { nodes, limits, ofSeveral }: LimitInput): Witness | null {
   for (const kind of identifierKinds) {
-    if (kind === 'email' && ofAccount) continue
+    if (kind === 'email' && ofSeveral) continue
     const namespaces = [...new Set([...nodes.values()].map(({ namespace }) => (kind === 'external_id' ? namespace : '')))].toSorted(text)
     for (const namespace of namespaces) {
       const held = (group: readonly string[]): readonly string[] => group.filter((key) => {

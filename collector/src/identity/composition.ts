@@ -21,10 +21,10 @@ export function limitOf(what: string, limits: Readonly<Record<IdentifierKind, nu
 }
 
 /** Of a profile with these identifiers, all that is connected. */
-export function compositionOf(members: readonly IdentifierRow[], anchor: Composition['anchor']): Composition {
+export function compositionOf(members: readonly IdentifierRow[], anchor: Composition['anchor'], settings: number): Composition {
   const counts: Record<string, number> = {}
   for (const member of members) addCount(counts, limitedAs(member), 1)
-  return { anchor: anchorOf(anchor), counts }
+  return { anchor: anchorOf(anchor), counts, settings }
 }
 
 export function sumOfCounts(parts: readonly Pick<Composition, 'counts'>[]): Composition['counts'] {
@@ -45,7 +45,7 @@ export function anchorOf({ key, kind, firstReceivedAt }: Composition['anchor']):
 
 export function isSameComposition(x: Composition | null, y: Composition | null): boolean {
   if (x === null || y === null) return x === y
-  if (anchorsBefore(x.anchor, y.anchor) || anchorsBefore(y.anchor, x.anchor)) return false
+  if (x.settings !== y.settings || anchorsBefore(x.anchor, y.anchor) || anchorsBefore(y.anchor, x.anchor)) return false
   const [ofX, ofY] = [Object.entries(x.counts), new Map(Object.entries(y.counts))]
   return ofX.length === ofY.size && ofX.every(([what, count]) => ofY.get(what) === count)
 }

@@ -66,7 +66,7 @@ export async function planJoins(graph: EvidenceGraph, stored: StoredProfiles, { 
   const plan = { joins: new Array<Join>(), moving: new Set<string>(), rest: new Set<string>() }
   const edgesIn = Map.groupBy(edges, ([a]) => sets.find(a))
   for (const [root, members] of Map.groupBy(parts, (_, place) => sets.find(place))) {
-    const whole = wholeParts(members, graph, stored)
+    const whole = wholeParts(members, { graph, stored, settings })
     const join = whole.length < members.length ? null
       : joinOf(whole, { workspace: graph.workspace, seeds: graph.seeds, settings, identityKey, isTree: isTree(edgesIn.get(root) ?? [], members.length) })
     if (join === null) {
@@ -118,20 +118,26 @@ function partsOf(graph: EvidenceGraph): { readonly parts: readonly Part[]; reado
   return { parts, placeOf }
 }
 
-function wholeParts(parts: readonly Part[], graph: EvidenceGraph, stored: StoredProfiles): readonly WholePart[] {
+interface WholeContext extends Pick<PlanContext, 'settings'> {
+  readonly graph: EvidenceGraph
+  readonly stored: StoredProfiles
+}
+
+function wholeParts(parts: readonly Part[], context: WholeContext): readonly WholePart[] {
   const whole: WholePart[] = []
   for (const part of parts) {
-    const one = wholePart(part, graph, stored)
+    const one = wholePart(part, context)
     if (one !== null) whole.push(one)
   }
   return whole
 }
 
-function wholePart(part: Part, graph: EvidenceGraph, { rows }: StoredProfiles): WholePart | null {
+function wholePart(part: Part, { graph, stored: { rows }, settings }: WholeContext): WholePart | null {
   if (part.seeds.some(({ now }) => graph.loosened.has(now.key))) return null
   const row = part.stored === null ? null : rows.get(part.stored.profileId)
   const composition = row?.composition
   if (row !== null && composition === null || row === undefined) return null
+  if (composition != null && composition.settings !== settings.version) return null
   let anchor = composition?.anchor
   // Times only ever get earlier: what the batch made earlier may anchor now, and nothing else.
   for (const { now } of part.seeds) if (anchor === undefined || anchorsBefore(now, anchor)) anchor = now
@@ -171,7 +177,7 @@ function joinOf(parts: readonly WholePart[], { workspace, seeds, settings, ident
   }
   const { anchor, row } = anchoring
   const id = row !== null && row.composition?.anchor.key === anchor.key ? row.id : profileIdOf(workspace, anchor.key, identityKey)
-  return { parts, id, component, composition: { anchor: anchorOf(anchor), counts }, evidence }
+  return { parts, id, component, composition: { anchor: anchorOf(anchor), counts, settings: settings.version }, evidence }
 }
 
 function componentOf({ stored, anchor }: WholePart): string {

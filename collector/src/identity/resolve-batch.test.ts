@@ -115,7 +115,7 @@ function expectComposed({ identifierRows, profileRows, vetoes }: MemoryIdentity)
     const counts = Map.groupBy(members, ({ kind, namespace }) => (kind === 'external_id' ? `external_id:${namespace}` : kind))
     const composition = isWhole ? {
       anchor: { key: anchor?.key, kind: anchor?.kind, firstReceivedAt: anchor?.firstReceivedAt },
-      counts: Object.fromEntries([...counts].map(([what, list]) => [what, list.length])),
+      counts: Object.fromEntries([...counts].map(([what, list]) => [what, list.length])), settings: 0,
     } : null
     for (const id of ids) expect(profileRows.get(id)?.composition).toEqual(composition)
   }

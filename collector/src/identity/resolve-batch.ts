@@ -2,7 +2,7 @@ import type { EdgeRow, IdentifierRow, IdentityChanges, IdentityReader, VetoRow }
 import { compositionOf } from './composition.ts'
 import { EvidenceGraph, type Tracked } from './evidence-graph.ts'
 import { edgeId, type Evidence, type GatheredEvidence, gatherEvidence, type VetoChange } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import type { IdentitySettings, SettingsOf } from './identity-settings.ts'
 import { applyJoins, type JoinPlan, planJoins } from './join-whole.ts'
 import { profileChanges, type SolvedProfile, StoredProfiles } from './profile-changes.ts'
 import { profileIdOf } from './profile-id.ts'
@@ -11,6 +11,8 @@ import { type Group, type Solution, solve, type Verdict } from './solve.ts'
 
 export interface ResolveContext {
   readonly settings: IdentitySettings
+  /** Where workspaces have rules of their own. */
+  readonly settingsOf?: SettingsOf
   /** Secret key of profile ids; never rotates. */
   readonly identityKey: Uint8Array
 }
@@ -37,12 +39,12 @@ export interface Resolution {
 export async function resolveBatch(
   reader: IdentityReader, { evidence, vetoes = [] }: ResolveInput, context: ResolveContext,
 ): Promise<Resolution> {
-  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
+  const changes = noChanges()
   const graphs: EvidenceGraph[] = []
   const solvedIdentifiers: number[] = []
   for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
-    await resolveWorkspace(graph, { reader, gathered, changes, solvedIdentifiers }, context)
+    await resolveWorkspace(graph, { reader, gathered, changes, solvedIdentifiers }, { ...context, settings: context.settingsOf?.(gathered.workspace) ?? context.settings })
     graphs.push(graph)
   }
   return { changes, solvedIdentifiers, profileOf: (key) => profileIn(graphs, key) }
@@ -56,10 +58,16 @@ function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
   throw new RangeError(`identifier ${key} is not in the batch`)
 }
 
+type Changes = { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+
+export function noChanges(): Changes {
+  return { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
+}
+
 interface Work {
   readonly reader: IdentityReader
   readonly gathered: GatheredEvidence
-  readonly changes: { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+  readonly changes: Changes
   readonly solvedIdentifiers: number[]
 }
 
@@ -69,6 +77,14 @@ async function resolveWorkspace(
   await graph.absorb(reader, gathered)
   for (const veto of gathered.vetoes.values()) changes[veto.lifted ? 'liftedVetoes' : 'vetoes'].push(vetoRow(veto))
   if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
+  await solveSeeds(graph, { reader, gathered, changes, solvedIdentifiers }, context)
+}
+
+/** Solves what is connected to the seeds again and collects everything that changed. */
+export async function solveSeeds(
+  graph: EvidenceGraph, { reader, gathered, changes, solvedIdentifiers }: Pick<Work, 'reader' | 'changes' | 'solvedIdentifiers'> & { readonly gathered: Pick<GatheredEvidence, 'vetoes'> },
+  context: ResolveContext,
+): Promise<void> {
   if (graph.seeds.size > 0) {
     const stored = new StoredProfiles(graph, reader)
     const plan = await planJoins(graph, stored, context)
@@ -79,7 +95,7 @@ async function resolveWorkspace(
       solvedIdentifiers.push(groups.reduce((sum, { members }) => sum + members.length, 0))
     }
     for (const verdict of solution.verdicts) applyVerdict(graph, verdict)
-    const solved = applyGroups(graph, { solution, vetoes: region.vetoes }, context.identityKey)
+    const solved = applyGroups(graph, { solution, vetoes: region.vetoes }, context)
     const { profiles, merges, overrides } = await profileChanges(graph, stored, [...joined, ...solved])
     for (const row of profiles) changes.profiles.push(row)
     for (const row of merges) changes.merges.push(row)
@@ -100,7 +116,8 @@ interface Region {
   readonly vetoes: readonly VetoRow[]
 }
 
-interface RegionInput extends Pick<Work, 'reader' | 'gathered'> {
+interface RegionInput extends Pick<Work, 'reader'> {
+  readonly gathered: Pick<GatheredEvidence, 'vetoes'>
   readonly plan: JoinPlan
 }
 
@@ -143,7 +160,7 @@ async function loadRegion(graph: EvidenceGraph, { reader, gathered, plan: { movi
 }
 
 /** The stored vetoes and those of the batch, without those that the batch lifts. */
-function vetoesNow(stored: readonly VetoRow[], { vetoes }: GatheredEvidence): readonly VetoRow[] {
+function vetoesNow(stored: readonly VetoRow[], { vetoes }: Pick<GatheredEvidence, 'vetoes'>): readonly VetoRow[] {
   if (vetoes.size === 0) return stored
   const kept = stored.filter(({ a, b }) => !vetoes.has(edgeId(a, b)))
   return [...kept, ...[...vetoes.values()].filter(({ lifted }) => !lifted).map(vetoRow)]
@@ -167,7 +184,7 @@ interface Solved {
 }
 
 /** Points every identifier of the solution at its profile. */
-function applyGroups(graph: EvidenceGraph, { solution: { groups }, vetoes }: Solved, identityKey: Uint8Array): readonly SolvedProfile[] {
+function applyGroups(graph: EvidenceGraph, { solution: { groups }, vetoes }: Solved, { settings, identityKey }: ResolveContext): readonly SolvedProfile[] {
   const evidence = evidenceByComponent(graph, groups)
   const wasShared = sharedComponents(graph, groups)
   const vetoed = new Set(vetoes.map(({ a }) => a))
@@ -184,7 +201,7 @@ function applyGroups(graph: EvidenceGraph, { solution: { groups }, vetoes }: Sol
     solved.push({
       id, anchorKey: group.anchor.key, members, evidence: reason,
       createdAt: members.reduce((least, { now }) => Math.min(least, now.firstSeen), Infinity),
-      composition: isWhole ? compositionOf(group.members, group.anchor) : null,
+      composition: isWhole ? compositionOf(group.members, group.anchor, settings.version) : null,
       isComposedAsBefore: !isWhole && members.every(({ before }) => before !== null && wasShared.has(before.component)),
     })
   }

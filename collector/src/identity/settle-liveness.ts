@@ -1,10 +1,10 @@
 import { identifierKinds } from '../ports/identity.ts'
-import type { EdgeRow, IdentifierKind, IdentityReader } from '../ports/identity.ts'
+import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../ports/identity.ts'
 import { compareText, orderKey } from './edge-order.ts'
 import type { EvidenceGraph, MovedEdge, Tracked } from './evidence-graph.ts'
 import { fanOutOf } from './fan-out.ts'
 import type { Evidence } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked } from './identity-settings.ts'
 
 /** Edges of one identifier to one weaker kind, more than the degree bound, whose cutoff has to be found again. */
 interface Overfull {
@@ -30,8 +30,12 @@ export async function settleLiveness(
     for (const row of await reader.edgesOf(graph.workspace, stored)) graph.addEdge(row)
   }
   cutOff(graph, overfull)
-  if (keys.size > 0) silence(graph, keys, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
-  for (const moved of graph.moved) settleMoved(graph, moved)
+  if (keys.size > 0) silence(graph, { keys, settings }, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
+  for (const moved of graph.moved) settleMoved(graph, moved, settings)
+}
+
+function identifiesNobody(row: IdentifierRow, settings: IdentitySettings): boolean {
+  return row.fanOut || isOwnBlocked(row, settings)
 }
 
 /** Marks the identifiers that the batch gave one neighbour too many. */
@@ -84,11 +88,11 @@ function cutOff(graph: EvidenceGraph, overfull: readonly Overfull[]): void {
 }
 
 /** Makes inert what the new bounds take away among edges that did not move. */
-function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: readonly Evidence[]): void {
+function silence(graph: EvidenceGraph, { keys, settings }: { readonly keys: ReadonlySet<string>; readonly settings: IdentitySettings }, reasons: readonly Evidence[]): void {
   const moved = new Set(graph.moved.map(({ edge }) => edge.now))
   for (const edge of graph.edges.values()) {
     const { a, b, state } = edge.now
-    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now)) continue
+    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now, settings)) continue
     makeInert(edge)
     const reason = reasons[0]
     if (reason === undefined) continue
@@ -97,9 +101,9 @@ function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: reado
   }
 }
 
-function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void {
+function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge, settings: IdentitySettings): void {
   const wasLive = edge.before !== null && edge.before.state !== 'inert'
-  if (isInert(graph, edge.now)) {
+  if (isInert(graph, edge.now, settings)) {
     makeInert(edge)
     if (!wasLive) return
     graph.addLooseSeed(edge.now.a, evidence)
@@ -111,13 +115,14 @@ function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void 
   graph.addSeed(edge.now.b, evidence)
 }
 
-function makeInert(edge: Tracked<EdgeRow>): void {
+export function makeInert(edge: Tracked<EdgeRow>): void {
   edge.now = { ...edge.now, state: 'inert', witness: null }
 }
 
-function isInert(graph: EvidenceGraph, edge: EdgeRow): boolean {
+export function isInert(graph: EvidenceGraph, edge: EdgeRow, settings: IdentitySettings): boolean {
   const strong = graph.identifiers.get(edge.a)?.now
-  if (strong?.fanOut === true || graph.identifiers.get(edge.b)?.now.fanOut === true) return true
+  const weak = graph.identifiers.get(edge.b)?.now
+  if ((strong !== undefined && identifiesNobody(strong, settings)) || (weak !== undefined && identifiesNobody(weak, settings))) return true
   const kind = identifierKinds[edge.rank]
   const cutoff = kind === undefined ? undefined : strong?.degreeCutoffs[kind]
   return cutoff !== undefined && orderKey(edge) > cutoff

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { bruteForceSolve } from '../../test/brute-force-solve.ts'
 import { propertySettings } from '../../test/property-settings.ts'
 import { identifierKinds, type IdentifierKind } from '../ports/identity.ts'
-import { solve, type SolveEdge, type SolveInput, type SolveNode } from './solve.ts'
+import { solve, type SolveEdge, type SolveInput, type SolveNode, type SolveSettings } from './solve.ts'
 
 const limits: Record<IdentifierKind, number> = {
-  external_id: 1, email: 1, phone: 2, device: 20, anonymous_id: 3, cart: 1_000, checkout: 1_000,
+  external_id: 1, email: 1, phone: 2, device: 20, anonymous_id: 3, cart: 1_000, checkout: 1_000, email_alias: 1_000,
 }
 const unlimited: Record<IdentifierKind, number> = {
-  external_id: 100, email: 100, phone: 100, device: 100, anonymous_id: 100, cart: 100, checkout: 100,
+  external_id: 100, email: 100, phone: 100, device: 100, anonymous_id: 100, cart: 100, checkout: 100, email_alias: 100,
 }
 
 function node(key: string, kind: IdentifierKind, { namespace = '', firstReceivedAt = 0 } = {}): SolveNode {
@@ -31,7 +31,7 @@ function edge(x: SolveNode, y: SolveNode, { time = 0, secret = null, rank = null
 
 type Input = SolveInput<SolveNode, SolveEdge>
 
-function partition(input: Input, settings = { limits }): readonly (readonly string[])[] {
+function partition(input: Input, settings: SolveSettings = { limits }): readonly (readonly string[])[] {
   return solve(input, settings).groups.map(({ members }) => members.map(({ key }) => key).sort()).sort()
 }
 
@@ -99,6 +99,22 @@ describe('solve', () => {
     expect(verdicts.find((verdict) => verdict.edge === late)).toEqual({
       edge: late, state: 'rejected', witness: { rule: 'limit', kind: 'external_id', a: '2', b: '1' },
     })
+  })
+
+  test('by the workspace\'s own order of kinds other evidence comes first', () => {
+    const [a, b] = [node('a', 'email'), node('b', 'email')]
+    const liveEdges = [edge(a, phone, { time: 3 }), edge(phone, device, { time: 9 }), edge(b, device, { time: 2 })]
+    const input = { identifiers: [a, b, phone, device], liveEdges, vetoes: [] }
+    expect(partition(input)).toEqual([['a', 'p'], ['b', 'd']])
+    const priorities: readonly IdentifierKind[] = ['anonymous_id', 'phone', 'email', 'external_id', 'device', 'cart', 'checkout', 'email_alias']
+    expect(partition(input, { limits, priorities })).toEqual([['a'], ['b', 'd', 'p']])
+  })
+
+  test('spellings of one mailbox are no two guests', () => {
+    const [a, b, mailbox] = [node('a', 'email'), node('b', 'email'), node('m', 'email_alias')]
+    expect(partition({ identifiers: [a, b, mailbox], liveEdges: [edge(a, mailbox), edge(b, mailbox)], vetoes: [] })).toEqual([['a', 'b', 'm']])
+    const liveEdges = [edge(one, mailbox), edge(two, mailbox, { time: 1 })]
+    expect(partition({ identifiers: [one, two, mailbox], liveEdges, vetoes: [] })).toEqual([['1', 'm'], ['2']])
   })
 
   test('a witness names the least identifier of each side', () => {
@@ -169,7 +185,7 @@ describe('solve', () => {
   test('is what the rules say, word for word', () => {
     fc.assert(fc.property(inputs, (input) => {
       const { groups, verdicts } = solve(input, { limits })
-      const plain = bruteForceSolve(input, limits)
+      const plain = bruteForceSolve(input, { limits })
       const byAnchor = (x: { readonly anchor: string }, y: { readonly anchor: string }): number => (x.anchor < y.anchor ? -1 : 1)
       expect(groups.map(({ anchor, component, members }) => ({ anchor: anchor.key, component, members: members.map(({ key }) => key).toSorted() })).toSorted(byAnchor))
         .toEqual(plain.groups.toSorted(byAnchor))

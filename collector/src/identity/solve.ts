@@ -36,6 +36,8 @@ export interface Solution<N, E> {
 export interface SolveSettings {
   /** Identifiers a profile may have, by kind; of external ids for each namespace. */
   readonly limits: Readonly<Record<IdentifierKind, number>>
+  /** Which kinds' evidence is taken first; by trust where it is left out. */
+  readonly priorities?: readonly IdentifierKind[]
 }
 
 /** What a group holds of one limited thing. */
@@ -72,7 +74,7 @@ export function solve<N extends SolveNode, E extends SolveEdge>(
     else solver.sets.unite(ends.a[at] ?? 0, ends.b[at] ?? 0)
   })
   const rejected = new Map<number, Witness>()
-  for (const at of sortEdges(liveEdges, disputed)) {
+  for (const at of sortEdges(ranked(liveEdges, identifiers, { ends, priorities: settings.priorities }), disputed)) {
     const witness = solver.judge(at)
     if (witness !== null) rejected.set(at, witness)
   }
@@ -100,6 +102,13 @@ function endsOf(edges: readonly SolveEdge[], indexes: ReadonlyMap<string, number
     ends.b[at] = indexOf(indexes, edge.b)
   })
   return ends
+}
+
+/** The edges for their total order, ranked by the workspace's own order of kinds where it has one. */
+function ranked(edges: readonly SolveEdge[], nodes: readonly SolveNode[], { ends, priorities = identifierKinds }: { readonly ends: Ends; readonly priorities?: readonly IdentifierKind[] | undefined }): readonly SolveEdge[] {
+  if (priorities.every((kind, place) => kind === identifierKinds[place])) return edges
+  const placeOf = (index = 0): number => priorities.indexOf(nodes[index]?.kind ?? 'checkout')
+  return edges.map((edge, at) => ({ ...edge, rank: edge.rank < 0 ? edge.rank : Math.max(placeOf(ends.a[at]), placeOf(ends.b[at])) }))
 }
 
 function indexOf(indexes: ReadonlyMap<string, number>, key: string): number {
@@ -223,8 +232,8 @@ class Solver {
     const b = this.sets.find(y)
     if (a === b) return null
     const byHand = (this.#edges[at]?.rank ?? 0) < 0
-    const ofAccount = this.#isAccount(x) || this.#isAccount(y)
-    const witness = (byHand ? null : this.#limitBroken({ ofAccount }, a, b)) ?? this.#vetoBroken(a, b)
+    const ofSeveral = this.#hasSeveralAddresses(x) || this.#hasSeveralAddresses(y)
+    const witness = (byHand ? null : this.#limitBroken({ ofSeveral }, a, b)) ?? this.#vetoBroken(a, b)
     if (witness === null) this.#unite(a, b)
     return witness
   }
@@ -243,15 +252,15 @@ class Solver {
     else others.push(to)
   }
 
-  #limitBroken({ ofAccount }: { readonly ofAccount: boolean }, a: number, b: number): Witness | null {
+  #limitBroken({ ofSeveral }: { readonly ofSeveral: boolean }, a: number, b: number): Witness | null {
     let broken: { readonly what: number; readonly witness: Witness } | null = null
     const ofB = this.#heldBy(b)
     for (const { what, count, least } of this.#heldBy(a)) {
       const other = ofB.find((held) => held.what === what)
       if (other === undefined || count + other.count <= this.#limited.limitOf(what)) continue
       const kind = this.#limited.kindOf(what)
-      // An account may change its address; two guests at one phone are two people.
-      if (kind === 'email' && ofAccount) continue
+      // An account may change its address, a mailbox has several; two guests at one phone are two people.
+      if (kind === 'email' && ofSeveral) continue
       if (broken !== null && this.#limited.isBefore(broken.what, what)) continue
       broken = { what, witness: { rule: 'limit', kind, a: least, b: other.least } }
     }
@@ -266,8 +275,9 @@ class Solver {
     return held
   }
 
-  #isAccount(index: number): boolean {
-    return this.#identifiers[index]?.kind === 'external_id'
+  #hasSeveralAddresses(index: number): boolean {
+    const kind = this.#identifiers[index]?.kind
+    return kind === 'external_id' || kind === 'email_alias'
   }
 
   #vetoBroken(a: number, b: number): Witness | null {

@@ -3,8 +3,8 @@
  * Every read is one round trip for a whole batch.
  */
 
-/** By trust, strongest first. */
-export const identifierKinds = Object.freeze(['external_id', 'email', 'phone', 'device', 'anonymous_id', 'cart', 'checkout'] as const)
+/** By trust, strongest first; `email_alias`: the mailbox that several addresses are spellings of. Edges keep a kind by its place. */
+export const identifierKinds = Object.freeze(['external_id', 'email', 'phone', 'device', 'anonymous_id', 'cart', 'checkout', 'email_alias'] as const)
 export type IdentifierKind = (typeof identifierKinds)[number]
 
 /** Distinct neighbours by their kind: over all evidence, so a count only grows and is a function of the set of edges. */
@@ -86,6 +86,8 @@ export interface Composition {
   readonly anchor: Pick<IdentifierRow, 'key' | 'kind' | 'firstReceivedAt'>
   /** Identifiers by what a limit counts together: a kind, or `external_id:` and a namespace. */
   readonly counts: Readonly<Record<string, number>>
+  /** Version of the workspace's settings by which it is one profile; by others it may be several. */
+  readonly settings: number
 }
 
 export interface ProfileRow {

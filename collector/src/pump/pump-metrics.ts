@@ -60,6 +60,9 @@ export class PumpMetrics {
   }
 }
 
+/** Whoever hears of what the pump does. */
+export type PumpReports = Pick<PumpMetrics, keyof PumpMetrics>
+
 function causeOf(error: unknown): string {
   return error instanceof MillraceError ? error.code : 'internal'
 }

@@ -15,7 +15,7 @@ export function uuid(number: number): string {
 
 export function changes(batch: BatchRow, part: Partial<DecideChanges> = {}): DecideChanges {
   return {
-    identity: noIdentity, claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], touched: [],
+    identity: noIdentity, claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], settings: [], resolves: [], touched: [],
     batch, sequence: batch.batch * 3, ...part,
   }
 }

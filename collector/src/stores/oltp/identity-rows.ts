@@ -41,17 +41,18 @@ export function profileRow(row: Row): ProfileRow {
 /** As {@link profileRow} reads it. */
 export function compositionText(composition: Composition | null): string | null {
   if (composition === null) return null
-  const { anchor: { key, kind, firstReceivedAt }, counts } = composition
-  return JSON.stringify([key, kind, firstReceivedAt, counts])
+  const { anchor: { key, kind, firstReceivedAt }, counts, settings } = composition
+  return JSON.stringify([key, kind, firstReceivedAt, counts, settings])
 }
 
 function compositionFrom(text: string | null): Composition | null {
   if (text === null) return null
   const parsed: unknown = JSON.parse(text)
   if (!Array.isArray(parsed)) throw new MillraceError('corrupt', 'a profile has an unreadable composition')
-  const [key, kind, firstReceivedAt, counts]: unknown[] = parsed
-  if (typeof key !== 'string' || typeof kind !== 'string' || typeof firstReceivedAt !== 'number') throw new MillraceError('corrupt', 'a profile has an unreadable composition')
-  return { anchor: { key, kind: kindOf(kind), firstReceivedAt }, counts: Object.fromEntries(Object.entries(Object(counts)).filter((entry): entry is [string, number] => isNumber(entry[1]))) }
+  const [key, kind, firstReceivedAt, counts, settings]: unknown[] = parsed
+  if (typeof key !== 'string' || typeof kind !== 'string' || typeof firstReceivedAt !== 'number' || typeof settings !== 'number') throw new MillraceError('corrupt', 'a profile has an unreadable composition')
+  const numbers = Object.entries(Object(counts)).filter((entry): entry is [string, number] => isNumber(entry[1]))
+  return { anchor: { key, kind: kindOf(kind), firstReceivedAt }, counts: Object.fromEntries(numbers), settings }
 }
 
 export function vetoRow(row: Row): VetoRow {

@@ -6,6 +6,7 @@ import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../
 import type { BatchRow, DecideChanges, MetricDelta, NewClaim, PeopleChanges } from '../../../ports/oltp.ts'
 import { putErasures } from './mysql-erasure-store.ts'
 import type { Session, Value } from './session.ts'
+import { putResolves, putSettings } from './workspace-settings.ts'
 
 /**
  * Writes a batch's change set: one statement for many rows, tables in one fixed order, rows sorted by key, so that two
@@ -19,6 +20,8 @@ export async function applyChanges(session: Session, changes: DecideChanges, isK
     ON DUPLICATE KEY UPDATE reason = reason`,
   changes.quarantine.map((row) => [row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event]))
   await putErasures(session, changes.erasures)
+  await putSettings(session, changes.settings)
+  await putResolves(session, changes.resolves)
   await putBatch(session, batch)
   await session.run('UPDATE `partition` SET position = ?, sequence = ?, batch = ? WHERE `partition` = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)

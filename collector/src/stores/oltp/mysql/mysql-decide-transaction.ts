@@ -3,11 +3,13 @@ import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
 import type { Suppression } from '../../../ports/erasure-store.ts'
 import type { BatchRow, DecideChanges, DecideTransaction, EventRef, PartitionRow, PeopleChanges } from '../../../ports/oltp.ts'
+import type { ResolveProgress, ResolveRow, SettingsRow } from '../../../ports/workspace-settings.ts'
 import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, textOf } from '../row.ts'
 import { applyChanges, applyPeople } from './apply-changes.ts'
 import { suppressionsOf } from './mysql-erasure-store.ts'
 import type { Session } from './session.ts'
+import { newestOf, openResolve, putResolves } from './workspace-settings.ts'
 
 /** A component that grows under our feet this often is left to whoever makes it grow. */
 const readsMax = 10
@@ -54,6 +56,29 @@ export class MysqlDecideTransaction implements DecideTransaction {
     const rows = await this.#session.allOf(sortedKeys(identifierKeys),
       'SELECT identifier_key, registers FROM identifier_register WHERE workspace = ? AND identifier_key IN (?)', workspace)
     return new Map(rows.map((row) => [uuidText(bytesOf(row, 'identifier_key')), textOf(row, 'registers')]))
+  }
+
+  newestSettings(workspaces: readonly number[]): Promise<readonly SettingsRow[]> {
+    return newestOf(this.#session, workspaces)
+  }
+
+  openResolve(): Promise<ResolveRow | null> {
+    return openResolve(this.#session, this.partition.partition)
+  }
+
+  /** Every decision holds the lock of its partition from beginning to end: who has them all waited for all. */
+  async waitForOthers(): Promise<void> {
+    await this.#session.all('SELECT `partition` FROM `partition` ORDER BY `partition` FOR UPDATE')
+  }
+
+  async identifiersAfter(workspace: number, after: string | null, limit: number): Promise<readonly IdentifierRow[]> {
+    const rows = await this.#session.all('SELECT * FROM identifier WHERE workspace = ? AND identifier_key > ? ORDER BY identifier_key LIMIT ? FOR UPDATE',
+      workspace, uuidBytes(after ?? ''), limit)
+    return this.#knowing(workspace, rows.map(identifierRow))
+  }
+
+  moveResolve(progress: ResolveProgress): Promise<void> {
+    return putResolves(this.#session, [progress])
   }
 
   async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {

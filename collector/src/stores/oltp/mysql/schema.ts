@@ -105,4 +105,9 @@ export const migrations: readonly (readonly string[])[] = [[
   `SET @change = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'profile'
     AND column_name = 'composition') > 0, 'DO 0', 'ALTER TABLE profile ADD COLUMN composition ${text}')`,
   'PREPARE change_profile FROM @change', 'EXECUTE change_profile', 'DEALLOCATE PREPARE change_profile',
+], [
+  `CREATE TABLE IF NOT EXISTS workspace_settings (workspace INT NOT NULL, version INT NOT NULL, document ${text} NOT NULL,
+    message_id VARBINARY(400) NOT NULL, since BIGINT NOT NULL, PRIMARY KEY (workspace, version)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS workspace_resolve (workspace INT PRIMARY KEY, \`partition\` INT NOT NULL, version INT NOT NULL,
+    after_key VARBINARY(16)) ${options}`,
 ]]
