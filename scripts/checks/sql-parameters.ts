@@ -22,7 +22,7 @@ const known: ReadonlyMap<string, string> = new Map([
   ["pairs.map(() => '(a = ? AND b = ?)').join(' OR ')", 'placeholders, one a value'], ['period', 'a whole number that the code computes from a time'],
   ['Math.trunc(limit)', 'a number'], ['durableParts', 'a constant of event-table.ts'],
   ['settingsClause', 'settings of a request, each value quoted where it is built'], ['quotedText(path)', 'a file of the engine, quoted'], ['quotedText(format)', 'one of a closed list, quoted'], ['generation', 'a whole number from the store'], ['database', 'name of the database, from the configuration and checked there'], ['this.#database', 'the same'],
-  ['reportPeriods[by]', 'from a list in the code'], ['rowsMax + 1', 'a number'], ['conditionOf(selection)', 'UUIDs and whole numbers, each checked'],
+  ['reportPeriods[by]', 'from a list in the code'], ['rowsMax + 1', 'a number'], ['tableOf(week)', 'a table by the number of its week'], ["tableOf(numberOf(run, 'week'))", 'the same'], ['conditionOf(selection)', 'UUIDs and whole numbers, each checked'],
   ['events', 'name of a table, made of a whole number'], ['names', 'names of settings, from a list in the code'], ['credentials', 'of the configuration, quoted'], ['consentColumns', 'names of columns, a constant'],
   ['lock', 'one of two constants'], ['cursor', 'name of a cursor, from a list in the code'], ["at('decided')", 'a join by such a name'], ["at('archived')", 'the same'], ["at('loaded')", 'the same'],
   ['name', 'name of a table, made of the database and a list in the code'], ['emptyMonth', 'a whole number from system.parts'], ['quotedText(sql)', 'the operator\'s own statement, quoted'], ['columns.join(\', \')', 'names of columns, from a list in the code'],

@@ -2,6 +2,8 @@ import { MillraceError } from '../../collector/src/platform/errors.ts'
 import type { Suppression } from '../../collector/src/ports/erasure-store.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../collector/src/ports/identity.ts'
 import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../collector/src/ports/oltp.ts'
+import type { ResolveRow, SettingsRow } from '../../collector/src/ports/workspace-settings.ts'
+import { notSimulated } from './not-simulated.ts'
 import type { Transaction } from './oltp-server.ts'
 import type { OltpSession } from './oltp-session.ts'
 import { claimId } from './oltp-tables.ts'
@@ -40,6 +42,18 @@ export class SimulatedDecideTransaction implements DecideTransaction {
 
   async suppressions(): Promise<ReadonlyMap<string, Suppression>> {
     return new Map()
+  }
+
+  readonly waitForOthers = notSimulated<void>
+  readonly identifiersAfter = notSimulated<readonly IdentifierRow[]>
+  readonly moveResolve = notSimulated<void>
+
+  newestSettings(): Promise<readonly SettingsRow[]> {
+    return this.#step('newestSettings', () => [])
+  }
+
+  openResolve(): Promise<ResolveRow | null> {
+    return this.#step('openResolve', () => null)
   }
 
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -107,7 +107,7 @@ export class Owner {
     const note = (message: string, details: Readonly<Record<string, unknown>> = {}): void => this.#world.note(`${machine.name} says ${message} ${JSON.stringify(details)}`)
     const logger: Logger = { error: note, warn: note, info: note, debug: note }
     const metrics: PumpReports = {
-      decided: ({ partition, batch }) => note(`batch ${batch} of partition ${partition} is decided`), rowsRefused: ({ load, rows }) => note(`load ${load} goes without ${rows.length} rows`),
+      decided: ({ row: { partition, batch } }) => note(`batch ${batch} of partition ${partition} is decided`), rowsRefused: ({ load, rows }) => note(`load ${load} goes without ${rows.length} rows`),
       clockJumped: () => note('the clock jumped'), decideRetried: (error) => note(`decide failed: ${String(error)}`), stepFailed: (step, error) => note(`${step} failed: ${String(error)}`),
     }
     const member = { member: `${this.#world.choices.below(1_000)}-${machine.name}.${attempt}`, roles: partitionRoles.filter((role) => this.#plan.roles.includes(role)) }

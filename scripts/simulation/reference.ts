@@ -22,6 +22,11 @@ export async function undisturbed(records: readonly LogRecord[], context: Decide
     claimed: async (refs) => refs.map(() => false),
     suppresses: async () => false,
     suppressions: async () => new Map(),
+    newestSettings: async () => [],
+    openResolve: async () => null,
+    waitForOthers: notSimulated,
+    identifiersAfter: notSimulated,
+    moveResolve: notSimulated,
     apply: async (changes: DecideChanges) => {
       for (const write of tables.writesOf(changes)) write()
     },
@@ -39,9 +44,10 @@ export async function replayed({ oltp: { tables }, objects }: Stores, partitions
   })
   await rebuildProfiles({
     oltp: {
+      restoreSettings: notSimulated,
       batches: async (partition, firstBatch, limit) => tables.batchesOf(partition).slice(firstBatch - 1, firstBatch - 1 + limit),
       rebuildProfiles: async (work) => {
-        await work({ ...readerOf(people), replay: async (changes, from) => people.applyPeople(changes, from) })
+        await work({ ...readerOf(people), allSettings: async () => [], replay: async (changes, from) => people.applyPeople(changes, from) })
         return { identifiers: people.identity.identifierRows.size, profiles: people.identity.profileRows.size, moved: [] }
       },
     },

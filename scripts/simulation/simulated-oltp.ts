@@ -35,6 +35,8 @@ export class SimulatedOltp implements Oltp {
 
   async migrate(): Promise<void> {}
 
+  readonly restoreSettings = notSimulated<void>
+
   setting(name: string): Promise<string | null> {
     return this.#session.statement('setting', () => this.#tables.settings.get(name) ?? null)
   }

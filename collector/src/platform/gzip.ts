@@ -12,6 +12,6 @@ const compress = promisify(gzip)
 
 /** On Node's pool of threads. */
 export const threadedGzip: Gzip = {
-  compress: (bytes) => compress(bytes, { level: 6 }),
+  compress: (bytes) => compress(bytes, { level: 5 }),
   expand: promisify(gunzip),
 }

@@ -8,6 +8,7 @@ import type { GenerationSwap } from './generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
+import type { ResolveProgress, SettingsHistory, SettingsReader, SettingsRow, SettingsStore, SettingsTransaction } from './workspace-settings.ts'
 
 /**
  * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
@@ -177,6 +178,10 @@ export interface DecideChanges {
   readonly quarantine: readonly QuarantineRow[]
   /** Their identifiers are suppressed with them. */
   readonly erasures: readonly NewErasure[]
+  /** New versions of settings. */
+  readonly settings: readonly SettingsRow[]
+  /** Walks that begin, again or for the first time, and those that get further. */
+  readonly resolves: readonly ResolveProgress[]
   /** Profiles with new events; each version rises by one. */
   readonly touched: readonly ProfileRef[]
   readonly batch: BatchRow
@@ -187,7 +192,7 @@ export interface DecideChanges {
 export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'consents' | 'metrics' | 'timeline' | 'touched'>
 
 /** The open transaction of a rebuild, which began with nobody in it. */
-export interface RebuildTransaction extends IdentityReader {
+export interface RebuildTransaction extends IdentityReader, SettingsHistory {
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Writes what a batch changes of people; no merges, overrides and pointings, which are history. */
   replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void>
@@ -201,7 +206,7 @@ export interface RebuiltPeople {
 }
 
 /** Reads see the transaction's own snapshot; each is one round trip for the whole list. */
-export interface DecideTransaction extends IdentityReader {
+export interface DecideTransaction extends IdentityReader, SettingsTransaction {
   readonly partition: PartitionRow
   /** For each reference, whether its message id was claimed within the duplicate window, or is in the source register. */
   claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
@@ -231,7 +236,7 @@ export interface MemberRow {
 }
 
 /** The writing half: the pump, the loader and key administration. */
-export interface Oltp extends KeyStore {
+export interface Oltp extends KeyStore, SettingsStore {
   /** The part that automations keep; on the same database, closed with it. */
   readonly automations: AutomationStore
   /** The part that forgetting people needs; on the same database, closed with it. */
@@ -348,7 +353,7 @@ export interface SegmentReader {
 }
 
 /** The reading half, safe beside any number of writers. */
-export interface OltpReader extends StatusReader, ProfileReader, SegmentReader {
+export interface OltpReader extends StatusReader, ProfileReader, SegmentReader, SettingsReader {
   readonly automations: AutomationReader
   readonly erasures: ErasureReader
   keys(): Promise<readonly KeyRow[]>

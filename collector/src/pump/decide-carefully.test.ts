@@ -56,7 +56,7 @@ function withFault(transaction: DecideTransaction, fault: (stored: readonly stri
   const faulty: DecideTransaction = Object.create(transaction)
   return Object.assign(faulty, {
     partition: transaction.partition,
-    ...Object.fromEntries((['claimed', 'suppresses', 'suppressions', 'registers', 'identifiers', 'edges', 'edgesOf', 'components', 'profiles'] as const)
+    ...Object.fromEntries((['claimed', 'suppresses', 'suppressions', 'registers', 'newestSettings', 'identifiers', 'edges', 'edgesOf', 'components', 'profiles'] as const)
       .map((name) => [name, (...values: never[]): unknown => Reflect.apply(Object(Reflect.get(transaction, name)), transaction, values)])),
     apply: async (changes: DecideChanges): Promise<void> => {
       const error = fault(changes.timeline.map(({ messageId }) => messageId))

@@ -1,5 +1,6 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
+import { failStep } from '../platform/fail-point.ts'
 import { Mutex } from '../platform/mutex.ts'
 import type { LogPosition, LogReader, LogRecord } from '../ports/log.ts'
 import type { Oltp, Claimed, Fence, PartitionRole } from '../ports/oltp.ts'
@@ -7,11 +8,12 @@ import { AutomationFeed, type ClaimedConsumer } from './automation-feed.ts'
 import type { TakenEvents } from '../automation/take-events.ts'
 import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
 import { BatchBuffer } from './batch-buffer.ts'
-import type { DecideContext } from './decide.ts'
+import type { DecideContext, DecidedBatch } from './decide.ts'
 import { decideCarefully } from './decide-carefully.ts'
 import { Loader, type LoaderBounds, type LoaderDependencies } from './loader.ts'
 import type { PumpReports } from './pump-metrics.ts'
 import { readRecord } from './read-record.ts'
+import { resolveStep } from './resolve-step.ts'
 import { Signal } from '../platform/signal.ts'
 
 export interface PumpDependencies extends ArchiverDependencies, Omit<LoaderDependencies, 'generation'> {
@@ -63,6 +65,11 @@ export class PartitionPump {
   #loadFence: Fence | null = null
   #generation = 0
   #failing = 0
+  /** People may have to be solved again by new settings; a start looks whether a walk was interrupted. */
+  #walking = true
+  #walkFailures = 0
+  /** After a failure events go on without the walk for a while; of the clock that only runs. */
+  #walkAfterMs = 0
   #running: Promise<void>[] = []
 
   constructor(partition: number, dependencies: PumpDependencies, bounds: PumpBounds) {
@@ -180,7 +187,9 @@ export class PartitionPump {
       let waiting: readonly LogRecord[] = []
       while (!this.#stop.signal.aborted) {
         while (this.#buffer.full && this.#failing === 0 && !this.#stop.signal.aborted) await this.#room.wait(100)
-        if (waiting.length === 0) waiting = await cursor.next({ maxRecords: 10_000, maxBytes: 8_388_608, waitMs: 1_000 })
+        // A step of the walk, a batch of events, a step: neither waits for the other's end.
+        const walkInMs = await this.#walk(fence)
+        if (waiting.length === 0) waiting = await cursor.next({ maxRecords: 10_000, maxBytes: 8_388_608, waitMs: Math.min(walkInMs, 1_000) })
         const batch = takeBatch(waiting, this.#bounds.batchEventsMax)
         waiting = waiting.slice(batch.length)
         if (batch.length > 0) await this.#decide(fence, batch)
@@ -197,12 +206,43 @@ export class PartitionPump {
       oltp, clock, context, events: records.flatMap((record) => readRecord(record)),
       signal: this.#stop.signal, failed: (error) => metrics.decideRetried(error),
     })
+    // It may have been committed by an attempt that did not hear so.
+    if (decided === null || decided.walks) this.#walking = true
     if (decided === null) return
-    metrics.decided(decided.row, clock.elapsed() - startedAt)
+    metrics.decided(decided, clock.elapsed() - startedAt)
+    this.#take(decided)
+  }
+
+  #take(decided: DecidedBatch): void {
     this.#buffer.add(decided.row, decided)
     this.#archive.wake()
     this.#load.wake()
     this.#automation.wake()
+  }
+
+  /**
+   * A step of the walk, if one is due; answers in how many milliseconds the next one is. How far the walk is stands in the store,
+   * so after whatever went wrong a step begins where the last one ended.
+   */
+  async #walk(fence: Fence): Promise<number> {
+    const { oltp, context, metrics, clock } = this.#dependencies
+    if (!this.#walking) return Infinity
+    const waitMs = this.#walkAfterMs - clock.elapsed()
+    if (waitMs > 0) return waitMs
+    try {
+      const { batch, atRest } = await failStep('settings.resolve', () => oltp.decide(fence, (transaction) => resolveStep(transaction, context)))
+      if (batch !== null) this.#take(batch)
+      if (atRest) this.#walking = false
+      this.#walkFailures = 0
+      return atRest ? Infinity : 0
+    } catch (error) {
+      metrics.decideRetried(error)
+      if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
+      const restMs = Math.min(30_000, 20 * 2 ** Math.min(this.#walkFailures, 11))
+      this.#walkAfterMs = clock.elapsed() + restMs
+      this.#walkFailures += 1
+      return restMs
+    }
   }
 
   async #stepLoop(step: Step): Promise<void> {

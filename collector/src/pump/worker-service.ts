@@ -240,18 +240,27 @@ export class WorkerService {
   }
 
   async #prune(): Promise<void> {
-    const { oltp, clock, logger, log } = this.#dependencies
+    const { oltp, clock, log } = this.#dependencies
     const watch = new ClockWatch(clock)
+    // Nobody waits for pruning, but somebody may for an erasure that the process before this one died at.
+    await this.#logged('erasing', () => this.#goOnErasing())
     while (!this.#stop.signal.aborted) {
       await clock.sleep(pruneEveryMs, this.#stop.signal)
       this.#lookAtClock(watch)
-      try {
+      await this.#logged('pruning', async () => {
         const windowStart = clock.now() - this.#bounds.duplicateWindowDays * 86_400_000
         for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted && !watch.inDoubt; partition += 1) await oltp.prune(partition, windowStart)
         await this.#goOnErasing()
-      } catch (error) {
-        if (error instanceof MillraceError && !error.retryable) logger.error('pruning failed', { error: messageOf(error) })
-      }
+      })
+    }
+  }
+
+  /** What passes is tried again with the next round. */
+  async #logged(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof MillraceError && !error.retryable) this.#dependencies.logger.error(`${what} failed`, { error: messageOf(error) })
     }
   }
 

@@ -159,9 +159,10 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     })
 
     it('raises a touched profile once a batch, and finds redirects by their survivor', async () => {
-      await decide(batchRow(1), { identity: { ...noIdentity, profiles: [profile(1), profile(2, { mergedInto: uuid(1) })] } })
+      const composition = { anchor: { key: uuid(7), kind: 'email', firstReceivedAt: 5 }, counts: { 'external_id:shopify:x': 1, 'email': 2 }, settings: 3 } as const
+      await decide(batchRow(1), { identity: { ...noIdentity, profiles: [profile(1, { composition }), profile(2, { mergedInto: uuid(1) })] } })
       await decide(batchRow(2), { touched: [{ workspace: 1, id: uuid(1) }] })
-      expect(await under.reader.profile(1, uuid(1))).toEqual(profile(1, { version: 2 }))
+      expect(await under.reader.profile(1, uuid(1))).toEqual(profile(1, { version: 2, composition }))
       await under.oltp.decide(fence, async (transaction) => {
         expect((await transaction.profiles(1, [uuid(1)])).map((row) => row.id).toSorted()).toEqual([uuid(1), uuid(2)])
       })

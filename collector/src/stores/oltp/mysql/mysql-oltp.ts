@@ -11,6 +11,7 @@ import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
+import type { SettingsRow } from '../../../ports/workspace-settings.ts'
 import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
@@ -24,6 +25,7 @@ import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
 import { Session } from './session.ts'
+import { restoreSettings } from './workspace-settings.ts'
 
 /** A decide transaction a partition, and what archive, load and commands do beside them. */
 const connectionsMax = 24
@@ -215,9 +217,13 @@ class MysqlOltp implements Oltp {
     return this.#transaction(async (session) => {
       const [partition] = (await session.all('SELECT * FROM `partition` ORDER BY `partition` FOR UPDATE')).map(partitionRow)
       await beginRebuild(session)
-      if (partition !== undefined) await work(rebuildTransaction(new MysqlDecideTransaction(session, partition)))
+      if (partition !== undefined) await work(rebuildTransaction(session, new MysqlDecideTransaction(session, partition)))
       return endRebuild(session)
     })
+  }
+
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void> {
+    return this.#transaction((session) => restoreSettings(session, rows))
   }
 
   async createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {

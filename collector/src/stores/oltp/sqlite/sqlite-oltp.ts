@@ -12,6 +12,7 @@ import type {
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
+import type { SettingsRow } from '../../../ports/workspace-settings.ts'
 import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
@@ -20,8 +21,11 @@ import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
+import { shapesOf } from './property-shapes.ts'
 import { migrations } from './schema.ts'
+import { writeStatistics } from './statistics.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
+import { restoreSettings } from './workspace-settings.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
@@ -56,6 +60,7 @@ export class SqliteOltp implements Oltp {
       }
       migrations.slice(version).forEach((sql) => this.#connection.exec(sql))
       this.#connection.exec(`PRAGMA user_version = ${migrations.length}`)
+      writeStatistics(this.#connection)
     })
   }
 
@@ -187,7 +192,7 @@ export class SqliteOltp implements Oltp {
   }
 
   async openLoads(partition: number): Promise<readonly LoadRow[]> {
-    return this.#connection.all(`SELECT * FROM load WHERE partition = ? AND last_batch >
+    return this.#connection.all(`SELECT * FROM load INDEXED BY load_by_batch WHERE partition = ? AND last_batch >
       (SELECT loaded_batch FROM partition WHERE partition = ?) AND loaded_at IS NULL ORDER BY load`, partition, partition).map(loadRow)
   }
 
@@ -236,6 +241,10 @@ export class SqliteOltp implements Oltp {
       if (partition !== undefined) await work(rebuildTransaction(this.#connection, new SqliteDecideTransaction(this.#connection, this.#periods, partition)))
       return endRebuild(this.#connection)
     })
+  }
+
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void> {
+    return this.#write(() => restoreSettings(this.#connection, rows))
   }
 
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {
@@ -305,6 +314,7 @@ export class SqliteOltp implements Oltp {
         return result
       } catch (error) {
         this.#periods.forget()
+        shapesOf(this.#connection).forget()
         try {
           this.#connection.exec('ROLLBACK')
         } catch {
