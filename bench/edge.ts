@@ -20,6 +20,7 @@ import { systemClock } from '../collector/src/platform/clock.ts'
 import { uuidV7 } from '@millrace/schemas'
 import type { LogWriter } from '../collector/src/ports/log.ts'
 import { noLimits } from '../collector/src/ports/key.ts'
+import { order } from './spine/orders.ts'
 
 const writeKey = 'bench-write-key-0000'
 const connections = 16
@@ -108,7 +109,7 @@ async function startEdge(file: SyncedFile): Promise<string> {
     readiness: () => log.readiness(),
     keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 1, kind: 'write', id: 'bench', revoked: false, limits: noLimits }]),
     clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 },
-    identity: defaultIdentitySettings,
+    identityOf: () => defaultIdentitySettings,
     draining: () => false,
     newMessageId: () => uuidV7(Date.now()),
     random: Math.random,
@@ -129,25 +130,6 @@ async function serve(variant: string): Promise<void> {
     process.exit(0)
   })
   process.send?.({ url })
-}
-
-/** An order of about 860 bytes. */
-function order(index: number): object {
-  return {
-    type: 'track', event: 'Order Completed', messageId: `01946a2b-0000-7000-8000-${String(index).padStart(12, '0')}`,
-    userId: `customer-${index}`, anonymousId: '8d1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d', timestamp: new Date().toISOString(),
-    properties: {
-      order_id: `order-${index}`, value: 129.9, revenue: 129.9, currency: 'EUR', coupon: 'WINTER', shipping: 4.9,
-      products: [
-        { product_id: 'p-1', sku: 'SKU-1', name: 'Wool socks', price: 12.5, quantity: 4, category: 'Clothing' },
-        { product_id: 'p-2', sku: 'SKU-2', name: 'Rain coat', price: 75, quantity: 1, category: 'Clothing' },
-      ],
-    },
-    context: {
-      library: { name: 'bench', version: '1.0.0' }, locale: 'de-DE', userAgent: 'Mozilla/5.0 (X11; Linux x86_64)',
-      page: { path: '/checkout', title: 'Checkout', url: 'https://shop.example/checkout', referrer: '' },
-    },
-  }
 }
 
 function requestBytes(events: number): Buffer {

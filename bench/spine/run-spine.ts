@@ -7,9 +7,11 @@ import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
+import { BareProgram, type Stage } from './bare-program.ts'
 import { measureLatency, quantile, type Latencies } from './latency.ts'
 import { ProcessSamples } from './process-samples.ts'
 import { type RetailBatch, retailBatches } from './retail-batches.ts'
+import { monotonicMicroseconds, since, stageSeconds, stageTable, type ThreadSeconds, threadSeconds } from './stage-costs.ts'
 
 export interface SpineOptions {
   readonly file: string
@@ -37,12 +39,36 @@ interface Expected {
 export async function runSpine(options: SpineOptions): Promise<void> {
   const data = options.data ?? mkdtempSync(join(tmpdir(), 'millrace-spine-'))
   const collector = new CollectorProcess(data, options.collectorFlags)
+  const profiles = mkdtempSync(join(tmpdir(), 'millrace-spine-profiles-'))
+  collector.environment = { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=2000 --cpu-prof-dir=${profiles}` }
   try {
     await collector.start()
-    await measure({ ...options, data, collector })
+    const measured = await measure({ ...options, data, collector })
+    await collector.stop()
+    const stages = options.kills > 0 ? null : stageSeconds({ ...measured, profiles })
+    if (stages !== null) console.log(stageTable({ ...measured, stages, floors: await bareCosts(options) }))
   } finally {
     await collector.stop()
+    rmSync(profiles, { recursive: true })
     if (options.data === undefined) rmSync(data, { recursive: true })
+  }
+}
+
+/** Of the first events of the file, one program after the other. */
+const bareEventsMax = 100_000
+
+async function bareCosts(options: SpineOptions): Promise<ReadonlyMap<Stage, number>> {
+  const bodies: string[] = []
+  for await (const { body } of retailBatches(options.file, { eventsPerBatch, times: options.times })) {
+    bodies.push(body)
+    if (bodies.length * eventsPerBatch >= bareEventsMax) break
+  }
+  const program = new BareProgram()
+  try {
+    await program.run(bodies)
+    return program.costs()
+  } finally {
+    program.close()
   }
 }
 
@@ -51,18 +77,37 @@ interface Run extends SpineOptions {
   readonly collector: CollectorProcess
 }
 
-async function measure(run: Run): Promise<void> {
+interface Measured {
+  readonly events: number
+  /** Of the monotonic clock: from the first request to the rest of every tier. */
+  readonly from: number
+  readonly to: number
+  readonly seconds: ReadonlyMap<string, ThreadSeconds>
+  readonly senderSeconds: number
+}
+
+async function measure(run: Run): Promise<Measured> {
   const { collector, data } = run
   const expected: Expected = { events: 0, revenueThousandths: 0n }
+  // Made before: to build bodies takes a fifth of what the collector takes for them.
+  const batches: RetailBatch[] = []
+  for await (const batch of counted(run, expected)) batches.push(batch)
   const sender = new BatchSender({ url: () => collector.url, writeKey: testKeys.writeKey, connections: run.connections })
   const memory = new ProcessSamples(collector)
+  const threads = (): ReadonlyMap<string, ThreadSeconds> => new Map(collector.processes().map(({ pid, name }) => [name, threadSeconds(pid)]))
+  const before = threads()
+  const ownBefore = process.cpuUsage()
+  const from = monotonicMicroseconds()
   const begin = performance.now()
   const killing = Promise.all([killAtRandom(collector, { kills: run.kills, seed: run.seed, pauseMs: [1_500, 4_000] }), run.disturb?.(collector) ?? []])
-  await sender.sendAll(counted(run, expected))
+  await sender.sendAll(batches.values())
   const acknowledgedMs = performance.now() - begin
   const kills = (await killing).flat()
   const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: expected.events, withinMs: 600_000 })
   const restMs = performance.now() - begin
+  const to = monotonicMicroseconds()
+  const seconds = new Map([...threads()].map(([name, now]) => [name, since(now, before.get(name))]))
+  const own = process.cpuUsage(ownBefore)
   memory.stop()
   const answers = await olapAnswers(data)
   const rate = expected.events / (restMs / 1_000)
@@ -74,6 +119,7 @@ async function measure(run: Run): Promise<void> {
   if (!exact) process.exitCode = 1
   if (run.latencySeconds > 0) printLatency(await latency(run, { sender, eventsPerSecond: rate / 3 }), rate / 3)
   sender.close()
+  return { events: expected.events, from, to, seconds, senderSeconds: (own.user + own.system) / 1e6 }
 }
 
 async function* counted({ file, times }: Run, expected: Expected): AsyncGenerator<RetailBatch> {
@@ -141,7 +187,7 @@ function printMemory(memory: ProcessSamples): void {
   const parts = ['collector', 'worker', 'engine'].map((name) => `${name} ${mebibytes(memory.peakOf(name))}`)
   console.log(`memory           peak ${mebibytes(memory.peakBytes())} of all processes together (peaks: ${parts.join(', ')})`)
   const cpu = ['collector', 'worker', 'engine'].map((name) => `${name} ${memory.cpuSecondsOf(name).toFixed(1)} s`)
-  console.log(`processor time   ${cpu.join(', ')}; this program ${(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6).toFixed(1)} s`)
+  console.log(`processor time   ${cpu.join(', ')}, with the start`)
   console.log(`memory over time ${[0, 0.2, 0.4, 0.6, 0.8].map((from) => mebibytes(memory.meanBytes(from, from + 0.2))).join('  ')}  (means of fifths of the run)`)
 }
 

@@ -36,7 +36,7 @@ export class BatchSender {
   }
 
   /** Sends everything, `connections` bodies at a time. */
-  async sendAll(batches: AsyncIterator<Sendable>, sent?: (batch: Sendable) => void): Promise<void> {
+  async sendAll(batches: AsyncIterator<Sendable> | Iterator<Sendable>, sent?: (batch: Sendable) => void): Promise<void> {
     const lane = async (): Promise<void> => {
       for (let next = await batches.next(); next.done !== true; next = await batches.next()) {
         await this.send(next.value)

@@ -51,6 +51,7 @@ export function activityOf(point: FailPoint, spooling: boolean): Activity {
   if (point.startsWith('cache.')) return readProfiles
   if (point === 'rebuild.profiles') return rebuildProfiles
   if (point.startsWith('rebuild.')) return rebuild
+  if (point === 'settings.resolve') return changeSettings
   if (point.startsWith('erase.') || point === 'log.retention') return erase
   if (point.startsWith('webhook.') || point === 'automation.judge') return leaveCarts
   return sendMore
@@ -120,6 +121,18 @@ const rebuildProfiles: Activity = async (scene, round) => {
   await sendMore(scene, round)
   const control = await connectControl(scene.data).catch(() => null)
   await control?.call('rebuildProfiles', {}).catch(() => undefined)
+}
+
+/** People who share a device or an address are one by the first settings and several by the second, which are the usual ones. */
+const changeSettings: Activity = async (scene, round) => {
+  await sendMore(scene, round)
+  for (const identity of [{ limits: { externalId: 3, email: 3 } }, {}]) {
+    await untilDone('the settings are set', async () => (await fetch(`${scene.running.url}/v1/settings`, { method: 'PUT', headers: secret, body: JSON.stringify({ identity }) })).status === 200)
+    await untilDone('everybody is solved again', async () => {
+      const answer: unknown = await (await fetch(`${scene.running.url}/v1/settings`, { headers: secret })).json()
+      return Reflect.get(Object(answer), 'resolving') === null
+    })
+  }
 }
 
 const erase: Activity = async (scene, round) => {

@@ -1,6 +1,7 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type EventType, eventTypes, limits } from '@millrace/schemas'
 import { Hono } from 'hono'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import type { SettingsOf } from '../identity/identity-settings.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogReadiness } from '../ports/log.ts'
@@ -8,13 +9,15 @@ import { Admission } from './admission.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
 import type { DayUsage } from './day-usage.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
-import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest } from './edge-request.ts'
+import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest, nodeRequest } from './edge-request.ts'
 import { FairTurns } from './fair-turns.ts'
 import { HeldRefusals } from './held-refusals.ts'
 import { IdCookie } from './id-cookie.ts'
 import { InFlight } from './in-flight.ts'
-import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute } from './ingest-request.ts'
+import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute, unknownKey } from './ingest-request.ts'
 import type { KeyRing } from './key-ring.ts'
+import { KnownSenders } from './known-senders.ts'
+import { answerNode, type NodeAnswer, plainPath } from './node-answer.ts'
 import { BodyInterrupted } from './read-body.ts'
 import type { RecordGatherer } from './record-gatherer.ts'
 import { type Answer, errorAnswer, Refused } from './status.ts'
@@ -51,8 +54,8 @@ export interface EdgeDependencies {
   /** Its registry is what /metrics prints. */
   readonly metrics: EdgeMetrics
   readonly settings: EdgeSettings
-  /** The pump's, or a retry could land in another partition. */
-  readonly identity: IdentitySettings
+  /** The pump's, at most a few seconds old. */
+  readonly identityOf: SettingsOf
   /** True once the process is stopping: unready, and no new events. */
   draining(): boolean
   newMessageId(): string
@@ -62,7 +65,10 @@ export interface EdgeDependencies {
   report(error: unknown): void
 }
 
-export type EdgeApp = Hono<{ Bindings: EdgeBindings }>
+export type EdgeApp = Hono<{ Bindings: EdgeBindings }> & {
+  /** Takes a request of Node's for events without a detour over fetch's objects, which is a fifth of what a single event costs; false: not mine. */
+  takeNode(incoming: IncomingMessage, outgoing: ServerResponse): boolean
+}
 
 /** As Segment's browser SDK shortens them. */
 const shortNames: Readonly<Record<string, EventType>> = {
@@ -74,14 +80,15 @@ const shortNames: Readonly<Record<string, EventType>> = {
  * so that its answers to unknown routes and to uncaught errors serve both.
  */
 export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
-  const app: EdgeApp = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
+  const app = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
   const { metrics, random, report, settings, clock, draining } = dependencies
-  const refusals = new HeldRefusals(clock)
   const idCookie = new IdCookie(settings.idCookieOrigins)
+  const refusals = new HeldRefusals(clock)
+  const answering: Answering = { metrics, random, report, draining, refusals, idCookie }
   const ingest = ingestDependencies(dependencies, { idCookie, refusals })
   const paths = ingestPaths(settings.ingestPath)
   const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
-    answer({ metrics, random, report, draining }, { context, label, work, idCookie, refusals })
+    answer(answering, { request: edgeRequest(context), label, work }).then(toResponse)
 
   for (const [path, route] of paths.events) {
     app.post(path, (context) => respond(context, route, (request) => ingestRequest(ingest, request, route)))
@@ -103,20 +110,28 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   app.notFound((context) => {
     const cors = corsHeaders(context.req.header('origin'), idCookie)
     if (!allPaths.has(withoutSlash(context.req.path))) {
-      return toResponse(errorAnswer(new MillraceError('not_found', 'there is nothing here'), random), cors)
+      return toResponse(withCors(errorAnswer(new MillraceError('not_found', 'there is nothing here'), random), cors))
     }
     const refused = errorAnswer(new MillraceError('method_not_allowed', 'events are sent with POST'), random)
-    return toResponse({ ...refused, headers: { Allow: 'POST, OPTIONS' } }, cors)
+    return toResponse(withCors({ ...refused, headers: { Allow: 'POST, OPTIONS' } }, cors))
   })
   app.onError((error, context) => {
     if (!(error instanceof MillraceError)) report(error)
-    return toResponse(errorAnswer(error, random), corsHeaders(context.req.header('origin'), idCookie))
+    return toResponse(withCors(errorAnswer(error, random), corsHeaders(context.req.header('origin'), idCookie)))
   })
-  return app
+  const takeNode: EdgeApp['takeNode'] = (incoming, outgoing) => {
+    const route = incoming.method === 'POST' ? paths.events.get(plainPath(incoming) ?? '') : undefined
+    if (route === undefined) return false
+    answer(answering, { request: nodeRequest(incoming), label: route, work: (request) => ingestRequest(ingest, request, route) })
+      .then((answered) => answered === null ? outgoing.destroy() : answerNode(incoming, outgoing, answered))
+      .catch(() => outgoing.destroy())
+    return true
+  }
+  return Object.assign(app, { takeNode })
 }
 
 function ingestDependencies(dependencies: EdgeDependencies, shared: Pick<IngestDependencies, 'idCookie' | 'refusals'>): IngestDependencies {
-  const { log, keys, usage, clock, metrics, settings, identity } = dependencies
+  const { log, keys, usage, clock, metrics, settings, identityOf } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
     bytesMax: settings.inFlightBytesMax,
@@ -124,7 +139,7 @@ function ingestDependencies(dependencies: EdgeDependencies, shared: Pick<IngestD
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    ...shared, log, keys, clock, metrics, inFlight, identity,
+    ...shared, log, keys, senders: new KnownSenders(keys, unknownKey), clock, metrics, inFlight, identityOf,
     admission: new Admission(settings.eventsPerSecondMax, usage),
     turns: new FairTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,
@@ -159,63 +174,65 @@ function withoutSlash(path: string): string {
 }
 
 /** What the cookie holds, for a page of the site that lost its own id; nobody else may ask. */
-function addIdRoute(app: EdgeApp, ingestPath: string, idCookie: IdCookie): void {
+function addIdRoute(app: Hono<{ Bindings: EdgeBindings }>, ingestPath: string, idCookie: IdCookie): void {
   app.get(`${withoutSlash(ingestPath)}/id`, (context) => {
     const origin = context.req.header('origin')
     if (!idCookie.allows(origin)) throw new MillraceError('not_found', 'this site is not one whose ids are kept here')
     const body = JSON.stringify({ success: true, anonymousId: idCookie.read(context.req.header('cookie')) })
-    return toResponse({ status: 200, body, headers: { 'Cache-Control': 'no-store' } }, corsHeaders(origin, idCookie))
+    return toResponse(withCors({ status: 200, body, headers: { 'Cache-Control': 'no-store' } }, corsHeaders(origin, idCookie)))
   })
 }
 
-function addOperatorRoutes(app: EdgeApp, dependencies: EdgeDependencies): void {
+function addOperatorRoutes(app: Hono<{ Bindings: EdgeBindings }>, dependencies: EdgeDependencies): void {
   const { random, report } = dependencies
   const { registry } = dependencies.metrics
-  app.get('/healthz', () => toResponse({ status: 200, body: '{"success":true}' }, {}))
+  app.get('/healthz', () => toResponse(withCors({ status: 200, body: '{"success":true}' }, {})))
   app.get('/readyz', () => {
     const { ready, reason, storedIn } = dependencies.readiness()
-    if (!dependencies.draining() && ready) return toResponse({ status: 200, body: JSON.stringify({ success: true, ready: true, stored: storedIn ?? 'log' }) }, {})
+    if (!dependencies.draining() && ready) return toResponse(withCors({ status: 200, body: JSON.stringify({ success: true, ready: true, stored: storedIn ?? 'log' }) }, {}))
     const why = dependencies.draining() ? 'the collector is stopping' : (reason ?? 'an append would not be durable')
-    return toResponse(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), {})
+    return toResponse(withCors(errorAnswer(new MillraceError('unavailable', why, { retryable: true }), random), {}))
   })
   app.get('/metrics', async (context) => {
     try {
       return context.body(await registry.metrics(), 200, { 'Content-Type': registry.contentType, 'X-Content-Type-Options': 'nosniff' })
     } catch (error) {
       report(error)
-      return toResponse(errorAnswer(error, random), {})
+      return toResponse(withCors(errorAnswer(error, random), {}))
     }
   })
 }
 
 interface Work {
-  readonly context: EdgeContext
+  readonly request: EdgeRequest
   /** Of the metric; from a closed list. */
   readonly label: string
   work(request: EdgeRequest): Promise<Answer>
+}
+
+interface Answering extends Pick<EdgeDependencies, 'metrics' | 'random' | 'report' | 'draining'> {
   readonly idCookie: IdCookie
   readonly refusals: HeldRefusals
 }
 
+/** Null where nobody reads it: the connection is gone. */
 async function answer(
-  { metrics, random, report, draining }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report' | 'draining'>, { context, label, work, idCookie, refusals }: Work,
-): Promise<Response> {
+  { metrics, random, report, draining, refusals, idCookie }: Answering, { request, label, work }: Work,
+): Promise<NodeAnswer | null> {
   const startedAt = performance.now()
-  const request = edgeRequest(context)
   let status: number | 'closed' = 'closed'
-  let refused: Response
+  let refused: NodeAnswer
   try {
     const done = await work(request)
     status = done.status
-    return toResponse(done, corsHeaders(request.header('origin'), idCookie))
+    return withCors(done, corsHeaders(request.header('origin'), idCookie))
   } catch (error) {
-    // Nobody reads it: the connection is gone.
-    if (error instanceof BodyInterrupted) return new Response(null, { status: 400 })
+    if (error instanceof BodyInterrupted) return null
     if (error instanceof Refused) metrics.refused(error.reason)
     else if (!(error instanceof MillraceError)) report(error)
     const failed = errorAnswer(error, random)
     status = failed.status
-    refused = toResponse(failed, corsHeaders(request.header('origin'), idCookie))
+    refused = withCors(failed, corsHeaders(request.header('origin'), idCookie))
     if (!(error instanceof Refused && error.reason === 'key_share') || draining()) return refused
   } finally {
     metrics.requested(label, status, performance.now() - startedAt)
@@ -227,7 +244,11 @@ async function answer(
 /** No browser may take for a page what echoes a name that somebody sent. */
 const jsonHeaders = Object.freeze({ 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff' })
 
+function withCors({ status, body, headers }: Answer, cors: Readonly<Record<string, string>>): NodeAnswer {
+  return { status, body, headers: { ...jsonHeaders, ...cors, ...headers } }
+}
+
 /** Headers as a plain object: the Node adapter writes those as they are. */
-function toResponse({ status, body, headers }: Answer, cors: Readonly<Record<string, string>>): Response {
-  return new Response(body, { status, headers: { ...jsonHeaders, ...cors, ...headers } })
+function toResponse(answered: NodeAnswer | null): Response {
+  return answered === null ? new Response(null, { status: 400 }) : new Response(answered.body, answered)
 }

@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { EventResult } from '@millrace/schemas'
 import type { AcceptedEvent } from '../ingest/accept-events.ts'
+import { Distribution } from './distribution.ts'
 import type { AppendOutcome } from './record-gatherer.ts'
 import type { RefusalReason } from './status.ts'
 import { Tally } from './tally.ts'
@@ -17,9 +18,9 @@ export class EdgeMetrics {
   readonly #flags: Tally
   readonly #refusals: Tally
   readonly #appends: Tally
-  readonly #requestSeconds: Histogram
-  readonly #appendSeconds: Histogram
-  readonly #skewSeconds: Histogram
+  readonly #requestSeconds: Distribution
+  readonly #appendSeconds: Distribution
+  readonly #skewSeconds: Distribution
   readonly #sums = { wire: 0, decoded: 0 }
   #inFlightBytes: () => number = () => 0
 
@@ -47,9 +48,9 @@ export class EdgeMetrics {
         this.set(inFlight())
       },
     })
-    this.#requestSeconds = new Histogram({ name: 'millrace_edge_request_seconds', help: 'from headers to answer', buckets: latencyBucketsSeconds, registers })
-    this.#appendSeconds = new Histogram({ name: 'millrace_log_append_seconds', help: 'until a record was durable', buckets: latencyBucketsSeconds, registers })
-    this.#skewSeconds = new Histogram({ name: 'millrace_edge_clock_skew_seconds', help: 'receivedAt less sentAt', buckets: skewBucketsSeconds, registers })
+    this.#requestSeconds = new Distribution(registry, { name: 'millrace_edge_request_seconds', help: 'from headers to answer', buckets: latencyBucketsSeconds })
+    this.#appendSeconds = new Distribution(registry, { name: 'millrace_log_append_seconds', help: 'until a record was durable', buckets: latencyBucketsSeconds })
+    this.#skewSeconds = new Distribution(registry, { name: 'millrace_edge_clock_skew_seconds', help: 'receivedAt less sentAt', buckets: skewBucketsSeconds })
   }
 
   /** Says where the gauge of bytes in flight reads. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { type BodyBounds, readIncoming, readRequest } from './read-body.ts'
@@ -12,6 +13,8 @@ export interface EdgeRequest {
   header(name: string): string | undefined
   query(name: string): string | undefined
   readonly remoteAddress: string | undefined
+  /** The same for all requests of one connection; undefined where that is not known. */
+  readonly connection: object | undefined
   readBody(bounds: BodyBounds): Promise<Uint8Array>
   /** Lets go of a body that nobody will read, as it comes. */
   discardBody(): void
@@ -27,17 +30,24 @@ export function edgeRequest(context: EdgeContext): EdgeRequest {
       header: (name) => context.req.header(name),
       query,
       remoteAddress: undefined,
+      connection: undefined,
       readBody: (bounds) => readRequest(context.req.raw, bounds),
       discardBody: () => {},
     }
   }
+  return { ...nodeRequest(incoming), query }
+}
+
+/** A request of Node's own, whose target has no query. */
+export function nodeRequest(incoming: IncomingMessage): EdgeRequest {
   return {
     header: (name) => {
       const value = incoming.headers[name]
       return typeof value === 'string' ? value : value?.join(', ')
     },
-    query,
+    query: () => undefined,
     remoteAddress: incoming.socket.remoteAddress,
+    connection: incoming.socket,
     readBody: (bounds) => readIncoming(incoming, bounds),
     discardBody: () => void incoming.resume(),
   }

@@ -1,6 +1,6 @@
 import { type EventResult, type EventType, type IngestResponse, limits } from '@millrace/schemas'
 import { type AcceptContext, type AcceptedEvent, acceptEvents } from '../ingest/accept-events.ts'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import type { SettingsOf } from '../identity/identity-settings.ts'
 import { decodeBody } from '../ingest/decode-body.ts'
 import { parseInstant } from '../ingest/event-time.ts'
 import { type Envelope, readEnvelope } from '../ingest/read-envelope.ts'
@@ -12,11 +12,11 @@ import { clientAddress } from './client-address.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import type { EdgeRequest } from './edge-request.ts'
 import type { FairTurns } from './fair-turns.ts'
-import { findWriteKey } from './find-write-key.ts'
 import type { HeldRefusals } from './held-refusals.ts'
 import type { IdCookie } from './id-cookie.ts'
 import type { InFlight, Lease } from './in-flight.ts'
-import type { KeyInfo, KeyRing } from './key-ring.ts'
+import type { KeyRing } from './key-ring.ts'
+import type { KnownSenders, Sender } from './known-senders.ts'
 import { declaredLength } from './read-body.ts'
 import type { Appended, RecordGatherer } from './record-gatherer.ts'
 import { type Answer, Refused } from './status.ts'
@@ -26,6 +26,7 @@ export type IngestRoute = 'batch' | EventType
 export interface IngestDependencies {
   readonly log: RecordGatherer
   readonly keys: KeyRing
+  readonly senders: KnownSenders
   readonly clock: Clock
   readonly metrics: EdgeMetrics
   readonly inFlight: InFlight
@@ -35,14 +36,10 @@ export interface IngestDependencies {
   readonly idCookie: IdCookie
   readonly bodyTimeoutMs: number
   readonly trustedProxies: number
-  readonly identity: IdentitySettings
+  readonly identityOf: SettingsOf
   /** True once the process is stopping. */
   draining(): boolean
   newMessageId(): string
-}
-
-interface Sender extends KeyInfo {
-  readonly trusted: boolean
 }
 
 /** A key whose requests would wait longer sends more than its share of what the process can do: refusing costs less than keeping. */
@@ -50,11 +47,11 @@ const waitMsMax = 250
 
 /** Takes one ingest request from its headers to its answer; every refusal comes as early as it can be known. */
 export async function ingestRequest(dependencies: IngestDependencies, request: EdgeRequest, route: IngestRoute): Promise<Answer> {
-  const { admission, clock, idCookie, inFlight, keys, log, metrics, refusals, turns } = dependencies
+  const { admission, clock, idCookie, inFlight, log, metrics, refusals, senders, turns } = dependencies
   const receivedAt = clock.now()
   refuseIfBusy(dependencies)
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
-  const early = senderOf(keys, request)
+  const early = senders.of(request)
   refusals.seen(early?.id ?? '')
   if (early !== undefined) admission.check(early, receivedAt)
   if (turns.expectedWaitMs(early?.id ?? '') > waitMsMax) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
@@ -123,17 +120,6 @@ function refuseIfBusy({ draining, log }: IngestDependencies): void {
   if (!log.hasRoom) throw new Refused('the log does not keep up', { code: 'overloaded', reason: 'log_behind', waitSeconds: 0 })
 }
 
-function senderOf(keys: KeyRing, request: EdgeRequest): Sender | undefined {
-  const presented = findWriteKey({
-    authorization: request.header('authorization'),
-    writeKeyHeader: request.header('x-write-key'),
-    writeKeyQuery: request.query('writeKey'),
-  })
-  if (presented === undefined) return undefined
-  const info = known(keys.find(presented.key))
-  return { ...info, trusted: presented.asBasicUser && info.kind === 'secret' }
-}
-
 function senderOfBody(
   { keys, admission }: IngestDependencies, read: { envelope: Envelope, lease: Lease, receivedAt: number },
 ): Sender {
@@ -141,15 +127,16 @@ function senderOfBody(
   if (writeKey === undefined) {
     throw new MillraceError('unauthorized', 'a write key is needed: as Basic user, in X-Write-Key, in ?writeKey= or as writeKey in the body')
   }
-  const sender = { ...known(keys.find(writeKey)), trusted: false }
+  const info = keys.find(writeKey)
+  if (info === undefined) throw unknownKey()
+  const sender = { ...info, trusted: false }
   admission.check(sender, read.receivedAt)
   read.lease.claim(sender.id)
   return sender
 }
 
-function known(info: KeyInfo | undefined): KeyInfo {
-  if (info === undefined) throw new MillraceError('unauthorized', 'the write key is unknown or revoked')
-  return info
+export function unknownKey(): MillraceError {
+  return new MillraceError('unauthorized', 'the write key is unknown or revoked')
 }
 
 /** As it came; what has come of it is held while the rest is awaited. */
@@ -163,7 +150,7 @@ function noteSkew(metrics: EdgeMetrics, { sentAt }: Envelope, receivedAt: number
 }
 
 function acceptContext(
-  { trustedProxies, newMessageId, identity }: IngestDependencies, request: EdgeRequest,
+  { trustedProxies, newMessageId, identityOf }: IngestDependencies, request: EdgeRequest,
   about: { sender: Sender, route: IngestRoute, receivedAt: number },
 ): AcceptContext {
   const { sender, route, receivedAt } = about
@@ -176,7 +163,7 @@ function acceptContext(
     trust: sender.trusted ? 'secret' : 'public',
     receivedAt,
     route,
-    identity,
+    identity: identityOf(sender.workspace),
     newMessageId,
     ...(ip === undefined ? {} : { ip }),
     ...(userAgent === undefined ? {} : { userAgent }),

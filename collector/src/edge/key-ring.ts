@@ -37,6 +37,7 @@ const indexCharacters = 8
  */
 export class KeyRing {
   #byIndex: ReadonlyMap<string, readonly KnownKey[]> = new Map()
+  #edition = 0
 
   constructor(list: KeyList = []) {
     this.replace(list)
@@ -51,6 +52,12 @@ export class KeyRing {
       byIndex.set(index, [...byIndex.get(index) ?? [], { digest: Buffer.from(digest), info: { workspace, kind, id, limits } }])
     }
     this.#byIndex = byIndex
+    this.#edition += 1
+  }
+
+  /** Another number after each change of the keys. */
+  get edition(): number {
+    return this.#edition
   }
 
   find(key: string): KeyInfo | undefined {

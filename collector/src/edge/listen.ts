@@ -37,7 +37,7 @@ const backlogMax = 4_096
 const keepAliveTimeoutMs = 65_000
 
 /** Serves the app. Fails with `unavailable` if the address cannot be had. */
-export async function listen(app: Pick<EdgeApp, 'fetch'>, options: ListenOptions): Promise<Listening> {
+export async function listen(app: Pick<EdgeApp, 'fetch' | 'takeNode'>, options: ListenOptions): Promise<Listening> {
   const headersTimeout = options.headersTimeoutMs ?? limits.headersTimeoutMs
   const requestTimeout = options.requestTimeoutMs ?? headersTimeout + limits.bodyTimeoutMs
   const server = createServer({
@@ -49,6 +49,7 @@ export async function listen(app: Pick<EdgeApp, 'fetch'>, options: ListenOptions
   })
   const listener = getRequestListener((request, bindings) => app.fetch(request, bindings), { hostname: options.host, errorHandler: failed })
   server.on('request', (incoming: IncomingMessage, outgoing) => {
+    if (app.takeNode(incoming, outgoing)) return
     listener(incoming, outgoing).catch(() => outgoing.destroy())
   })
   server.on('clientError', refuse)

@@ -10,7 +10,7 @@ const keyObjects = new WeakMap<Uint8Array, KeyObject>()
  * must not change after the first call.
  */
 export function profileIdOf(workspace: number, anchorKey: string, identityKey: Uint8Array): string {
-  return uuidV8(createHmac('sha256', keyObjectOf(identityKey)).update(`${workspace}/${anchorKey}`).digest())
+  return uuidV8(createHmac('sha256', keyObjectOf(identityKey)).update(`${workspace}/${anchorKey}`).digest('hex'))
 }
 
 function keyObjectOf(identityKey: Uint8Array): KeyObject {

@@ -12,7 +12,7 @@ export interface SourceObject {
 
 /** The message id of an object: the same whenever and from whichever file it is imported. */
 export function madeId({ source, kind, key }: SourceObject): string {
-  return uuidV8(Buffer.from(digestOf(`made\0${source}\0${kind}\0${key}`)))
+  return uuidV8(hash('sha256', `made\0${source}\0${kind}\0${key}`, 'hex'))
 }
 
 export function digestOf(text: string): Buffer {

@@ -1,5 +1,6 @@
 import { type EventType, judgeEvent, type QuarantineReason } from '@millrace/schemas'
-import { type EventTime, eventTime, instantText, parseInstant } from './event-time.ts'
+import { instantText } from '../platform/instant-text.ts'
+import { type EventTime, eventTime, parseInstant } from './event-time.ts'
 import { flag, type FlagSet, noFlags } from './flag-set.ts'
 import { isObject } from './is-object.ts'
 import { MalformedFields } from './malformed-fields.ts'

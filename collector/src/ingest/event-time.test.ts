@@ -1,7 +1,8 @@
 import { limits } from '@millrace/schemas'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { eventTime, instantText, parseInstant } from './event-time.ts'
+import { instantText } from '../platform/instant-text.ts'
+import { eventTime, parseInstant } from './event-time.ts'
 import { propertySettings } from '../../test/property-settings.ts'
 
 const instants = fc.integer({ min: Date.UTC(1000, 0, 1), max: Date.UTC(9999, 11, 31) })

@@ -1,7 +1,5 @@
 import { limits } from '@millrace/schemas'
 
-const msPerDay = 86_400_000
-
 /**
  * Epoch milliseconds of an ISO 8601 date and time, or NaN. Strict, since `Date` takes 30 February for 2 March and
  * "1" for the year 2001. A date alone is its midnight; without a zone it is UTC; digits below milliseconds are cut.
@@ -90,32 +88,4 @@ export function eventTime(clientTime: number | null, clock: RequestClock): Event
   if (time > clock.receivedAt + limits.futureMsMax) return { time: clock.receivedAt, outcome: 'clamped_future' }
   if (time < limits.timestampMsMin) return { time, outcome: 'timestamp_out_of_range' }
   return { time, outcome: 'ok' }
-}
-
-let lastDay = NaN
-let lastDayText = ''
-
-/** `toISOString` in the years 0 to 9999, some ten times as fast, since events of one day come together. */
-export function instantText(time: number): string {
-  const day = Math.floor(time / msPerDay)
-  if (day !== lastDay) {
-    lastDayText = new Date(time).toISOString().slice(0, 11)
-    lastDay = day
-  }
-  const ms = time - day * msPerDay
-  const second = Math.floor(ms / 1000)
-  const minute = Math.floor(second / 60)
-  const hour = Math.floor(minute / 60)
-  const fraction = ms - second * 1000
-  return `${lastDayText}${two(hour)}:${two(minute - hour * 60)}:${two(second - minute * 60)}.${three(fraction)}Z`
-}
-
-const pairs = Array.from({ length: 100 }, (_, index) => String(index).padStart(2, '0'))
-
-function two(value: number): string {
-  return pairs[value] ?? ''
-}
-
-function three(value: number): string {
-  return value < 100 ? `0${two(value)}` : String(value)
 }

@@ -1,4 +1,5 @@
-import { instantText, parseInstant, type RequestClock } from './event-time.ts'
+import { instantText } from '../platform/instant-text.ts'
+import { parseInstant, type RequestClock } from './event-time.ts'
 import type { Envelope } from './read-envelope.ts'
 import { isObject } from './is-object.ts'
 

@@ -30,6 +30,7 @@ export const failPoints = Object.freeze({
   'oltp.begin': place,
   'decide.work': step,
   'oltp.commit': step,
+  'settings.resolve': step,
   'archive.plan': step,
   'archive.put': repeatable,
   'object.write': write,

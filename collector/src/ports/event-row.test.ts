@@ -1,5 +1,7 @@
 import type { CanonicalEvent, JsonObject } from '@millrace/schemas'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { propertySettings } from '../../test/property-settings.ts'
 import { eventRow } from './event-row.ts'
 
 const receivedAt = Date.UTC(2026, 2, 4, 5, 6, 7, 89)
@@ -55,6 +57,22 @@ describe('eventRow', () => {
     expect(columns['product_id']).toBe('12')
     expect(columns).not.toHaveProperty('currency')
     expect(columns).not.toHaveProperty('quantity')
+  })
+
+  it('maps properties that hold no others as it maps those that do', () => {
+    const key = fc.oneof(fc.constantFrom('a', 'b', '1', '10', 'a.b', '__proto__', '\\udead', 'ä', '"'), fc.string({ unit: 'binary' }))
+    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.double({ noNaN: false }), fc.integer(), fc.boolean(), fc.constantFrom(null, -0, 1e21, '\ud800', 'x'.repeat(2_000), '\\ud8'),
+      fc.array(fc.integer(), { maxLength: 2 }))
+    const columnsOf = (properties: JsonObject): unknown => {
+      const { row: text } = eventRow({
+        workspace: 1, profileId: 'p', identifierKey: 'i', receivedAt, partition: 0, batch: 1, propertiesText: '',
+        event: { messageId: 'm', type: 'track', event: 'e', timestamp: '2011-12-09T12:50:00.000Z', receivedAt: '2026-03-04T05:06:07.089Z', properties },
+      })
+      return text.slice(text.indexOf('"properties":'))
+    }
+    fc.assert(fc.property(fc.oneof(fc.dictionary(key, value), fc.dictionary(key, value, { minKeys: 60, maxKeys: 70 })), (properties) => {
+      expect(columnsOf(properties)).toBe(columnsOf({ ...properties, holds: { nothing: null } }))
+    }), propertySettings(500))
   })
 
   it('maps scalar leaves by dotted path, at most 64, nested before dotted keys', () => {

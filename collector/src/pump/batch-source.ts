@@ -1,9 +1,11 @@
 import { LRUCache } from 'lru-cache'
+import { ByteWriter } from '../platform/byte-writer.ts'
 import { MillraceError } from '../platform/errors.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import type { LogReader, LogRecord } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { BatchRow, Oltp } from '../ports/oltp.ts'
-import { archiveLine } from './archive-line.ts'
+import { writeArchiveLine } from './archive-line.ts'
 import { decodeObject, sha256 } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import { unpackDecisions } from './decisions.ts'
@@ -13,6 +15,8 @@ export interface BatchSourceDependencies {
   readonly oltp: Pick<Oltp, 'objectOf'>
   readonly objects: Pick<Objects, 'get'>
   readonly log: Pick<LogReader, 'open'>
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
 }
 
 /**
@@ -41,7 +45,7 @@ export class BatchSource {
     if (batches === undefined) {
       const bytes = await this.#dependencies.objects.get(object.name)
       if (bytes === null) throw new MillraceError('corrupt', `archive object ${object.name} is missing`)
-      batches = await decodeObject(object.name, bytes)
+      batches = await decodeObject(object.name, bytes, this.#dependencies.gzip)
       this.#objects.set(object.name, batches)
     }
     const lines = batches.get(row.batch)
@@ -59,7 +63,9 @@ export class BatchSource {
     if (events.length !== decisions.length) {
       throw new MillraceError('corrupt', `batch ${row.batch}: the log holds ${events.length} events, the batch row ${decisions.length}`)
     }
-    const lines = Buffer.from(events.map((event, index) => archiveLine(event, decisions[index] ?? 'duplicate')).join(''))
+    const writer = new ByteWriter(row.lineBytes)
+    for (const [index, event] of events.entries()) writeArchiveLine(writer, event, decisions[index] ?? 'duplicate')
+    const lines = writer.finish()
     if (sha256(lines) !== row.digest) throw new MillraceError('corrupt', `batch ${row.batch} of partition ${row.partition} does not rebuild to its digest`)
     return lines
   }

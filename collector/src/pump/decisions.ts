@@ -14,11 +14,17 @@ export type Decision =
  */
 export function packDecisions(decisions: readonly Decision[]): string {
   const numbers = new Map<string, number>()
+  // Events of one person share a decision: then its text is made once.
+  const codes = new Map<Decision, string>()
   const runs: string[] = []
   let last = ''
   let times = 0
   for (const decision of decisions) {
-    const code = codeOf(decision, numbers)
+    let code = codes.get(decision)
+    if (code === undefined) {
+      code = codeOf(decision, numbers)
+      codes.set(decision, code)
+    }
     if (code === last) {
       times += 1
       continue

@@ -1,4 +1,5 @@
 import { eventTypes, quarantineReasons, type CanonicalEvent, type FlagCode, flagCodes, type QuarantineReason } from '@millrace/schemas'
+import { defaultDocument, parseDocument } from '../identity/settings-document.ts'
 import type { LogRecord } from '../ports/log.ts'
 import { type Control, erasureModes, type Trust } from '../ports/record.ts'
 import { messageOf } from '../platform/errors.ts'
@@ -13,8 +14,8 @@ export interface LoggedEvent {
   readonly trust: Trust
   readonly flags: readonly FlagCode[]
   readonly messageId: string
-  /** The event's JSON as the edge wrote it; for a quarantined event the JSON of what is kept of it. */
-  readonly json: string
+  /** The bytes of the event's JSON as the edge wrote it, a part of the record; for a quarantined event the JSON of what is kept of it. */
+  readonly json: Uint8Array
   /** What the JSON says, or why there is nothing to process. */
   readonly body: { readonly event: CanonicalEvent } | { readonly reason: QuarantineReason } | { readonly control: Control }
 }
@@ -23,46 +24,63 @@ const noFlags: readonly FlagCode[] = []
 
 /** Cuts a record into its events. A line that cannot be read is kept as quarantined `internal_error`: one bad line harms no neighbour. */
 export function readRecord(record: LogRecord): readonly LoggedEvent[] {
-  const text = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.byteLength).toString('utf8')
+  const payload = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.byteLength)
   const events: LoggedEvent[] = []
-  for (let start = 0; start < text.length;) {
-    const end = text.indexOf('\n', start)
-    const line = text.slice(start, end < 0 ? text.length : end)
-    start = end < 0 ? text.length : end + 1
-    events.push(readLine(line, record, events.length))
+  let header = readHeader('')
+  for (let start = 0; start < payload.length;) {
+    const found = payload.indexOf(lineFeed, start)
+    const end = found < 0 ? payload.length : found
+    const tab = payload.indexOf(tabulator, start)
+    const text = payload.toString('latin1', start, tab < 0 || tab > end ? start : tab)
+    // Events of one request have the same.
+    if (text !== header.text) header = readHeader(text)
+    events.push(readLine(payload.subarray(start, end), header, { position: record.position, index: events.length }))
+    start = end + 1
   }
   return events
 }
 
-function readLine(line: string, record: LogRecord, index: number): LoggedEvent {
-  const tab = line.indexOf('\t')
-  const [workspace = '', receivedAt = '', trust = '', reason = '', flags = ''] = line.slice(0, Math.max(tab, 0)).split(',')
-  const json = line.slice(tab + 1)
-  const base = {
-    position: record.position,
-    index,
-    workspace: Number(workspace),
-    receivedAt: Number(receivedAt),
-    trust: trust === 'p' ? 'public' : 'secret',
+const lineFeed = 10
+const tabulator = 9
+
+interface Header extends Pick<LoggedEvent, 'workspace' | 'receivedAt' | 'trust' | 'flags'> {
+  readonly text: string
+  readonly isControl: boolean
+  /** Empty: none. */
+  readonly reason: string
+}
+
+function readHeader(text: string): Header {
+  const [workspace = '', receivedAt = '', trust = '', reason = '', flags = ''] = text.split(',')
+  return {
+    text, reason, isControl: trust === 'o', workspace: Number(workspace), receivedAt: Number(receivedAt), trust: trust === 'p' ? 'public' : 'secret',
     flags: flags === '' ? noFlags : flagCodes.filter((code) => flags.split('+').includes(code)),
-  } as const
+  }
+}
+
+type Place = Pick<LoggedEvent, 'position' | 'index'>
+
+function readLine(line: Buffer, header: Header, { position, index }: Place): LoggedEvent {
+  const { workspace, receivedAt, trust, flags, reason } = header
   try {
-    if (tab < 0 || !Number.isInteger(base.workspace) || !Number.isInteger(base.receivedAt)) throw new Error('no event header')
-    const parsed: unknown = JSON.parse(json)
-    if (trust === 'o') return { ...base, messageId: messageIdOf(parsed), json, body: { control: controlOf(parsed) } }
-    if (reason !== '') return { ...base, messageId: messageIdOf(parsed), json, body: { reason: reasonOf(reason) } }
+    if (header.text === '' || !Number.isInteger(workspace) || !Number.isInteger(receivedAt)) throw new Error('no event header')
+    const json = line.subarray(header.text.length + 1)
+    const parsed: unknown = JSON.parse(json.toString('utf8'))
+    if (header.isControl) return { position, index, workspace, receivedAt, trust, flags, messageId: messageIdOf(parsed), json, body: { control: controlOf(parsed) } }
+    if (reason !== '') return { position, index, workspace, receivedAt, trust, flags, messageId: messageIdOf(parsed), json, body: { reason: reasonOf(reason) } }
     if (!isCanonicalEvent(parsed)) throw new Error('not a canonical event')
-    return { ...base, messageId: parsed.messageId, json, body: { event: parsed } }
+    return { position, index, workspace, receivedAt, trust, flags, messageId: parsed.messageId, json, body: { event: parsed } }
   } catch (error) {
-    return poisoned(base, line, messageOf(error))
+    return poisoned(line.toString('utf8'), { header, position, index, why: messageOf(error) })
   }
 }
 
 /** An event that no step can process, kept as it came. */
-function poisoned(base: Omit<LoggedEvent, 'messageId' | 'json' | 'body'>, line: string, why: string): LoggedEvent {
-  const messageId = `unreadable:${base.position}:${base.index}`
-  const json = JSON.stringify({ messageId, encoding: 'utf8', raw: line, truncated: false, why })
-  return { ...base, workspace: base.workspace || 0, receivedAt: base.receivedAt || 0, messageId, json, body: { reason: 'internal_error' } }
+function poisoned(line: string, { header, position, index, why }: Place & { readonly header: Header; readonly why: string }): LoggedEvent {
+  const messageId = `unreadable:${position}:${index}`
+  const json = Buffer.from(JSON.stringify({ messageId, encoding: 'utf8', raw: line, truncated: false, why }))
+  const { workspace, receivedAt, trust, flags } = header
+  return { position, index, workspace: workspace || 0, receivedAt: receivedAt || 0, trust, flags, messageId, json, body: { reason: 'internal_error' } }
 }
 
 function messageIdOf(parsed: unknown): string {
@@ -74,10 +92,18 @@ export function controlOf(parsed: unknown): Control {
   const messageId = messageIdOf(parsed)
   const control: unknown = Reflect.get(Object(parsed), 'control')
   if (control === 'veto' || control === 'unveto') return { messageId, control, a: textIn(parsed, 'a'), b: textIn(parsed, 'b') }
+  if (control === 'settings') return settingsControl(messageId, parsed)
   const keys: unknown = Reflect.get(Object(parsed), 'keys')
   const mode = erasureModes.find((known) => known === textIn(parsed, 'mode'))
   if (control !== 'erase' || !Array.isArray(keys) || mode === undefined) throw new Error('not a control')
   return { messageId, control, keys: keys.filter((key) => typeof key === 'string'), mode }
+}
+
+/** The document is parsed as the API parses it: what it would refuse is no control. */
+function settingsControl(messageId: string, parsed: unknown): Control {
+  const basedOn: unknown = Reflect.get(Object(parsed), 'basedOn')
+  if (typeof basedOn !== 'number') throw new Error('settings that say not what they were made from')
+  return { messageId, control: 'settings', basedOn, document: { ...parseDocument(Reflect.get(Object(parsed), 'document'), defaultDocument()) } }
 }
 
 function textIn(parsed: unknown, field: string): string {

@@ -63,8 +63,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/profiles/:id/events', async (context) => {
     const request = timelineRequest(context)
-    const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
-    return json(context, JSON.stringify(await timelinePage(profile, request, reader)))
+    return json(context, await reader.together(async () => {
+      const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
+      return timelinePage(profile, request, reader)
+    }))
   })
   app.get('/profiles/:id/graph', async (context) => {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)

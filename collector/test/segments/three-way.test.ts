@@ -91,7 +91,7 @@ describe('segments', () => {
     expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
     const whole: SegmentDefinition = { and: definitions }
     const facts = await Promise.all(profiles.slice(0, 3).map(async (profileId) => ({
-      profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(context.settings) }),
+      profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(() => context.settings) }),
     })))
     for (const [index, { definition, at }] of questions.entries()) {
       const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`
@@ -157,7 +157,7 @@ function logged(sent: SentEvent, workspace: number): LoggedEvent {
   const event = canonical(sent)
   return {
     position: '1:0000000000000001', index: 0, workspace, receivedAt: worldStart, trust: 'secret', flags: [], messageId: sent.messageId,
-    json: JSON.stringify(event), body: { event },
+    json: Buffer.from(JSON.stringify(event)), body: { event },
   }
 }
 

@@ -7,7 +7,9 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Olap, OlapInsert, OlapRun, OlapSelection, OverrideRow, PointingRow, SqlRequest } from '../../../ports/olap.ts'
 import { lastingFault, ownFault, requireVersion } from './clickhouse-failure.ts'
 import { conditionOf, deleteRows, type ErasableTables, eraseEvents, identifiersOf } from './erase-rows.ts'
-import { durableParts, eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable } from './event-table.ts'
+import {
+  durableParts, eventCodecs, eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable, recodedEvents,
+} from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
 export interface ClickHouseOptions {
@@ -64,6 +66,7 @@ class ClickHouseOlap implements Olap {
     await this.#command(identifierTable(this.#database))
     await this.#command(identityDictionary(this.#database, await this.#credentials()))
     await this.#makeDurable()
+    await this.#recode()
     this.#insertSettings = await this.#chooseInsertSettings()
     await this.#proveRepeats()
   }
@@ -145,6 +148,13 @@ class ClickHouseOlap implements Olap {
     const tables = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND match(name, '^(event_g[0-9]+|identifier|identity_override)$')
       AND NOT (engine_full LIKE '%min_rows_to_fsync_after_merge = 1%' AND engine_full LIKE '%fsync_part_directory = 1%')`)
     for (const name of tables.split('\n').filter((line) => line !== '')) await this.#command(`ALTER TABLE ${this.#database}.${name} MODIFY SETTING ${durableParts}`)
+  }
+
+  async #recode(): Promise<void> {
+    const columns = await this.#read(`SELECT table, name, compression_codec FROM system.columns WHERE database = '${this.#database}' AND match(table, '^event_g[0-9]+$')`)
+    const otherwise = new Set(columns.split('\n').map((line) => line.split('\t')).flatMap(([table, name = '', codec]) =>
+      (table !== undefined && eventCodecs[name] !== undefined && eventCodecs[name] !== codec ? [table] : [])))
+    for (const table of otherwise) await this.#command(recodedEvents(this.#database, table))
   }
 
   #tables(): ErasableTables {

@@ -1,5 +1,7 @@
 import type { Claim, EventRef, NewClaim } from '../../../ports/oltp.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
+import type { Row } from '../row.ts'
+import { type ClaimBounds, type ClaimOfKey, ClaimRuns } from './claim-runs.ts'
 import type { Connection } from './connection.ts'
 import { eventPeriodMs } from '../event-period.ts'
 import { bytesOf, numberOf } from '../row.ts'
@@ -8,100 +10,111 @@ import { bytesOf, numberOf } from '../row.ts'
 const register = 'source_register'
 
 /**
- * The duplicate window: one table a week of receivedAt, so that forgetting is dropping a table. A look-up asks every
- * live week and the source register, a claim goes into its own week or, for history, into the register.
+ * The duplicate window. A claim goes into a run of its own week of receivedAt, so that forgetting is dropping a table, or for
+ * history into the source register, which is never forgotten. A look-up asks every run that may have the key, the register, and the weeks
+ * of earlier versions, which had no runs.
  */
 export class EventPeriods {
   readonly #connection: Connection
-  #periods: number[] | null = null
+  readonly #runs: ClaimRuns
+  /** Of the last look-up: a batch claims what it looked up. */
+  #keys = new Map<string, Buffer>()
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, bounds?: ClaimBounds) {
     this.#connection = connection
+    this.#runs = new ClaimRuns(connection, bounds)
   }
 
   claimed(refs: readonly EventRef[]): boolean[] {
-    return this.#known(this.#tables(), refs)
+    this.#keys = new Map()
+    const found = this.#runs.known(refs.map(({ workspace, messageId }) => {
+      const key = messageKey(messageId)
+      this.#keys.set(messageId, key)
+      return { workspace, key }
+    }))
+    const tables = this.#former().map((period) => `event_key_${period}`)
+    if (this.#connection.get(`SELECT 1 FROM ${register} LIMIT 1`) !== undefined) tables.push(register)
+    return tables.length === 0 ? found : this.#known(tables, refs).map((known, index) => known || found[index] === true)
   }
 
   registered(workspace: number, messageIds: readonly string[]): boolean[] {
-    // In one transaction: else each look-up takes a snapshot of its own, which costs more than the look-up.
-    this.#connection.exec('BEGIN')
+    this.#connection.beginReading()
     try {
       return this.#known([register], messageIds.map((messageId) => ({ workspace, messageId })))
     } finally {
-      this.#connection.exec('COMMIT')
+      this.#connection.endReading()
     }
   }
 
   find(workspace: number, messageId: string): Claim | null {
     const key = messageKey(messageId)
-    this.#periods = null
-    for (const table of this.#tables()) {
-      const row = this.#connection.get(
-        `SELECT partition, batch, identifier_key FROM ${table} WHERE workspace = ? AND message_key = ?`, workspace, key)
-      if (row !== undefined) {
-        const identifierKey = row.identifier_key === null ? null : uuidText(bytesOf(row, 'identifier_key'))
-        return { partition: numberOf(row, 'partition'), batch: numberOf(row, 'batch'), identifierKey }
-      }
-    }
-    return null
+    const row = this.#runs.find(workspace, key) ?? this.#findIn([...this.#former().map((period) => `event_key_${period}`), register], workspace, key)
+    if (row === undefined) return null
+    const identifierKey = row.identifier_key === null ? null : uuidText(bytesOf(row, 'identifier_key'))
+    return { partition: numberOf(row, 'partition'), batch: numberOf(row, 'batch'), identifierKey }
   }
 
   claim(claims: readonly NewClaim[], partition: number, batch: number): void {
-    const rows = claims
-      .map((claim) => ({ claim, key: messageKey(claim.messageId), period: claim.sourced ? -1 : Math.floor(claim.receivedAt / eventPeriodMs) }))
-      .toSorted((a, b) => a.period - b.period || a.claim.workspace - b.claim.workspace || Buffer.compare(a.key, b.key))
-    for (const { claim, key, period } of rows) {
-      if (!claim.sourced) this.#ensure(period)
-      this.#connection.run(
-        `INSERT INTO ${claim.sourced ? register : `event_key_${period}`} (workspace, message_key, partition, batch, identifier_key) VALUES (?, ?, ?, ?, ?)`,
-        claim.workspace, key, partition, batch, claim.identifierKey === null ? null : uuidBytes(claim.identifierKey))
+    const weeks = new Map<number, NewClaim[]>()
+    for (const claim of claims) {
+      const week = claim.sourced ? -1 : Math.floor(claim.receivedAt / eventPeriodMs)
+      const own = weeks.get(week)
+      if (own === undefined) weeks.set(week, [claim])
+      else own.push(claim)
+    }
+    for (const [week, own] of weeks) {
+      const rows = own.map((claim) => this.#claimOf(claim)).sort((a, b) => a.workspace - b.workspace || a.place - b.place)
+      if (week >= 0) {
+        this.#runs.add(week, rows, { partition, batch })
+        continue
+      }
+      for (const { workspace, key, identifier } of rows) {
+        this.#connection.run(`INSERT INTO ${register} (workspace, message_key, partition, batch, identifier_key) VALUES (?, ?, ?, ?, ?)`,
+          workspace, key, partition, batch, identifier)
+      }
     }
   }
 
   /** Drops the weeks that ended before the instant. */
   prune(windowStart: number): void {
-    for (const period of this.#live()) {
-      if ((period + 1) * eventPeriodMs > windowStart) continue
+    const lastWeek = Math.floor(windowStart / eventPeriodMs) - 1
+    this.#runs.prune(lastWeek)
+    for (const period of this.#former()) {
+      if (period > lastWeek) continue
       this.#connection.exec(`DROP TABLE IF EXISTS event_key_${period}`)
       this.#connection.run('DELETE FROM event_period WHERE period = ?', period)
-      this.#periods = null
     }
   }
 
-  /** A rolled-back transaction may have taken a table with it. */
+  /** After a rollback. */
   forget(): void {
-    this.#periods = null
+    this.#runs.forget()
   }
 
-  #ensure(period: number): void {
-    if (this.#live().includes(period)) return
-    this.#connection.exec(`CREATE TABLE IF NOT EXISTS event_key_${period} (
-      workspace INTEGER NOT NULL, message_key BLOB NOT NULL, partition INTEGER NOT NULL, batch INTEGER NOT NULL,
-      identifier_key BLOB, PRIMARY KEY (workspace, message_key)) STRICT, WITHOUT ROWID`)
-    this.#connection.run('INSERT OR IGNORE INTO event_period (period) VALUES (?)', period)
-    this.#periods = null
+  #claimOf({ messageId, workspace, identifierKey }: NewClaim): ClaimOfKey & { readonly place: number } {
+    const key = this.#keys.get(messageId) ?? messageKey(messageId)
+    // The order is for neighbours' sake: six of seventeen bytes tell it well enough, and compare as a number.
+    return { key, workspace, identifier: identifierKey === null ? null : uuidBytes(identifierKey), place: key.readUIntBE(1, 6) }
+  }
+
+  #findIn(tables: readonly string[], workspace: number, key: Buffer): Row | undefined {
+    for (const table of tables) {
+      const row = this.#connection.get(`SELECT partition, batch, identifier_key FROM ${table} WHERE workspace = ? AND message_key = ?`, workspace, key)
+      if (row !== undefined) return row
+    }
+    return undefined
   }
 
   #known(tables: readonly string[], refs: readonly Pick<EventRef, 'workspace' | 'messageId'>[]): boolean[] {
     const statements = tables.map((table) => this.#connection.statement(`SELECT 1 FROM ${table} WHERE workspace = ? AND message_key = ?`))
     return refs.map((ref) => {
-      const key = messageKey(ref.messageId)
+      const key = this.#keys.get(ref.messageId) ?? messageKey(ref.messageId)
       return statements.some((statement) => statement.get(ref.workspace, key) !== undefined)
     })
   }
 
-  #tables(): readonly string[] {
-    return [...this.#live().map((period) => `event_key_${period}`), register]
-  }
-
-  #live(): readonly number[] {
-    this.#periods ??= this.#read()
-    return this.#periods
-  }
-
-  /** Newest first: most repeats are young. */
-  #read(): number[] {
+  /** Weeks of earlier versions, newest first: most repeats are young. */
+  #former(): readonly number[] {
     return this.#connection.all('SELECT period FROM event_period ORDER BY period DESC').map((row) => numberOf(row, 'period'))
   }
 }
