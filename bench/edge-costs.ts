@@ -29,7 +29,7 @@ function edgeServer(): Server {
   const app = createEdgeApp({
     log: new RecordGatherer({ log, clock: systemClock, metrics }), readiness: () => log.readiness(),
     keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 1, kind: 'write', id: 'bench', revoked: false, limits: noLimits }]),
-    clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 }, identity: defaultIdentitySettings,
+    clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 }, identityOf: () => defaultIdentitySettings,
     draining: () => false, newMessageId: () => 'none', random: Math.random, report: console.error,
   })
   return createServer((incoming, outgoing) => {

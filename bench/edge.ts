@@ -109,7 +109,7 @@ async function startEdge(file: SyncedFile): Promise<string> {
     readiness: () => log.readiness(),
     keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 1, kind: 'write', id: 'bench', revoked: false, limits: noLimits }]),
     clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9 },
-    identity: defaultIdentitySettings,
+    identityOf: () => defaultIdentitySettings,
     draining: () => false,
     newMessageId: () => uuidV7(Date.now()),
     random: Math.random,

@@ -1,129 +1,32 @@
-import { MemoryIdentity } from '../collector/test/memory-identity.ts'
-import type { Evidence } from '../collector/src/identity/gather-evidence.ts'
-import type { Identifier } from '../collector/src/identity/identifier.ts'
-import { defaultIdentitySettings } from '../collector/src/identity/identity-settings.ts'
-import { type ResolveContext, resolveBatch } from '../collector/src/identity/resolve-batch.ts'
-import { solve } from '../collector/src/identity/solve.ts'
-
 /**
- * Evidence per second of the identity solver alone, with rows in memory: no store, no parsing.
- * Usage: node bench/identity.ts [batches] [events a batch]
+ * What identity costs, the goal beside each figure: the solver alone, the decide stage on SQLite, one event's cost by how many
+ * people are stored, the time until ClickHouse shows a merge, and history imported under live people.
+ * `--part solver|decide|stored|merge|import` (all but the last two unless told), `--stored N` people for `stored` (200,000; the
+ * goal names 1,000,000), `--merges N` (60), `--live N` people for `import` (100,000).
  */
-const batches = Number(process.argv[2] ?? 40)
-const batchEvents = Number(process.argv[3] ?? 2_000)
-const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 1) }
+import { parseArgs } from 'node:util'
+import { decideCosts, storedCosts } from './identity/decide-costs.ts'
+import { importUnderLive } from './identity/import-under-live.ts'
+import { mergeLag } from './identity/merge-lag.ts'
+import { solverCosts } from './identity/solver-costs.ts'
 
-/** A small generator of our own, so that every run has the same input (xorshift, Marsaglia 2003). */
-let state = 88_675_123
-function below(bound: number): number {
-  state ^= state << 13
-  state ^= state >>> 17
-  state ^= state << 5
-  return (state >>> 0) % bound
+const { values } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    part: { type: 'string', multiple: true, default: ['solver', 'decide', 'stored'] }, stored: { type: 'string', default: '200000' },
+    merges: { type: 'string', default: '60' }, live: { type: 'string', default: '100000' },
+  },
+})
+const parts: Readonly<Record<string, () => Promise<readonly string[]>>> = {
+  solver: solverCosts,
+  decide: decideCosts,
+  stored: () => storedCosts(Number(values.stored)),
+  merge: () => mergeLag(Number(values.merges)),
+  import: () => importUnderLive(Number(values.live)),
 }
-
-function evidence(identifiers: readonly Identifier[], number: number): Evidence {
-  return {
-    workspace: 1, identifiers, time: number, receivedAt: number, trust: 'public', messageId: `message-${number}`,
-    metric: 'Viewed Product',
-  }
+console.log(`Node ${process.version}`)
+for (const name of values.part) {
+  const part = parts[name]
+  if (part === undefined) throw new Error(`there is no part ${name}: ${Object.keys(parts).join(', ')}`)
+  console.log((await part()).join('\n'))
 }
-
-const account = (number: number): Identifier => ({ kind: 'external_id', namespace: '', value: `customer-${number}` })
-const email = (number: number): Identifier => ({ kind: 'email', namespace: '', value: `${number}@example.com` })
-const visitor = (number: number): Identifier => ({ kind: 'anonymous_id', namespace: '', value: `visitor-${number}` })
-
-let visitors = 1_000_000
-
-/** Browsing of known visitors above all; some sign in, some are new. */
-function retail(number: number): Evidence {
-  const customer = below(20_000)
-  const kind = below(100)
-  if (kind < 8) return evidence([visitor(visitors++)], number)
-  if (kind < 12) return evidence([account(customer), email(customer), visitor(customer)], number)
-  if (kind < 40) return evidence([account(customer), visitor(customer)], number)
-  if (kind < 42) return evidence([email(customer), visitor(customer + below(3))], number)
-  return evidence([visitor(customer)], number)
-}
-
-function knownAccount(customer: number, number: number): Evidence {
-  return evidence([account(customer), visitor(customer)], number)
-}
-
-function newAccount(customer: number, number: number): Evidence {
-  return evidence([account(customer), email(customer), visitor(customer)], number)
-}
-
-const workloads: readonly { readonly name: string, readonly next: (number: number) => Evidence }[] = [
-  { name: 'retail mix', next: retail },
-  { name: 'known visitors', next: (number) => evidence([visitor(below(5_000))], number) },
-  { name: 'known accounts', next: (number) => knownAccount(below(5_000), number) },
-  { name: 'new visitors', next: (number) => evidence([visitor(visitors++)], number) },
-  { name: 'new accounts', next: (number) => newAccount(visitors++, number) },
-]
-
-interface Measured {
-  readonly evidencePerSecond: number
-  readonly rowsPerEvent: number
-}
-
-async function measure(next: (number: number) => Evidence): Promise<Measured> {
-  const store = new MemoryIdentity()
-  let number = 0
-  let elapsedMs = 0
-  let rows = 0
-  const warmUp = Math.ceil(batches / 2)
-  for (let batch = 0; batch < batches + warmUp; batch++) {
-    const input = Array.from({ length: batchEvents }, () => next(number++))
-    const start = performance.now()
-    const { changes, profileOf } = await resolveBatch(store, { evidence: input }, context)
-    if (batch >= warmUp) {
-      elapsedMs += performance.now() - start
-      rows += changes.identifiers.length + changes.edges.length + changes.profiles.length
-    }
-    if (typeof profileOf !== 'function') throw new TypeError('nothing was resolved')
-    store.apply(changes)
-  }
-  return { evidencePerSecond: batches * batchEvents / elapsedMs * 1_000, rowsPerEvent: rows / batches / batchEvents }
-}
-
-/** One new edge in an account's component of this many: the solve of it all, in the middle of nine. */
-async function solveLarge(edges: number, context: ResolveContext): Promise<number> {
-  const store = new MemoryIdentity()
-  const input = Array.from({ length: edges }, (_, number) => evidence([account(1), visitor(number)], number))
-  store.apply((await resolveBatch(store, { evidence: input }, context)).changes)
-  const component = [...store.identifierRows.values()]
-  const edgeRows = [...store.edgeRows.values()]
-  const taken = Array.from({ length: 9 }, () => {
-    const start = performance.now()
-    const { verdicts } = solve({ identifiers: component, liveEdges: edgeRows, vetoes: [] }, context.settings)
-    if (verdicts.length !== edges) throw new TypeError('not all was solved')
-    return performance.now() - start
-  })
-  return taken.toSorted((x, y) => x - y)[4] ?? Number.NaN
-}
-
-/** One account meets ever new anonymous ids, one event a batch. */
-async function growStar(edges: number): Promise<number> {
-  const store = new MemoryIdentity()
-  const start = process.cpuUsage()
-  for (let number = 0; number < edges; number++) {
-    const { changes } = await resolveBatch(store, { evidence: [evidence([account(1), visitor(number)], number)] }, context)
-    store.apply(changes)
-  }
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) / 1_000
-}
-
-console.log(`${batches} batches of ${batchEvents} events, Node ${process.version}`)
-console.log('workload          evidence/s   rows written/event')
-for (const { name, next } of workloads) {
-  const { evidencePerSecond, rowsPerEvent } = await measure(next)
-  const rate = Math.round(evidencePerSecond).toString()
-  console.log(`${name.padEnd(16)}  ${rate.padStart(10)}   ${rowsPerEvent.toFixed(2).padStart(18)}`)
-}
-console.log(`star of 10,000 edges, event by event: ${Math.round(await growStar(10_000))} ms of CPU`)
-const unbounded = { ...defaultIdentitySettings, degreeMax: 20_000, limits: { ...defaultIdentitySettings.limits, anonymous_id: 20_000 } }
-console.log(`component of 10,000 edges solved, all accepted: ${(await solveLarge(10_000, { ...context, settings: unbounded })).toFixed(1)} ms`)
-const contested = { ...unbounded, limits: { ...unbounded.limits, anonymous_id: 1_000 } }
-console.log(`component of 10,000 edges solved, 9,000 rejected: ${(await solveLarge(10_000, { ...context, settings: contested })).toFixed(1)} ms`)

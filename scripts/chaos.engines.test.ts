@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { embeddedEngines } from './chaos/engines.ts'
 import type { Kinds } from './chaos/plan.ts'
 import { runChaos, type ChaosOptions } from './chaos/run-chaos.ts'
 import { withoutLossyDisk } from './chaos/disk/lossy-disk.ts'
@@ -9,7 +10,7 @@ const seed = Number(process.env['MILLRACE_SEED'] ?? Math.floor(Math.random() * 2
 async function chaos(what: Partial<ChaosOptions> & { readonly kinds: Kinds }): Promise<{ readonly wrong: number; readonly printed: string }> {
   const lines: string[] = []
   const wrong = await runChaos({
-    runs: 1, seed, point: null, results: null, minutes: 10, deafTo: null, ...what,
+    runs: 1, times: 1, seed, point: null, results: null, minutes: 10, deafTo: null, power: true, engines: embeddedEngines(), ...what,
     print: (line) => {
       lines.push(line)
       console.log(line)

@@ -27,7 +27,7 @@ export async function serveEdge(keys: readonly string[], inFlightBytesMax: numbe
     readiness: () => log.readiness(),
     keys: new KeyRing(keys.map((key) => ({ hash: hashKey(key), workspace: 1, kind: 'write', id: key, revoked: false, limits: noLimits }))),
     clock: systemClock, metrics, settings: { ...edgeDefaults, eventsPerSecondMax: 1e9, inFlightBytesMax },
-    identity: defaultIdentitySettings,
+    identityOf: () => defaultIdentitySettings,
     draining: () => false,
     newMessageId: () => uuidV7(Date.now()),
     random: Math.random,

@@ -10,6 +10,8 @@ import {
 import type { Config } from './config.ts'
 import { controlLog } from './control-log.ts'
 import { identityView } from './identity/identity-view.ts'
+import { LiveSettings } from './identity/live-settings.ts'
+import type { SettingsDependencies } from './identity/workspace-settings.ts'
 import { identitySettingsFor } from './identity-settings-for.ts'
 import { startControl } from './control-server.ts'
 import { startFront, type Front } from './front.ts'
@@ -25,6 +27,8 @@ import { createLogger, type Logger } from './platform/logger.ts'
 import { siblingProgram, supervise } from './platform/supervise.ts'
 import { LogAccess } from './log-access.ts'
 import { quarantineOperations } from './quarantine-operations.ts'
+import { settingsOperations } from './settings-operations.ts'
+import type { Cache } from './ports/cache.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader, SegmentRow } from './ports/oltp.ts'
@@ -108,14 +112,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const readStatus = (): Promise<Status> => status({
     reader, heads: () => logAccess.heads(), olapRows: () => olapRows(olap, logger), spoolBytes: log.spooledBytes,
   })
-  const deciding = {
-    reader, identity: identityView(identitySettingsFor(config)), writeControl: controlLog(log.writer, systemClock),
-    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms: number) => systemClock.sleep(ms),
-  }
-  const split = (request: SplitRequest): Promise<SplitReport> => splitProfile(request, deciding)
-  const erase = (request: EraseRequest): Promise<EraseReport> => eraseProfile(request, {
-    ...deciding, cache, carryOut: (workspace, id) => worker.call('carryOutErasure', { workspace, id }), trimLog: () => log.writer.trim(),
-  })
+  const { deciding, live, split, erase } = operatorDecisions(config, { reader, log: log.writer, cache, worker })
   const objects = await composeObjects(config)
   lifecycle.add(() => objects.close())
   const source = new BatchSource({ oltp: reader, objects, log: logAccess }, { objectBytesMax: feedObjectBytesMax })
@@ -123,7 +120,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const front = await startFront({
     config, logger, reader, log: log.writer, cache, olap, status: readStatus, clock: systemClock,
     decided: new ArchivedEvents(source, reader),
-    split, erase,
+    split, erase, live, settings: deciding,
     putSegment: async (draft) => asSegment(await worker.call('admin', { method: 'putSegment', params: draft })),
     ...(pages === undefined ? {} : { pages }),
     changeAutomation: changeByWorker,
@@ -134,9 +131,10 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const lane = new ImportLane({ log: log.writer, reader, clock: systemClock })
   const operations = new Map([
     ...operationsOf({ split, erase, olap, reader, worker, front, readStatus }),
-    ...quarantineOperations({ reader, log: log.writer, clock: systemClock, identity: identitySettingsFor(config) }, workspaceOf),
+    ...quarantineOperations({ reader, log: log.writer, clock: systemClock, identityOf: live.of }, workspaceOf),
     ...keyOperations({ reader, change: changeByWorker, refreshKeys: () => front.refreshKeys(), usedToday: (key) => front.usedToday(key) }),
-    ...importOperations({ lane, reader, partitions: config.partitions, region: config.region }),
+    ...importOperations({ lane, reader, partitions: config.partitions, regionOf: async (workspace) => (await live.refresh(reader, workspace)).of(workspace).region }),
+    ...settingsOperations(deciding, workspaceOf),
     ...automationOperations({ reader, clock: systemClock, change: changeByWorker, workspaceOf }),
   ])
   const control = await startControl(config.data, operations)
@@ -152,6 +150,43 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
     createKeys: async (workspace) => asKeys(workspace, await operate('createKeys', { workspace })),
     addTemplateSegments: async (workspace) => void await operate('addTemplateSegments', { workspace }),
     close: () => lifecycle.close(),
+  }
+}
+
+interface DecisionDependencies {
+  readonly reader: OltpReader
+  readonly log: LogWriter
+  readonly cache: Cache
+  readonly worker: Pick<Channel, 'call'>
+}
+
+interface OperatorDecisions {
+  readonly deciding: SettingsDependencies
+  readonly live: LiveSettings
+  readonly split: (request: SplitRequest) => Promise<SplitReport>
+  readonly erase: (request: EraseRequest) => Promise<EraseReport>
+}
+
+/** What operators decide about identity: it goes through the log, and names identifiers as the workspace's settings read them. */
+function operatorDecisions(config: Config, { reader, log, cache, worker }: DecisionDependencies): OperatorDecisions {
+  const defaults = identitySettingsFor(config)
+  const live = new LiveSettings(defaults)
+  const deciding = {
+    reader, defaults, identity: identityView(live.of), writeControl: controlLog(log, systemClock),
+    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms: number) => systemClock.sleep(ms),
+  }
+  return {
+    deciding, live,
+    split: async (request) => {
+      await live.refresh(reader, request.workspace)
+      return splitProfile(request, deciding)
+    },
+    erase: async (request) => {
+      await live.refresh(reader, request.workspace)
+      return eraseProfile(request, {
+        ...deciding, cache, carryOut: (workspace, id) => worker.call('carryOutErasure', { workspace, id }), trimLog: () => log.trim(),
+      })
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { rmSync, writeFileSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
 import { join } from 'node:path'
 import type { Handler } from './platform/channel.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
@@ -22,15 +23,16 @@ const bodyBytesMax = 16_777_216
  */
 export async function startControl(dataDirectory: string, handlers: ReadonlyMap<string, Handler>): Promise<ControlServer> {
   const token = randomBytes(32).toString('base64url')
-  const server = createServer((request, response) => {
-    answer(request, { handlers, token }).then(
-      (value) => send(response, 200, { value }),
-      (error: unknown) => send(response, error instanceof MillraceError && error.code === 'unauthorized' ? 401 : 400, {
-        code: error instanceof MillraceError ? error.code : 'internal', message: messageOf(error),
-        retryable: error instanceof MillraceError && error.retryable,
-      }),
-    )
+  // The token says more than a host's name does, and Node's own refusal has no body.
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
+    answer(request, { handlers, token }).then((value) => send(response, 200, { value })).catch((error: unknown) => {
+      const known = error instanceof MillraceError
+      send(response, known && error.code === 'unauthorized' ? 401 : 400, {
+        code: known ? error.code : 'internal', message: messageOf(error), retryable: known && error.retryable,
+      })
+    })
   })
+  server.on('clientError', refuse)
   const port = await listen(server)
   const path = controlFile(dataDirectory)
   rmSync(path, { force: true })
@@ -60,12 +62,30 @@ async function answer(request: IncomingMessage, { handlers, token }: { handlers:
     if (bytes > bodyBytesMax) throw new MillraceError('body_too_large', 'control request too large')
     chunks.push(piece)
   }
-  const params: unknown = bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  return handler(params)
+  return handler(bytes === 0 ? {} : paramsOf(Buffer.concat(chunks)))
+}
+
+function paramsOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf8', { fatal: true }).decode(body))
+  } catch (error) {
+    throw new MillraceError('bad_request', 'the body is not JSON', { cause: error })
+  }
+}
+
+/** What never became a request. */
+function refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify({ code: 'bad_request', message: 'this is not HTTP, or its headers are too long', retryable: false })
+  socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  const text = JSON.stringify(body)
+  response.writeHead(status, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'content-length': Buffer.byteLength(text) }).end(text)
 }
 
 function listen(server: Server): Promise<number> {

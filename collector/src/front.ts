@@ -12,8 +12,10 @@ import { type KeyList, KeyRing } from './edge/key-ring.ts'
 import { listen } from './edge/listen.ts'
 import { keepUsage, UsageFile } from './edge/usage-file.ts'
 import { gathererDefaults, RecordGatherer } from './edge/record-gatherer.ts'
+import type { LiveSettings } from './identity/live-settings.ts'
 import { identityView } from './identity/identity-view.ts'
-import { identitySettingsFor } from './identity-settings-for.ts'
+import { settingsRoutes } from './identity/settings-routes.ts'
+import type { SettingsDependencies } from './identity/workspace-settings.ts'
 import type { Clock } from './platform/clock.ts'
 import { messageOf } from './platform/errors.ts'
 import type { Logger } from './platform/logger.ts'
@@ -44,6 +46,9 @@ export interface FrontDependencies {
   readonly decided: DecidedEvents
   readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly split: (request: SplitRequest) => Promise<SplitReport>
+  /** The settings of each workspace, as they were read last. */
+  readonly live: LiveSettings
+  readonly settings: SettingsDependencies
   /** Further pages beside the API. */
   readonly pages?: Hono
   /** Changes an automation where the OLTP is written. */
@@ -66,14 +71,16 @@ export interface Front {
 
 /** The main process's HTTP: edge and read side on one port. */
 export async function startFront(dependencies: FrontDependencies): Promise<Front> {
-  const { config, logger, reader, log, clock } = dependencies
+  const { config, logger, reader, log, clock, live } = dependencies
   const stop = new AbortController()
-  const identity = identitySettingsFor(config)
   const metrics = new EdgeMetrics(withWorker(dependencies.workerMetrics))
   exportStatus(metrics.registry, dependencies)
   const report = (error: unknown): void => logger.error('edge', { error: messageOf(error) })
   const keyFile = new KeyFile(join(config.data, 'keys.json'))
-  const source = async (): Promise<KeyList> => (await reader.keys()).map(({ revokedAt, createdAt: _, ...key }) => ({ ...key, revoked: revokedAt !== null }))
+  const source = async (): Promise<KeyList> => {
+    await live.refresh(reader)
+    return (await reader.keys()).map(({ revokedAt, createdAt: _, ...key }) => ({ ...key, revoked: revokedAt !== null }))
+  }
   const ring = new KeyRing(await source().catch(async (error: unknown) => {
     report(error)
     return (await keyFile.read()) ?? []
@@ -85,7 +92,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   const gatherer = new RecordGatherer({ log, clock, metrics }, { ...gathererDefaults, pendingBytesMax: config.inFlightBytesMax })
   const app = createEdgeApp({
     log: gatherer, readiness: () => log.readiness(), keys: ring, usage, clock, metrics, report,
-    settings: { ...edgeDefaults, ...config }, identity,
+    settings: { ...edgeDefaults, ...config }, identityOf: live.of,
     draining: () => stop.signal.aborted,
     newMessageId: () => uuidV7(clock.now()),
     random: Math.random,
@@ -96,11 +103,12 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, zone: new Zone(config.calendarTimeZone), olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()),
-    cache: dependencies.cache, identity: identityView(identity), status: dependencies.status,
+    cache: dependencies.cache, identity: identityView(live.of), refreshSettings: async (workspace) => void await live.refresh(reader, workspace), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))
   if (config.roles.includes('query')) app.route('/v1', automationRoutes({ reader, clock, change: dependencies.changeAutomation, workspaceOf }))
+  if (config.roles.includes('query')) app.route('/v1', settingsRoutes({ ...dependencies.settings, workspaceOf }))
   if (config.roles.includes('query')) app.route('/', consoleApp())
   if (dependencies.pages !== undefined) app.route('/', dependencies.pages)
   const listening = await listen(app, config).catch(async (error: unknown) => {

@@ -12,13 +12,14 @@ import { rebuildCommand } from './commands/rebuild.ts'
 import { repairCommand } from './commands/repair.ts'
 import { serveCommand } from './commands/serve.ts'
 import { splitCommand } from './commands/split.ts'
+import { settingsCommand } from './commands/settings.ts'
 import { sqlCommand } from './commands/sql.ts'
 import { statusCommand } from './commands/status.ts'
 import { parseConfig, unknownVariables } from './config.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
 import { armFailPoints } from './platform/fail-point.ts'
 
-const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, importCommand, automationsCommand, doctorCommand, quarantineCommand, rebuildCommand, repairCommand, splitCommand, eraseCommand]
+const commands: readonly Command[] = [serveCommand, demoCommand, sqlCommand, statusCommand, keysCommand, importCommand, automationsCommand, doctorCommand, quarantineCommand, rebuildCommand, repairCommand, splitCommand, eraseCommand, settingsCommand]
 
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),

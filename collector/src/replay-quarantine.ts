@@ -1,5 +1,5 @@
 import type { QuarantineReason } from '@millrace/schemas'
-import type { IdentitySettings } from './identity/identity-settings.ts'
+import type { SettingsOf } from './identity/identity-settings.ts'
 import { acceptEvents, type AcceptedEvent } from './ingest/accept-events.ts'
 import { partitionOf } from './ingest/partition-of.ts'
 import { envelopeOf } from './ingest/read-envelope.ts'
@@ -28,7 +28,7 @@ export interface ReplayDependencies {
   readonly reader: Pick<StatusReader, 'quarantine'>
   readonly log: LogWriter
   readonly clock: Clock
-  readonly identity: IdentitySettings
+  readonly identityOf: SettingsOf
 }
 
 /**
@@ -36,12 +36,12 @@ export interface ReplayDependencies {
  * public key, under a message id made from their own, so that doing it twice stores them once. What is still refused
  * stays where it is. Fails with the log's errors; what was sent by then is durable.
  */
-export async function replayQuarantine({ workspace, reason }: ReplayRequest, { reader, log, clock, identity }: ReplayDependencies): Promise<ReplayReport> {
+export async function replayQuarantine({ workspace, reason }: ReplayRequest, { reader, log, clock, identityOf }: ReplayDependencies): Promise<ReplayReport> {
   let replayed = 0
   const refused = new Map<string, number>()
   for (let after: string | null = null, more = true; more;) {
     const rows: readonly QuarantineRow[] = await reader.quarantine({ workspace, reason, after, limit: pageRows })
-    const judged = judgeAgain(rows, { workspace, clock, identity })
+    const judged = judgeAgain(rows, { workspace, clock, identityOf })
     const records = Map.groupBy(judged.filter(({ result }) => result === 'ok'), ({ partitionKey }) => partitionOf(partitionKey, log.partitions))
     await Promise.all([...records].map(([partition, events]) => log.append(partition, Buffer.from(events.map(({ line }) => line).join('')), events.length)))
     replayed += judged.filter(({ result }) => result === 'ok').length
@@ -55,14 +55,14 @@ export async function replayQuarantine({ workspace, reason }: ReplayRequest, { r
 }
 
 function judgeAgain(
-  rows: readonly QuarantineRow[], { workspace, clock, identity }: Pick<ReplayDependencies, 'clock' | 'identity'> & { readonly workspace: number },
+  rows: readonly QuarantineRow[], { workspace, clock, identityOf }: Pick<ReplayDependencies, 'clock' | 'identityOf'> & { readonly workspace: number },
 ): readonly AcceptedEvent[] {
   const items = rows.flatMap((row) => {
     const item = itemOf(row)
     return item === null ? [] : [item]
   })
   return acceptEvents(envelopeOf(items), {
-    workspace, trust: 'public', receivedAt: clock.now(), identity, route: 'batch',
+    workspace, trust: 'public', receivedAt: clock.now(), identity: identityOf(workspace), route: 'batch',
     newMessageId: () => {
       throw new Error('every quarantined event has a message id')
     },

@@ -97,7 +97,7 @@ async function run({ config, olap: address, logger, metrics, automationMetrics }
   const shared = !config.logUrl.startsWith('file:') && !config.oltpUrl.startsWith('sqlite:')
   const member = { member: uuidV7(systemClock.now()), roles: partitionRoles.filter((role) => config.roles.includes(role)) }
   const automation = new AutomationService({
-    store: oltp.automations, log, logger, metrics: automationMetrics, clock: systemClock, identity: identityView(settings), random: Math.random, owner: member.member,
+    store: oltp.automations, log, logger, metrics: automationMetrics, clock: systemClock, identity: identityView(() => settings), random: Math.random, owner: member.member,
   }, { ...config, shared })
   const service = new WorkerService({
     oltp, log, objects, olap, logger, metrics, automation, clock: systemClock, context: { settings, identityKey, clock: systemClock },

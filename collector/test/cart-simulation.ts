@@ -177,7 +177,7 @@ export class CartSimulation {
   #judge(): CartJudge {
     return new CartJudge({
       store: this.#faulty(), log: this.log, clock: this.#clock, logger: createLogger('error', () => {}, () => this.now), metrics: new AutomationMetrics(new Registry()),
-      identity: identityView(defaultIdentitySettings), owner: `owner-${Math.random()}`, sent: () => {},
+      identity: identityView(() => defaultIdentitySettings), owner: `owner-${Math.random()}`, sent: () => {},
     })
   }
 

@@ -72,18 +72,13 @@ export class CollectorProcess {
   async kill(name: string): Promise<void> {
     const victim = this.processes().find((entry) => entry.name === name)
     if (victim === undefined) return
-    try {
-      process.kill(victim.pid, 'SIGKILL')
-    } catch (error) {
-      // It ended by itself meanwhile.
-      if (Reflect.get(Object(error), 'code') !== 'ESRCH') throw error
-    }
+    signalIfThere(victim.pid, 'SIGKILL')
     if (name === 'collector') await this.ended()
   }
 
   /** To all its processes: SIGSTOP and SIGCONT make a zombie of it and wake it up. */
   signal(name: NodeJS.Signals): void {
-    for (const { pid } of this.processes()) process.kill(pid, name)
+    for (const { pid } of this.processes()) signalIfThere(pid, name)
   }
 
   /** SIGTERM; answers the exit code. */
@@ -98,6 +93,15 @@ export class CollectorProcess {
     if (child === null) return null
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     return child.exitCode
+  }
+}
+
+/** A process may end by itself meanwhile. */
+function signalIfThere(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if (Reflect.get(Object(error), 'code') !== 'ESRCH') throw error
   }
 }
 

@@ -64,6 +64,10 @@ const cases: Readonly<Record<string, (ids: { profile: string; segment: string })
   'GET /v1/segments/:id': ({ segment }) => ({ path: `/v1/segments/${segment}`, shows: true, foreign: 404 }),
   'GET /v1/segments/:id/members': ({ segment }) => ({ path: `/v1/segments/${segment}/members`, shows: true, foreign: 404 }),
   'GET /v1/status': () => ({ path: '/v1/status', shows: false }),
+  'GET /v1/settings': () => ({ path: '/v1/settings', shows: true }),
+  'PUT /v1/settings': () => ({ path: '/v1/settings', body: { identity: { limits: { phone: 0 } } }, shows: false }),
+  'GET /v1/settings/versions': () => ({ path: '/v1/settings/versions', shows: true }),
+  'GET /v1/settings/versions/:version': () => ({ path: '/v1/settings/versions/1', shows: true }),
   'GET /v1/automations': () => ({ path: '/v1/automations', shows: true }),
   'GET /v1/automations/:name': () => ({ path: '/v1/automations/abandoned-cart', shows: true }),
   'PUT /v1/automations/:name': () => ({ path: '/v1/automations/abandoned-cart', body: { delaySeconds: 'soon' }, shows: false }),
@@ -98,6 +102,7 @@ beforeAll(async () => {
     const sent = await fetch(`${collector.url}/v1/batch`, { method: 'POST', headers: { authorization: `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}` }, body: JSON.stringify({ batch }) })
     expect(sent.status).toBe(200)
     expect((await ask(secretKey, 'POST', '/v1/segments', { name: `Loyal ${secret}`, definition: everybody })).status).toBe(201)
+    expect((await ask(secretKey, 'PUT', '/v1/settings', { identity: { blocked: [{ value: secret }] } })).status).toBe(200)
     expect((await ask(secretKey, 'PUT', '/v1/automations/abandoned-cart', { cartMetrics: [`Added ${secret}`] })).status).toBe(200)
   }
   await untilAtRest(() => collector.url, sides[0].secretKey, { accepted: 6, withinMs: 30_000 })

@@ -9,17 +9,21 @@ export interface KillPlan {
   readonly pauseMs: readonly [number, number]
   /** Starts a killed collector again; its own start unless told. */
   readonly restart?: () => Promise<void>
+  /** Of the collector, by name; all of the embedded arrangement unless told. */
+  readonly processes?: readonly string[]
   /** Who else is killed in turn, by name, and how; resolves when whatever it took down is back. */
   readonly others?: ReadonlyMap<string, () => Promise<void>>
 }
 
-const processes = ['worker', 'engine', 'collector']
+const embedded = ['worker', 'engine', 'collector']
 
 /**
  * SIGKILL of each process in turn at random moments; a killed collector is started again at once, as a supervisor
  * would. Answers who was killed when, in milliseconds from the start.
  */
-export async function killAtRandom(collector: CollectorProcess, { kills, seed, pauseMs: [least, most], restart = () => collector.start(), others = new Map() }: KillPlan): Promise<readonly string[]> {
+export async function killAtRandom(
+  collector: CollectorProcess, { kills, seed, pauseMs: [least, most], restart = () => collector.start(), processes = embedded, others = new Map() }: KillPlan,
+): Promise<readonly string[]> {
   const begin = performance.now()
   const random = randomFrom(seed)
   const done: string[] = []

@@ -13,18 +13,20 @@ export class MemoryIdentity implements IdentityReader {
   readonly overrides: IdentityOverride[] = []
   /** Round trips so far. */
   reads = 0
+  /** Rows they gave. */
+  rowsRead = 0
   readonly #edgesByEnd = new Map<string, Set<string>>()
   readonly #members = new Map<string, Set<string>>()
   readonly #redirects = new Map<string, Set<string>>()
 
   async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
     this.reads++
-    return found(this.identifierRows, keys).filter((row) => row.workspace === workspace)
+    return this.#given(found(this.identifierRows, keys).filter((row) => row.workspace === workspace))
   }
 
   async edges(workspace: number, ends: readonly EdgeEnds[]): Promise<readonly EdgeRow[]> {
     this.reads++
-    return found(this.edgeRows, ends.map(({ a, b }) => a + b)).filter((row) => row.workspace === workspace)
+    return this.#given(found(this.edgeRows, ends.map(({ a, b }) => a + b)).filter((row) => row.workspace === workspace))
   }
 
   async components(workspace: number, labels: readonly string[]): Promise<Component> {
@@ -32,23 +34,24 @@ export class MemoryIdentity implements IdentityReader {
     const keys = new Set(labels.flatMap((label) => [...this.#members.get(label) ?? []]))
     const identifiers = found(this.identifierRows, [...keys]).filter((row) => row.workspace === workspace)
     const edges = this.#edgesAt(identifiers.map(({ key }) => key))
+    this.rowsRead += identifiers.length + edges.length
     return {
       identifiers,
       liveEdges: edges.filter(({ state, a, b }) => state !== 'inert' && keys.has(a) && keys.has(b)),
-      vetoes: this.vetoes.filter((veto) => veto.workspace === workspace && keys.has(veto.a) && keys.has(veto.b)),
+      vetoes: this.vetoes.filter((veto) => veto.workspace === workspace && keys.has(veto.a)),
     }
   }
 
   async edgesOf(workspace: number, keys: readonly string[]): Promise<readonly EdgeRow[]> {
     this.reads++
-    return this.#edgesAt(keys).filter((row) => row.workspace === workspace)
+    return this.#given(this.#edgesAt(keys).filter((row) => row.workspace === workspace))
   }
 
   async profiles(workspace: number, ids: readonly string[]): Promise<readonly ProfileRow[]> {
     this.reads++
     const wanted = new Set(ids)
     for (const id of ids) for (const from of this.#redirects.get(id) ?? []) wanted.add(from)
-    return found(this.profileRows, [...wanted]).filter((row) => row.workspace === workspace)
+    return this.#given(found(this.profileRows, [...wanted]).filter((row) => row.workspace === workspace))
   }
 
   /** Does at once what a store does in one transaction. */
@@ -76,6 +79,11 @@ export class MemoryIdentity implements IdentityReader {
     this.vetoes.splice(0, this.vetoes.length, ...kept, ...changes.vetoes)
     for (const row of changes.merges) this.merges.push(row)
     for (const row of changes.overrides) this.overrides.push(row)
+  }
+
+  #given<Row>(rows: readonly Row[]): readonly Row[] {
+    this.rowsRead += rows.length
+    return rows
   }
 
   #edgesAt(keys: readonly string[]): readonly EdgeRow[] {

@@ -1,12 +1,14 @@
 import type { Evidence } from '../src/identity/gather-evidence.ts'
 import { identifierKey } from '../src/identity/identifier-key.ts'
 import { orderKey } from '../src/identity/edge-order.ts'
-import type { IdentitySettings } from '../src/identity/identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked } from '../src/identity/identity-settings.ts'
 import { profileIdOf } from '../src/identity/profile-id.ts'
-import { solve, type SolveNode } from '../src/identity/solve.ts'
+import type { SolveNode } from '../src/identity/solve.ts'
 import { identifierKinds, type EdgeRow, type VetoRow } from '../src/ports/identity.ts'
+import { bruteForceSolve } from './brute-force-solve.ts'
 
 interface Node extends SolveNode {
+  readonly value: string
   readonly neighbours: Set<string>
   firstReceivedAt: number
 }
@@ -32,7 +34,7 @@ export function solveInFull({ evidence, vetoes, identityKey }: FullInput, settin
   for (const one of inOrder) addEvent(one, nodes, edges)
   const inert = inertEdges(nodes, edges, settings)
   const liveEdges = [...edges.values()].filter((edge) => !inert.has(edge.a + edge.b))
-  const solution = solve({ identifiers: [...nodes.values()], liveEdges, vetoes }, settings)
+  const solution = bruteForceSolve({ identifiers: [...nodes.values()], liveEdges, vetoes }, settings)
   for (const id of inert) {
     const edge = edges.get(id)
     if (edge !== undefined) edges.set(id, { ...edge, state: 'inert' })
@@ -42,16 +44,16 @@ export function solveInFull({ evidence, vetoes, identityKey }: FullInput, settin
   return {
     edges,
     components: new Map(solution.groups.flatMap(({ members, component }) =>
-      members.map(({ key }) => [key, component] as const))),
+      members.map((key) => [key, component] as const))),
     profiles: new Map(solution.groups.flatMap(({ anchor, members }) =>
-      members.map(({ key }) => [key, profileIdOf(workspace, anchor.key, identityKey)] as const))),
+      members.map((key) => [key, profileIdOf(workspace, anchor, identityKey)] as const))),
   }
 }
 
 function addEvent(event: Evidence, nodes: Map<string, Node>, edges: Map<string, Omit<EdgeRow, 'workspace'>>): void {
   const met = event.identifiers.map(({ kind, namespace, value }): Node => {
     const key = identifierKey(event.workspace, { kind, namespace, value })
-    const node = nodes.get(key) ?? { key, kind, namespace, firstReceivedAt: event.receivedAt, neighbours: new Set() }
+    const node = nodes.get(key) ?? { key, kind, namespace, value, firstReceivedAt: event.receivedAt, neighbours: new Set() }
     node.firstReceivedAt = Math.min(node.firstReceivedAt, event.receivedAt)
     nodes.set(key, node)
     return node
@@ -81,9 +83,12 @@ function inertEdges(
 ): ReadonlySet<string> {
   const inert = new Set<string>()
   for (const node of nodes.values()) {
+    if (isOwnBlocked(node, settings)) for (const key of node.neighbours) inert.add(edgeOf(node.key, key, edges))
     for (const [rank, kind] of identifierKinds.entries()) {
       const neighbours = [...node.neighbours].filter((key) => nodes.get(key)?.kind === kind)
-      if (rank < rankOf(node) && neighbours.length > settings.fanOutMax) {
+      const isContact = node.kind === 'email' || node.kind === 'phone'
+      const ofContact = Math.min(5 * settings.limits[kind], kind === 'cart' || kind === 'checkout' ? settings.degreeMax : settings.contactReachMax)
+      if ((rank < rankOf(node) && neighbours.length > settings.fanOutMax) || (isContact && rank > rankOf(node) && neighbours.length > ofContact)) {
         for (const key of node.neighbours) inert.add(edgeOf(node.key, key, edges))
       }
       if (rank <= rankOf(node)) continue

@@ -55,6 +55,8 @@ test.each([[1], [8]])('data of schema %i is taken over whole, goes on, and can b
   await collector.start()
   const atRest = (accepted: number): ReturnType<typeof untilAtRest> => untilAtRest(() => collector.url, testKeys.secretKey, { accepted, withinMs: 30_000 })
   expect(await atRest(134)).toMatchObject({ agree: true, totals: { accepted: 134, stored: 132, archived: 132, loaded: 132, dropped: { duplicate: 1, quarantined: 1 } } })
+  expect(await sql("SELECT compression_codec FROM system.columns WHERE table = 'event_g1' AND name IN ('time', 'quantity', 'properties_string') ORDER BY name")).toBe(
+    'CODEC(ZSTD(3))\nCODEC(ZSTD(1))\nCODEC(Delta(8), LZ4)')
   const before = await everything()
   expect(before).toMatchObject({
     profiles: Array.from({ length: 6 }, (_, index) => ({ profile: {

@@ -11,6 +11,7 @@ import { ownPlace } from './own-place.ts'
 import { startNativePulsar } from './native-pulsar.ts'
 import { wholePathIdentity } from './whole-path-identity.ts'
 import { wholePathSegments } from './whole-path-segments.ts'
+import { wholePathSettings } from './whole-path-settings.ts'
 import { wholePath } from './whole-path.ts'
 
 type Start = () => Promise<StartedEngine | MissingEngine>
@@ -36,6 +37,7 @@ for (const [name, { flag, start }] of Object.entries(swaps)) {
   else {
     wholePathSegments(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
     wholePathIdentity(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
+    wholePathSettings(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: async () => {} }))
     wholePath(`${name} swapped in`, async () => ({ flags: [flag, ownPlace(engine.url)], cleanup: () => engine.stop() }))
   }
 }

@@ -8,6 +8,7 @@ import { connectControl } from '../../collector/src/control-client.ts'
 import type { FailPoint } from '../../collector/src/platform/fail-point.ts'
 import type { BatchSender } from '../../collector/test/batch-sender.ts'
 import { testKeys } from '../../collector/test/collector-process.ts'
+import type { ChaosEngines } from './engines.ts'
 import type { KeptRunning } from './kept-running.ts'
 import { bodiesOf, type ChaosInput, moreOf } from './input.ts'
 
@@ -18,6 +19,8 @@ export interface Scene {
   readonly name: string
   readonly running: KeptRunning
   readonly sender: BatchSender
+  /** Severs the broker from the collector and joins them again; null where the log is embedded. */
+  readonly way: ChaosEngines['way']
   /** Message ids that every tier must hold, and that none may; added to by what is done. */
   readonly stored: Set<string>
   readonly erased: Set<string>
@@ -29,14 +32,18 @@ export interface Scene {
 export type Activity = (scene: Scene, round: number) => Promise<void>
 
 const program = fileURLToPath(new URL('../../collector/src/main.ts', import.meta.url))
+const ofTheFile: ReadonlySet<FailPoint> = new Set<FailPoint>(['log.write', 'log.sync', 'log.mark'])
 const retryMs = 50
 const triesMax = 1_200
 
-export function activityOf(point: FailPoint): Activity {
+/** `spooling`: the log is a broker, so that the embedded one is only passed while that is away. */
+export function activityOf(point: FailPoint, spooling: boolean): Activity {
+  if (point.startsWith('spool.') || (spooling && ofTheFile.has(point))) return sendWithoutBroker
   if (point.startsWith('import.')) return importFile
   if (point.startsWith('cache.')) return readProfiles
   if (point === 'rebuild.profiles') return rebuildProfiles
   if (point.startsWith('rebuild.')) return rebuild
+  if (point === 'settings.resolve') return changeSettings
   if (point.startsWith('erase.') || point === 'log.retention') return erase
   if (point.startsWith('webhook.') || point === 'automation.judge') return leaveCarts
   return sendMore
@@ -62,6 +69,15 @@ const secret = { authorization: `Bearer ${testKeys.secretKey}`, 'content-type': 
 
 const sendMore: Activity = (scene, round) => sendInput(scene, moreOf(scene.name, round))
 
+const sendWithoutBroker: Activity = async (scene, round) => {
+  await scene.way?.sever()
+  try {
+    await sendMore(scene, round)
+  } finally {
+    await scene.way?.join()
+  }
+}
+
 const readProfiles: Activity = async (scene, round) => {
   await sendMore(scene, round)
   for (let user = 0; user < 8; user += 1) {
@@ -80,6 +96,18 @@ const rebuildProfiles: Activity = async (scene, round) => {
   await sendMore(scene, round)
   const control = await connectControl(scene.data).catch(() => null)
   await control?.call('rebuildProfiles', {}).catch(() => undefined)
+}
+
+/** People who share a device or an address are one by the first settings and several by the second, which are the usual ones. */
+const changeSettings: Activity = async (scene, round) => {
+  await sendMore(scene, round)
+  for (const identity of [{ limits: { externalId: 3, email: 3 } }, {}]) {
+    await untilDone('the settings are set', async () => (await fetch(`${scene.running.url}/v1/settings`, { method: 'PUT', headers: secret, body: JSON.stringify({ identity }) })).status === 200)
+    await untilDone('everybody is solved again', async () => {
+      const answer: unknown = await (await fetch(`${scene.running.url}/v1/settings`, { headers: secret })).json()
+      return Reflect.get(Object(answer), 'resolving') === null
+    })
+  }
 }
 
 const erase: Activity = async (scene, round) => {

@@ -4,6 +4,12 @@ import type { LossyDisk } from './disk/lossy-disk.ts'
 
 const startsMax = 20
 const lookEveryMs = 20
+/** Ten times what it takes on a busy machine: longer is no slow start or end but one that never comes. */
+const startMsMax = 120_000
+const stopMsMax = 120_000
+
+/** A collector that neither goes on nor ends, which is a defect of its own. */
+class StuckCollector extends Error {}
 
 export interface KeptRunningOptions {
   readonly data: string
@@ -21,7 +27,10 @@ export class KeptRunning {
   readonly collector: CollectorProcess
   readonly #options: KeptRunningOptions
   #wanted = false
+  #ending = false
   #watching: Promise<void> = Promise.resolve()
+  /** The restart under way, or the last one. */
+  #starting: Promise<void> = Promise.resolve()
   #looking: NodeJS.Timeout | null = null
   #failure: unknown = null
 
@@ -44,7 +53,7 @@ export class KeptRunning {
     this.collector.environment = { ...this.#options.environment, ...environment }
     this.#wanted = true
     // Whatever process lost the power: the others go down with it.
-    if (disk !== null) this.#looking ??= setInterval(() => disk.isOff && void this.collector.kill('collector'), lookEveryMs)
+    if (disk !== null) this.#looking ??= setInterval(() => this.#endWithoutPower(disk), lookEveryMs)
     await this.#start()
     this.#watching = this.#watch().catch((error: unknown) => {
       this.#failure = error
@@ -54,14 +63,22 @@ export class KeptRunning {
   /** Whatever is armed may break the end as well, so only SIGKILL and the loss of power are sure to be one. */
   async stop(how: 'SIGTERM' | 'SIGKILL' | 'power loss'): Promise<void> {
     this.#wanted = false
+    // A disk whose power is cut while it is being restored would be taken for one that is on.
+    await this.#starting.catch(() => undefined)
     if (how === 'power loss') this.#options.disk?.cut()
-    if (how === 'SIGTERM') await this.collector.stop()
+    if (how === 'SIGTERM') await this.#within(stopMsMax, 'end', this.collector.stop())
     else await this.collector.kill('collector')
     await this.#watching
     if (this.#looking !== null) clearInterval(this.#looking)
     this.#looking = null
     await this.#restorePower()
     if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Kills whatever still runs, without waiting for it. */
+  leave(): void {
+    this.#wanted = false
+    this.collector.signal('SIGKILL')
   }
 
   /** Resolves when a collector that was killed is back. */
@@ -74,21 +91,45 @@ export class KeptRunning {
     for (;;) {
       await this.collector.ended()
       if (!this.#wanted) return
-      await this.#start()
+      this.#starting = this.#start()
+      await this.#starting
     }
   }
 
-  /** A start may be what is broken. */
+  #endWithoutPower(disk: LossyDisk): void {
+    if (this.#ending || !disk.isOff) return
+    this.#ending = true
+    void this.collector.kill('collector').finally(() => {
+      this.#ending = false
+    })
+  }
+
+  /** A start may be what is broken. Whoever is told to stop meanwhile does not begin, or is killed by {@link stop}. */
   async #start(): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
+    for (let attempt = 1; this.#wanted; attempt += 1) {
       try {
         await this.#restorePower()
-        await this.collector.start()
+        if (this.#wanted) await this.#within(startMsMax, 'get ready', this.collector.start())
         return
       } catch (error) {
-        if (attempt === startsMax || !this.#wanted) throw error
+        if (!this.#wanted && !(error instanceof StuckCollector)) return
+        if (attempt === startsMax || error instanceof StuckCollector) throw error
         await sleep(100)
       }
+    }
+  }
+
+  async #within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const late = sleep(ms, undefined, { signal: done.signal }).then(() => {
+      const processes = this.collector.processes().map(({ pid, name }) => `${name} ${pid}`).join(', ')
+      throw new StuckCollector(`the collector does not ${what} within ${ms / 1_000} s (${processes}); it printed:\n${this.collector.printed}`)
+    })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      done.abort()
+      late.catch(() => undefined)
     }
   }
 

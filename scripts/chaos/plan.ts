@@ -8,6 +8,8 @@ export type Kinds = 'all' | 'kills' | 'one'
 export interface PlanOptions {
   /** How often everything is broken. */
   readonly runs: number
+  /** How often in each lifetime, one after the other. */
+  readonly times: number
   /** The name of one fail-point, several as `erase.*`, or `random kills`; null for all. */
   readonly point: string | null
   readonly kinds: Kinds
@@ -15,6 +17,8 @@ export interface PlanOptions {
   readonly power: boolean
   /** Points that nothing passes with the engines that are used. */
   readonly without: readonly FailPoint[]
+  /** The log is a broker, with a spool in front of it. */
+  readonly spooling: boolean
   readonly randomOf: (lifetime: string) => () => number
 }
 
@@ -33,6 +37,11 @@ const pointsMax = 6
 const killsAtRandom = 8
 const deadly: ReadonlySet<FailKind> = new Set(['kill-before', 'kill-after', 'torn-write', 'power-loss-before', 'power-loss-after'])
 
+/** What takes long each time, the longer the more there is, is not repeated as often. */
+function timesOf(point: FailPoint, times: number): number {
+  return point.startsWith('rebuild.') ? Math.min(times, 2) : point.startsWith('erase.') ? Math.min(times, 4) : times
+}
+
 /** Points that the same activity passes share a lifetime: most of what a failure costs is starting again. */
 export function planOf(options: PlanOptions): readonly Lifetime[] {
   const { runs, point: wanted } = options
@@ -43,27 +52,27 @@ export function planOf(options: PlanOptions): readonly Lifetime[] {
       const name = `r${run}g${group}`
       return { name, arms: armsOf(points, options, options.randomOf(name)), kills: 0 }
     }),
-    ...withKills ? [{ name: `r${run}k`, arms: [], kills: killsAtRandom }] : [],
+    ...withKills ? [{ name: `r${run}k`, arms: [], kills: killsAtRandom * options.times }] : [],
   ]).flat()
 }
 
-function groupsOf({ point: wanted, without, kinds }: PlanOptions): readonly (readonly FailPoint[])[] {
+function groupsOf({ point: wanted, without, spooling, kinds }: PlanOptions): readonly (readonly FailPoint[])[] {
   const all = Object.keys(failPoints).filter(isFailPoint).filter((point) => !without.includes(point))
     // A rebuild repeats every load there ever was, so it comes while there are few.
     .toSorted((a, b) => Number(b.startsWith('rebuild.')) - Number(a.startsWith('rebuild.')))
   const chosen = all.filter((name) => wanted === null || name === wanted || (wanted.endsWith('*') && name.startsWith(wanted.slice(0, -1))))
   if (chosen.length === 0) throw new Error(`there is no fail-point ${wanted} that these engines pass; there are ${[...all, randomKills].join(', ')}`)
   const most = kinds === 'one' ? 2 * pointsMax : pointsMax
-  return [...Map.groupBy(chosen, activityOf).values()].flatMap((points) => Array.from({ length: Math.ceil(points.length / most) }, (_, part) =>
+  return [...Map.groupBy(chosen, (point) => activityOf(point, spooling)).values()].flatMap((points) => Array.from({ length: Math.ceil(points.length / most) }, (_, part) =>
     points.slice(part * most, (part + 1) * most)))
 }
 
-function armsOf(points: readonly FailPoint[], { kinds, power }: PlanOptions, random: () => number): readonly Arm[] {
+function armsOf(points: readonly FailPoint[], { kinds, power, times }: PlanOptions, random: () => number): readonly Arm[] {
   return points.flatMap((point) => {
     const known: readonly FailKind[] = failPoints[point]
     const possible = known.filter((kind) => (power || !kind.startsWith('power-loss')) && (kinds !== 'kills' || deadly.has(kind)))
     const chosen = kinds === 'one' ? possible.slice(Math.floor(random() * possible.length)).slice(0, 1) : possible
-    return chosen.map((kind) => ({ point, kind }))
+    return Array.from({ length: timesOf(point, times) }, (_, copy) => chosen.map((kind) => ({ point, kind, copy }))).flat()
   })
 }
 

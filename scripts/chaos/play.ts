@@ -7,6 +7,7 @@ import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
 import { activityOf, type Scene, sendInput } from './activities.ts'
 import type { LossyDisk } from './disk/lossy-disk.ts'
+import type { ChaosEngines } from './engines.ts'
 import { chaosInput } from './input.ts'
 import type { Verdict } from './hold-against.ts'
 import { judge, type Witnesses } from './judge.ts'
@@ -18,14 +19,15 @@ export interface Stage extends Witnesses {
   readonly files: string
   readonly running: KeptRunning
   readonly disk: LossyDisk | null
-  /** Real engines that can be killed and come back, by name. */
-  readonly engines: ReadonlyMap<string, () => Promise<void>>
+  readonly engines: ChaosEngines
 }
 
 /** One thing to break: a point and how, or a process to kill at random. */
 export interface Arm {
   readonly point: FailPoint
   readonly kind: FailKind
+  /** Which of several that are alike. */
+  readonly copy: number
 }
 
 /** What happens to one input, between a start of the collector and the judgement. */
@@ -45,6 +47,7 @@ export interface PlotOutcome extends Verdict {
   readonly passed: readonly string[]
 }
 
+/** For each that is armed alike. */
 const roundsMax = 40
 /** What a round sends is in all tiers by then, unless something is broken just now. */
 const roundMsMax = 4_000
@@ -54,18 +57,18 @@ const passesMaxOf: Partial<Record<FailPoint, number>> = { 'oltp.begin': 40, 'olt
 
 /** `calm` is the name of an input of a run without anything broken, with which this one is compared. */
 export async function play(stage: Stage, plot: Plot, calm: string | null): Promise<PlotOutcome> {
-  const { data, files, running, disk } = stage
+  const { data, files, running, disk, engines } = stage
   const { name, random } = plot
-  const arms = plot.arms.map(({ point, kind }) => `${point}=${kind}@${1 + Math.floor(random() * (passesMaxOf[point] ?? passesMax))}`)
+  const arms = plot.arms.map(({ point, kind, copy }) => `${point}=${kind}@${1 + Math.floor(random() * (passesMaxOf[point] ?? passesMax))}${copy === 0 ? '' : `#${copy}`}`)
   const journal = join(files, `journal-${name}`)
   mkdirSync(journal)
   await running.start({
     MILLRACE_FAIL_POINTS: shuffled(arms, random).join(','), MILLRACE_FAIL_POINTS_JOURNAL: journal, ...disk === null ? {} : { MILLRACE_FAIL_POINTS_POWER: disk.powerSwitch },
   })
   const sender = new BatchSender({ url: () => running.url, writeKey: testKeys.writeKey, connections: 2 })
-  const scene: Scene = { data, files, name, running, sender, stored: new Set(), erased: new Set(), carts: new Set() }
+  const scene: Scene = { data, files, name, running, sender, way: engines.way, stored: new Set(), erased: new Set(), carts: new Set() }
   const killing = plot.kills === 0 ? Promise.resolve([]) : killAtRandom(running.collector, {
-    kills: plot.kills, seed: Math.floor(random() * 2 ** 31), pauseMs: [200, 1_200], restart: () => running.restarted(), others: otherVictims(stage),
+    kills: plot.kills, seed: Math.floor(random() * 2 ** 31), pauseMs: [200, 1_200], restart: () => running.restarted(), processes: engines.processes, others: otherVictims(stage),
   })
   await sendInput(scene, await chaosInput(name))
   const killed = await actUntilFired(scene, plot, { journal, killing, armed: arms.length })
@@ -86,8 +89,8 @@ export async function play(stage: Stage, plot: Plot, calm: string | null): Promi
 }
 
 function otherVictims({ disk, running, engines }: Stage): ReadonlyMap<string, () => Promise<void>> {
-  if (disk === null) return engines
-  return new Map([...engines, ['power', async () => {
+  if (disk === null) return engines.victims
+  return new Map([...engines.victims, ['power', async () => {
     disk.cut()
     await running.restarted()
   }]])
@@ -105,8 +108,10 @@ async function actUntilFired(scene: Scene, { arms, kills }: Plot, { journal, kil
   void killing.then(() => {
     allKilled = true
   })
-  const activities = arms.length === 0 ? [activityOf('edge.append')] : [...new Set(arms.map(({ point }) => activityOf(point)))]
-  for (let round = 0; round < roundsMax; round += 1) {
+  const points = arms.length === 0 ? ['edge.append' as const] : arms.map(({ point }) => point)
+  const activities = new Set(points.map((point) => activityOf(point, scene.way !== null)))
+  const copies = 1 + Math.max(0, ...arms.map(({ copy }) => copy))
+  for (let round = 0; round < roundsMax * copies; round += 1) {
     for (const activity of activities) await activity(scene, round)
     const fired = readdirSync(journal).filter((entry) => entry.startsWith('fired-')).length
     if (fired === armed && allKilled) break

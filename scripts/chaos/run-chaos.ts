@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -6,7 +6,9 @@ import { randomFrom } from '../../collector/test/kill-at-random.ts'
 import { WebhookReceiver } from '../../collector/test/webhook-receiver.ts'
 import { setUpCarts } from './activities.ts'
 import { LossyDisk, withoutLossyDisk } from './disk/lossy-disk.ts'
+import type { ChaosEngines } from './engines.ts'
 import { KeptRunning } from './kept-running.ts'
+import { leftDirectories, ownDirectory } from './own-directory.ts'
 import { type Kinds, type Lifetime, planOf } from './plan.ts'
 import { resultOf, Results } from './results.ts'
 import { play, type Stage } from './play.ts'
@@ -14,6 +16,8 @@ import { Tiers } from './tiers.ts'
 
 export interface ChaosOptions {
   readonly runs: number
+  /** How often each in a lifetime. */
+  readonly times: number
   readonly seed: number
   readonly point: string | null
   readonly kinds: Kinds
@@ -21,8 +25,12 @@ export interface ChaosOptions {
   readonly results: string | null
   /** No lifetime begins after so long. */
   readonly minutes: number
+  /** Whether the data directory is on a disk that can lose its power, where there can be one; without it everything is faster. */
+  readonly power: boolean
   /** An area of the data directory whose syncs are answered and not done; null for none. */
   readonly deafTo: string | null
+  /** Not closed by the run. */
+  readonly engines: ChaosEngines
   readonly print: (line: string) => void
 }
 
@@ -33,15 +41,12 @@ const restMs = 90_000
 /** Where losses are wanted, nobody has to wait long for what is lost. */
 const deafRestMs = 10_000
 
-/** Needs a broker, which the embedded log has none of: its own tests break the spool. */
-const withoutEmbedded = ['spool.append', 'spool.forward', 'spool.acknowledge'] as const
-
 /** Prints the table; answers how many lifetimes are wrong. One data directory and one collector after another for all of it. */
 export async function runChaos(options: ChaosOptions): Promise<number> {
-  const { runs, seed, point, kinds, print } = options
-  const missing = withoutLossyDisk()
+  const { runs, times, seed, point, kinds, engines, print } = options
+  const missing = options.power ? withoutLossyDisk() : 'not wanted'
   const randomOf = (lifetime: string): (() => number) => randomFrom(seed + crc32(lifetime))
-  const plan = planOf({ runs, point, kinds, power: missing === null, without: withoutEmbedded, randomOf })
+  const plan = planOf({ runs, times, point, kinds, power: missing === null, without: engines.without, spooling: engines.way !== null, randomOf })
   print(`seed ${seed}`)
   if (missing !== null) print(`no power losses: ${missing}`)
   const disk = missing === null ? await LossyDisk.mount() : null
@@ -55,15 +60,22 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
   }
 }
 
-async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
-  const files = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
+async function withStage(disk: LossyDisk | null, { seed, deafTo, engines }: ChaosOptions, work: (stage: Stage) => Promise<number>): Promise<number> {
+  for (const left of leftDirectories('chaos')) rmSync(left, { recursive: true, force: true })
+  const files = ownDirectory('chaos')
   const data = join(disk?.directory ?? files, 'data')
   const receiver = new WebhookReceiver(webhookSecret)
   const running = new KeptRunning({
     data, flags, disk, random: randomFrom(seed),
-    environment: { NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-chaos-compiled'), ...disk === null ? {} : { CHAOS_DISK: disk.directory } },
+    environment: { ...engines.environment, NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-chaos-compiled'), ...disk === null ? {} : { CHAOS_DISK: disk.directory } },
   })
-  const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data), restMs: deafTo === null ? restMs : deafRestMs, engines: new Map() }
+  const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data, engines.store(data)), restMs: deafTo === null ? restMs : deafRestMs, engines }
+  // Where this process fails or is told to end; what it started would go on otherwise.
+  const leave = (): void => {
+    running.leave()
+    rmSync(files, { recursive: true, force: true })
+  }
+  process.once('exit', leave)
   try {
     const url = await receiver.start()
     await running.start({})
@@ -73,7 +85,8 @@ async function withStage(disk: LossyDisk | null, { seed, deafTo }: ChaosOptions,
   } finally {
     await running.stop('SIGKILL').catch(() => undefined)
     await receiver.close()
-    rmSync(files, { recursive: true, force: true })
+    process.off('exit', leave)
+    leave()
   }
 }
 

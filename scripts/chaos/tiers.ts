@@ -1,31 +1,30 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { connectControl } from '../../collector/src/control-client.ts'
 import { decodeObject } from '../../collector/src/pump/archive-object.ts'
 import { readArchiveLine } from '../../collector/src/pump/read-archive-line.ts'
-import { sqlitePath } from '../../collector/src/stores/oltp/sqlite/sqlite-oltp.ts'
 import type { Counts } from './hold-against.ts'
+import type { TierStore } from './tier-store.ts'
 
 const laterPeople = /^-(?:new|gone|cart)\d/
 
-/** What the stores of a data directory hold, read from them and not from what the collector says of them. At rest only. */
+/** What the stores of a collector hold, read from them and not from what the collector says of them. At rest only. */
 export class Tiers {
   readonly #data: string
+  readonly #store: TierStore
   /** Message ids of each archive object; an object never changes. */
   readonly #objects = new Map<string, readonly string[]>()
 
-  constructor(data: string) {
+  constructor(data: string, store: TierStore) {
     this.#data = data
+    this.#store = store
   }
 
   async counts(name: string): Promise<ReadonlyMap<string, Counts>> {
-    const timeline = this.#rows('SELECT message_id AS id FROM timeline').map(({ id }) => String(id))
+    const timeline = (await this.#store.rows('SELECT message_id AS id FROM timeline')).map(({ id }) => String(id))
     return new Map([['OLTP', countsOf(timeline, name)], ['archive', countsOf(await this.#archived(), name)], ['OLAP', await this.#loaded(name)]])
   }
 
   /** Rules of the profile store as a whole that do not hold, in words. */
-  faults(): readonly string[] {
+  async faults(): Promise<readonly string[]> {
     const rules: readonly (readonly [string, string])[] = [
       ['events counted for metrics other than once', `SELECT abs((SELECT count(*) FROM timeline) - (SELECT ifnull(sum(count), 0) FROM identifier_metric)) AS n`],
       ['identifiers that point at no live profile', `SELECT count(*) AS n FROM identifier LEFT JOIN profile USING (workspace, profile_id)
@@ -33,16 +32,18 @@ export class Tiers {
       ['redirects that lead to no live profile', `SELECT count(*) AS n FROM profile AS gone LEFT JOIN profile AS live
         ON live.workspace = gone.workspace AND live.profile_id = gone.merged_into WHERE gone.merged_into IS NOT NULL AND (live.profile_id IS NULL OR live.merged_into IS NOT NULL)`],
     ]
-    return rules.flatMap(([what, sql]) => {
-      const n = Number(this.#rows(sql)[0]?.['n'])
-      return n === 0 ? [] : [`${n} ${what}`]
-    })
+    const faults: string[] = []
+    for (const [what, sql] of rules) {
+      const n = Number((await this.#store.rows(sql))[0]?.['n'])
+      if (n !== 0) faults.push(`${n} ${what}`)
+    }
+    return faults
   }
 
   /** Which identifiers of an input are one person, as text that is the same for every input; without those who came in later rounds. */
-  partition(name: string): string {
+  async partition(name: string): Promise<string> {
     const groups = new Map<string, string[]>()
-    const rows = this.#rows('SELECT kind, value, hex(profile_id) AS profile FROM identifier')
+    const rows = await this.#store.rows('SELECT kind, value, hex(profile_id) AS profile FROM identifier')
     for (const { kind, value, profile } of rows) {
       if (!String(value).startsWith(`${name}-`) || laterPeople.test(String(value).slice(name.length))) continue
       const group = groups.get(String(profile)) ?? []
@@ -54,14 +55,14 @@ export class Tiers {
 
   /** Events of an input that the OLAP shows under a profile which is none, or of another. */
   async strayProfiles(name: string): Promise<number> {
-    const live = new Set(this.#rows('SELECT DISTINCT hex(profile_id) AS profile FROM identifier').map(({ profile }) => String(profile)))
+    const live = new Set((await this.#store.rows('SELECT DISTINCT hex(profile_id) AS profile FROM identifier')).map(({ profile }) => String(profile)))
     const shown = await this.#sql(`select distinct replaceAll(upper(toString(profile_id)), '-', '') from events where startsWith(message_id, '${name}-')`)
     return shown.filter((profile) => !live.has(profile)).length
   }
 
   async #archived(): Promise<readonly string[]> {
     const ids: string[] = []
-    for (const row of this.#rows('SELECT name FROM archive_object WHERE archived_at IS NOT NULL')) {
+    for (const row of await this.#store.rows('SELECT name FROM archive_object WHERE archived_at IS NOT NULL')) {
       const object = String(row['name'])
       const known = this.#objects.get(object) ?? await this.#idsOf(object)
       this.#objects.set(object, known)
@@ -71,7 +72,7 @@ export class Tiers {
   }
 
   async #idsOf(object: string): Promise<readonly string[]> {
-    const batches = await decodeObject(object, readFileSync(join(this.#data, 'objects', object)))
+    const batches = await decodeObject(object, await this.#store.object(object))
     return [...batches.values()].flatMap((lines) => lines.toString('utf8').split('\n').flatMap((line) => {
       const archived = line === '' ? null : readArchiveLine(line)
       return archived === null ? [] : [archived.event.messageId]
@@ -90,15 +91,6 @@ export class Tiers {
     const control = await connectControl(this.#data)
     if (control === null) throw new Error('the collector has no control port')
     return String(await control.call('sql', { sql, format: 'TSV' })).split('\n').filter((line) => line !== '')
-  }
-
-  #rows(sql: string): readonly Readonly<Record<string, unknown>>[] {
-    const database = new DatabaseSync(sqlitePath(this.#data), { readOnly: true })
-    try {
-      return database.prepare(sql).all()
-    } finally {
-      database.close()
-    }
   }
 }
 

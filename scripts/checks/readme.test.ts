@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { configTable } from '../../collector/src/config.ts'
+import { defaultDocument, parseDocument } from '../../collector/src/identity/settings-document.ts'
 import { markdownTable } from './markdown-table.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -18,6 +19,14 @@ test('the commands of the README are the commands there are', () => {
   const known = new Set([...help.stdout.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1]))
   const told = new Set([...readme.matchAll(/^\| `pnpm millrace ([a-z]+)/gm)].map((match) => match[1]))
   expect([...told].toSorted()).toEqual([...known].toSorted())
+})
+
+test('the settings of the README are the ones there are, and the defaults but for what it says', () => {
+  const example = /```json\n([^`]*"foldEmailAliases"[^`]*)```/.exec(readme)?.[1] ?? ''
+  const document = parseDocument(JSON.parse(example), defaultDocument())
+  expect(JSON.parse(example)).toEqual(document)
+  const { identity } = defaultDocument()
+  expect({ ...document.identity, blocked: identity.blocked, region: identity.region }).toEqual(identity)
 })
 
 test('the scripts of the README are in package.json', () => {

@@ -18,9 +18,19 @@ export interface StartedKafka extends StartedEngine {
   readonly tlsHost: string
   /** The file with that certificate, in PEM. */
   readonly certificate: string
+  /** Where the listener is that names {@link KafkaSettings.frontPort} as its own. */
+  readonly behindFront: number
+}
+
+export interface KafkaSettings {
+  /** The port of a proxy that passes connections on to the broker, which sends its clients there. */
+  readonly frontPort?: number
 }
 
 interface Ports {
+  /** Where the broker listens for what comes through a proxy, and where that is. */
+  readonly behindFront: number
+  readonly front: number
   readonly controller: number
   readonly password: number
   readonly tls: number
@@ -30,12 +40,13 @@ interface Ports {
  * One node of Apache Kafka that is broker and controller, on Debian's Java 17; topics are named after the host in its
  * URL. Maven gets its jars once a version into the user's cache directory.
  */
-export async function startKafka(): Promise<StartedKafka | MissingEngine> {
+export async function startKafka({ frontPort }: KafkaSettings = {}): Promise<StartedKafka | MissingEngine> {
   const java = debianProgram('java', 'openjdk-17-jre-headless')
   if (typeof java !== 'string') return java
   const jars = jarsOnce()
   if (typeof jars !== 'string') return jars
-  const ports = { controller: await freePort(), password: await freePort(), tls: await freePort() }
+  const behindFront = await freePort()
+  const ports = { behindFront, front: frontPort ?? behindFront, controller: await freePort(), password: await freePort(), tls: await freePort() }
   let certificate = ''
   const engine = await startServer({
     program: java,
@@ -51,7 +62,7 @@ export async function startKafka(): Promise<StartedKafka | MissingEngine> {
     },
     url: (port) => `kafka://127.0.0.1:${port}`,
   })
-  return { ...engine, passwordHost: `127.0.0.1:${ports.password}`, tlsHost: `localhost:${ports.tls}`, certificate }
+  return { ...engine, passwordHost: `127.0.0.1:${ports.password}`, tlsHost: `localhost:${ports.tls}`, certificate, behindFront }
 }
 
 interface Layout {
@@ -66,10 +77,10 @@ function propertiesOf({ port, ports, directory }: Layout): string {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
-    'listeners': `PLAIN://127.0.0.1:${port},PASSWORD://127.0.0.1:${ports.password},TLS://localhost:${ports.tls},CONTROLLER://127.0.0.1:${ports.controller}`,
-    'advertised.listeners': `PLAIN://127.0.0.1:${port},PASSWORD://127.0.0.1:${ports.password},TLS://localhost:${ports.tls}`,
+    'listeners': `PLAIN://127.0.0.1:${port},PASSWORD://127.0.0.1:${ports.password},TLS://localhost:${ports.tls},FRONT://127.0.0.1:${ports.behindFront},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `PLAIN://127.0.0.1:${port},PASSWORD://127.0.0.1:${ports.password},TLS://localhost:${ports.tls},FRONT://127.0.0.1:${ports.front}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,PASSWORD:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,PASSWORD:SASL_PLAINTEXT,TLS:SSL,FRONT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'PLAIN',
     'listener.name.password.sasl.enabled.mechanisms': 'SCRAM-SHA-512,PLAIN',
     'listener.name.password.scram-sha-512.sasl.jaas.config': 'org.apache.kafka.common.security.scram.ScramLoginModule required;',

@@ -79,3 +79,22 @@ export function faultOf({ status, headers, body }: HttpAnswer, method: string): 
     return `a body that is no JSON (${String(error)}): ${body.subarray(0, 300).toString()}`
   }
 }
+
+const allowedOfControl: ReadonlySet<number> = new Set([200, 400, 401, 413, 417])
+
+/** What is wrong with an answer of the control port. `internal` is an error that nobody thought of, whatever the status says. */
+export function controlFaultOf({ status, headers, body }: HttpAnswer, method: string): string | null {
+  if (!allowedOfControl.has(status)) return `status ${status}: ${body.subarray(0, 300).toString()}`
+  if (status === 417 || method === 'HEAD') return null
+  const shown = body.subarray(0, 300).toString()
+  if (headers.get('content-type') !== 'application/json') return `an answer that is not said to be JSON: ${shown}`
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf8', { fatal: true }).decode(body))
+    const { code, message }: { readonly code?: unknown; readonly message?: unknown } = Object(value)
+    if (code === 'internal') return `an internal error: ${shown}`
+    const isError = typeof code === 'string' && typeof message === 'string'
+    return Array.isArray(value) || typeof value !== 'object' || isError !== status >= 400 ? `an answer without the shape of answers: ${shown}` : null
+  } catch (error) {
+    return `a body that is no JSON (${String(error)}): ${shown}`
+  }
+}

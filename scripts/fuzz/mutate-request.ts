@@ -1,5 +1,5 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { draftOf, type Keys } from './corpus.ts'
+import type { Draft } from './corpus.ts'
 import { mutatedJson } from './mutate-json.ts'
 import type { Choices } from './random.ts'
 
@@ -28,9 +28,8 @@ const oddHeaders: readonly Header[] = [
   ['accept-encoding', 'gzip;q=0, *'], ['access-control-request-headers', 'x'.repeat(3_000)], ['access-control-request-headers', 'a\tb'], ['content-length', '-1'], ['content-length', '1e3'], ['te', 'trailers'], ['transfer-encoding', 'gzip, chunked'],
 ]
 
-/** The request with this number of this seed. */
-export function fuzzedRequest(choices: Choices, index: number, keys: Keys): FuzzedRequest {
-  const draft = draftOf(choices, index, keys)
+/** What becomes of a draft by the same choices that made it. */
+export function fuzzedRequest(choices: Choices, draft: Draft): FuzzedRequest {
   const headers: Header[] = [['host', '127.0.0.1'], ...draft.headers]
   let body: Buffer = draft.body === undefined ? Buffer.alloc(0) : Buffer.from(mutatedJson(draft.body, choices))
   if (choices.chance(0.25)) body = damaged(body, choices)

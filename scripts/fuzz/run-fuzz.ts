@@ -1,17 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connectControl } from '../../collector/src/control-client.ts'
+import { type ControlClient, connectControl } from '../../collector/src/control-client.ts'
+import { controlFile } from '../../collector/src/control-server.ts'
 import { CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
-import { faultOf, type HttpAnswer } from './answers.ts'
-import type { Keys } from './corpus.ts'
+import { controlFaultOf, faultOf, type HttpAnswer } from './answers.ts'
+import { controlDraft } from './control-corpus.ts'
+import { type Draft, draftOf } from './corpus.ts'
 import { Exchange } from './exchange.ts'
 import { fuzzedRequest } from './mutate-request.ts'
 import { Choices } from './random.ts'
 import { storedOnce } from './stored-once.ts'
 
+/** What strangers reach, or the operator's door, which asks for its token. */
+export const surfaces = ['public', 'control'] as const
+
 export interface FuzzOptions {
+  readonly surface: (typeof surfaces)[number]
   readonly seed: number
   /** The first number, and one behind the last. */
   readonly from: number
@@ -31,6 +37,13 @@ export interface FuzzReport {
 }
 
 const defectsMax = 20
+const otherWorkspace = 'other'
+
+interface Surface {
+  readonly url: string
+  readonly draftOf: (choices: Choices, index: number) => Draft
+  readonly faultOf: (answer: HttpAnswer, method: string) => string | null
+}
 
 /** Sends the requests to a collector of its own, then looks for every event that was answered `ok`. */
 export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
@@ -40,11 +53,12 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
     await collector.start()
     const control = await connectControl(data)
     if (control === null) throw new Error('the collector cannot be reached')
-    const other: unknown = await control.call('createKeys', { workspace: 'other' })
-    const keys = { ...testKeys, otherSecretKey: String(Reflect.get(Object(other), 'secretKey')) }
+    const surface = options.surface === 'public' ? await publicSurface(collector.url, control) : await controlSurface(data, control)
     const before = collector.processes().map(({ pid }) => pid).join()
     const tally = new Tally()
-    await sendAll(collector.url, options, { keys, tally })
+    // Whatever is done to the other workspace: these stay as they are.
+    if (options.surface === 'control') tally.countEvents(await sendKnown(collector.url))
+    await sendAll(surface, options, tally)
     const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: tally.events, withinMs: 120_000 }).catch((error: unknown) => {
       tally.defect(String(error))
       return null
@@ -61,13 +75,34 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   }
 }
 
-async function sendAll(url: string, options: FuzzOptions, { keys, tally }: { keys: Keys; tally: Tally }): Promise<void> {
+async function publicSurface(url: string, control: ControlClient): Promise<Surface> {
+  const other: unknown = await control.call('createKeys', { workspace: otherWorkspace })
+  const keys = { ...testKeys, otherSecretKey: String(Reflect.get(Object(other), 'secretKey')) }
+  return { url, draftOf: (choices, index) => draftOf(choices, index, keys), faultOf }
+}
+
+async function controlSurface(data: string, control: ControlClient): Promise<Surface> {
+  await control.call('createKeys', { workspace: otherWorkspace })
+  const target: unknown = await control.call('importTarget', { workspace: otherWorkspace })
+  const file: unknown = JSON.parse(readFileSync(controlFile(data), 'utf8'))
+  const field = (name: string): string => String(Reflect.get(Object(file), name))
+  const about = { token: field('token'), workspace: otherWorkspace, workspaceNumber: Number(Reflect.get(Object(target), 'workspace')) }
+  return { url: field('url'), draftOf: (choices, index) => controlDraft(choices, index, about), faultOf: controlFaultOf }
+}
+
+async function sendKnown(url: string): Promise<HttpAnswer> {
+  const batch = Array.from({ length: 50 }, (_, index) => ({ type: 'track', event: 'Product Viewed', messageId: `known-${index}`, userId: `known-${index % 7}` }))
+  const response = await fetch(`${url}/v1/batch`, { method: 'POST', headers: { 'x-write-key': testKeys.writeKey }, body: JSON.stringify({ batch }) })
+  return { status: response.status, headers: new Map(), body: Buffer.from(await response.arrayBuffer()) }
+}
+
+async function sendAll(surface: Surface, options: FuzzOptions, tally: Tally): Promise<void> {
   let next = options.from
   const work = async (): Promise<void> => {
-    const exchange = new Exchange(Number(new URL(url).port))
+    const exchange = new Exchange(Number(new URL(surface.url).port))
     for (let index = next; index < options.to && tally.defects.length < defectsMax; index = next) {
       next += 1
-      await sendOne(exchange, index, { seed: options.seed, keys, tally })
+      await sendOne(exchange, index, { seed: options.seed, surface, tally })
       if (index % 1_000 === 0) options.progress?.(index)
     }
     exchange.close()
@@ -75,8 +110,9 @@ async function sendAll(url: string, options: FuzzOptions, { keys, tally }: { key
   await Promise.all(Array.from({ length: options.connections }, work))
 }
 
-async function sendOne(exchange: Exchange, index: number, { seed, keys, tally }: { seed: number; keys: Keys; tally: Tally }): Promise<void> {
-  const request = fuzzedRequest(new Choices(seed, index), index, keys)
+async function sendOne(exchange: Exchange, index: number, { seed, surface, tally }: { seed: number; surface: Surface; tally: Tally }): Promise<void> {
+  const choices = new Choices(seed, index)
+  const request = fuzzedRequest(choices, surface.draftOf(choices, index))
   try {
     let answers = await exchange.send(request)
     // A kept connection may have been closed meanwhile; a new one may not.
@@ -84,7 +120,7 @@ async function sendOne(exchange: Exchange, index: number, { seed, keys, tally }:
     if (answers.length === 0 && request.framed) tally.defect(`request ${index}: no answer`)
     tally.count(answers)
     for (const answer of answers) {
-      const fault = faultOf(answer, request.method)
+      const fault = surface.faultOf(answer, request.method)
       if (fault !== null) tally.defect(`request ${index}: ${fault}`)
       if (request.ingest) tally.countEvents(answer)
     }

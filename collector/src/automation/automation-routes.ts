@@ -4,6 +4,7 @@ import { MillraceError } from '../platform/errors.ts'
 import { deliveryStates } from '../ports/delivery-state.ts'
 import { bodyText } from '../query/body-text.ts'
 import { jsonHeaders } from '../query/json-answer.ts'
+import { requireSecretKey, type WorkspaceVariables } from '../query/secret-key.ts'
 import { type AutomationSources, automationView, deliveryPage, type DeliveryPageRequest } from './automation-view.ts'
 import { abandonedCart } from './cart-settings.ts'
 
@@ -16,20 +17,12 @@ export interface AutomationRouteDependencies {
   readonly change: (method: 'putAutomation' | 'replayDeliveries', params: Readonly<Record<string, unknown>>) => Promise<unknown>
 }
 
-type Variables = { Variables: { workspace: number } }
-
 const bodyBytesMax = 65_536
 
 /** Automations of INTERFACE: every route needs a secret key as Bearer, which also says whose they are. */
-export function automationRoutes({ reader, clock, workspaceOf, change }: AutomationRouteDependencies): Hono<Variables> {
-  const app = new Hono<Variables>()
-  for (const path of ['/automations', '/automations/*']) app.use(path, async (context, next) => {
-    const bearer = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1]
-    const workspace = bearer === undefined ? undefined : workspaceOf(bearer.trim())
-    if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
-    context.set('workspace', workspace)
-    await next()
-  })
+export function automationRoutes({ reader, clock, workspaceOf, change }: AutomationRouteDependencies): Hono<WorkspaceVariables> {
+  const app = new Hono<WorkspaceVariables>()
+  for (const path of ['/automations', '/automations/*']) app.use(path, requireSecretKey(workspaceOf))
   app.get('/automations', async (context) => json(context, { automations: [await automationView(reader, context.get('workspace'), clock.now())] }))
   app.get('/automations/:name', async (context) => {
     requireName(context)

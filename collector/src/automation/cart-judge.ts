@@ -36,12 +36,13 @@ const retryMs = 60_000
 /** Judges carts as they come due. */
 export class CartJudge {
   readonly #dependencies: JudgeDependencies
-  readonly #wake = new Signal()
+  readonly #wake: Signal
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
   constructor(dependencies: JudgeDependencies) {
     this.#dependencies = dependencies
+    this.#wake = new Signal(dependencies.clock)
   }
 
   start(): void {

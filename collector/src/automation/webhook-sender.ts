@@ -44,7 +44,7 @@ const gatherMs = 5
 export class WebhookSender {
   readonly #dependencies: SenderDependencies
   readonly #outcomes: OutcomeWriter
-  readonly #wake = new Signal()
+  readonly #wake: Signal
   readonly #stop = new AbortController()
   readonly #busy = new Map<string, number>()
   readonly #tries = new Set<Promise<void>>()
@@ -52,6 +52,7 @@ export class WebhookSender {
 
   constructor(dependencies: SenderDependencies) {
     this.#dependencies = dependencies
+    this.#wake = new Signal(dependencies.clock)
     const { store, clock, logger } = dependencies
     this.#outcomes = new OutcomeWriter({ store, clock, report: (error) => logger.warn('webhook outcomes wait to be stored', { error: messageOf(error) }) })
   }

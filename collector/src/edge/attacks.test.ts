@@ -29,7 +29,7 @@ beforeEach(async () => {
   const app = createEdgeApp({
     log: new RecordGatherer({ log, clock: systemClock, metrics }), readiness: () => log.readiness(),
     keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 7, kind: 'write', id: 'w', revoked: false, limits: noLimits }]),
-    clock: systemClock, metrics, settings: { ...edgeDefaults, bodyTimeoutMs: 300 }, identity: defaultIdentitySettings, draining: () => false,
+    clock: systemClock, metrics, settings: { ...edgeDefaults, bodyTimeoutMs: 300 }, identityOf: () => defaultIdentitySettings, draining: () => false,
     newMessageId: () => uuidV7(Date.now()), random: () => 0.5, report: (error) => reported.push(error),
   })
   listening = await listen(app, { host: '127.0.0.1', port: 0, headersTimeoutMs: 300, requestTimeoutMs: 1_500, connectionsMax, closeTimeoutMs: 100 })

@@ -37,7 +37,7 @@ function edge(settings: Partial<EdgeSettings> = {}): EdgeApp {
   const metrics = new EdgeMetrics(registry)
   return createEdgeApp({
     log: new RecordGatherer({ log, clock: systemClock, metrics }, { pendingBytesMax: 2_000_000, appendTimeoutMs: 60 }), readiness: () => log.readiness(), keys, clock: systemClock, metrics,
-    settings: { ...edgeDefaults, ...settings }, identity: defaultIdentitySettings, draining: () => draining,
+    settings: { ...edgeDefaults, ...settings }, identityOf: () => defaultIdentitySettings, draining: () => draining,
     newMessageId: () => uuidV7(Date.now()), random: () => 0.5, report: (error) => reported.push(error),
   })
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type EventType, eventTypes, limits } from '@millrace/schemas'
 import { Hono } from 'hono'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import type { SettingsOf } from '../identity/identity-settings.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
 import type { LogReadiness } from '../ports/log.ts'
@@ -11,6 +11,7 @@ import type { DayUsage } from './day-usage.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { type EdgeBindings, type EdgeContext, edgeRequest, type EdgeRequest, nodeRequest } from './edge-request.ts'
 import { FairTurns } from './fair-turns.ts'
+import { HeldRefusals } from './held-refusals.ts'
 import { IdCookie } from './id-cookie.ts'
 import { InFlight } from './in-flight.ts'
 import { dropRequest, type IngestDependencies, ingestRequest, type IngestRoute, unknownKey } from './ingest-request.ts'
@@ -53,8 +54,8 @@ export interface EdgeDependencies {
   /** Its registry is what /metrics prints. */
   readonly metrics: EdgeMetrics
   readonly settings: EdgeSettings
-  /** The pump's, or a retry could land in another partition. */
-  readonly identity: IdentitySettings
+  /** The pump's, at most a few seconds old. */
+  readonly identityOf: SettingsOf
   /** True once the process is stopping: unready, and no new events. */
   draining(): boolean
   newMessageId(): string
@@ -80,12 +81,13 @@ const shortNames: Readonly<Record<string, EventType>> = {
  */
 export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const app = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
-  const { metrics, random, report, settings } = dependencies
+  const { metrics, random, report, settings, clock, draining } = dependencies
   const idCookie = new IdCookie(settings.idCookieOrigins)
+  const answering: Answering = { metrics, random, report, draining, refusals: new HeldRefusals(clock), idCookie }
   const ingest = ingestDependencies(dependencies, idCookie)
   const paths = ingestPaths(settings.ingestPath)
   const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
-    answer({ metrics, random, report }, { request: edgeRequest(context), label, work, idCookie }).then(toResponse)
+    answer(answering, { request: edgeRequest(context), label, work }).then(toResponse)
 
   for (const [path, route] of paths.events) {
     app.post(path, (context) => respond(context, route, (request) => ingestRequest(ingest, request, route)))
@@ -119,7 +121,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const takeNode: EdgeApp['takeNode'] = (incoming, outgoing) => {
     const route = incoming.method === 'POST' ? paths.events.get(plainPath(incoming) ?? '') : undefined
     if (route === undefined) return false
-    answer({ metrics, random, report }, { request: nodeRequest(incoming), label: route, work: (request) => ingestRequest(ingest, request, route), idCookie })
+    answer(answering, { request: nodeRequest(incoming), label: route, work: (request) => ingestRequest(ingest, request, route) })
       .then((answered) => answered === null ? outgoing.destroy() : answerNode(incoming, outgoing, answered))
       .catch(() => outgoing.destroy())
     return true
@@ -128,7 +130,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
 }
 
 function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie): IngestDependencies {
-  const { log, keys, usage, clock, metrics, settings, identity } = dependencies
+  const { log, keys, usage, clock, metrics, settings, identityOf } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
     bytesMax: settings.inFlightBytesMax,
@@ -136,7 +138,7 @@ function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie):
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    log, keys, senders: new KnownSenders(keys, unknownKey), clock, metrics, inFlight, identity, idCookie,
+    log, keys, senders: new KnownSenders(keys, unknownKey), clock, metrics, inFlight, identityOf, idCookie,
     admission: new Admission(settings.eventsPerSecondMax, usage),
     turns: new FairTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,
@@ -205,15 +207,20 @@ interface Work {
   /** Of the metric; from a closed list. */
   readonly label: string
   work(request: EdgeRequest): Promise<Answer>
+}
+
+interface Answering extends Pick<EdgeDependencies, 'metrics' | 'random' | 'report' | 'draining'> {
   readonly idCookie: IdCookie
+  readonly refusals: HeldRefusals
 }
 
 /** Null where nobody reads it: the connection is gone. */
 async function answer(
-  { metrics, random, report }: Pick<EdgeDependencies, 'metrics' | 'random' | 'report'>, { request, label, work, idCookie }: Work,
+  { metrics, random, report, draining, refusals, idCookie }: Answering, { request, label, work }: Work,
 ): Promise<NodeAnswer | null> {
   const startedAt = performance.now()
   let status: number | 'closed' = 'closed'
+  let refused: NodeAnswer
   try {
     const done = await work(request)
     status = done.status
@@ -224,10 +231,13 @@ async function answer(
     else if (!(error instanceof MillraceError)) report(error)
     const failed = errorAnswer(error, random)
     status = failed.status
-    return withCors(failed, corsHeaders(request.header('origin'), idCookie))
+    refused = withCors(failed, corsHeaders(request.header('origin'), idCookie))
+    if (!(error instanceof Refused && error.reason === 'key_share') || draining()) return refused
   } finally {
     metrics.requested(label, status, performance.now() - startedAt)
   }
+  await refusals.hold(request)
+  return refused
 }
 
 /** No browser may take for a page what echoes a name that somebody sent. */

@@ -19,7 +19,7 @@ function edge(idCookieOrigins: readonly string[]): EdgeApp {
   return createEdgeApp({
     log: new RecordGatherer({ log, clock: systemClock, metrics }, { pendingBytesMax: 2_000_000, appendTimeoutMs: 60 }), readiness: () => log.readiness(),
     keys: new KeyRing([{ hash: hashKey(writeKey), workspace: 7, kind: 'write', id: 'w', revoked: false, limits: noLimits }]), clock: systemClock, metrics,
-    settings: { ...edgeDefaults, idCookieOrigins }, identity: defaultIdentitySettings, draining: () => false,
+    settings: { ...edgeDefaults, idCookieOrigins }, identityOf: () => defaultIdentitySettings, draining: () => false,
     newMessageId: () => uuidV7(Date.now()), random: () => 0.5, report: () => undefined,
   })
 }

@@ -1,6 +1,6 @@
 import { type EventResult, type EventType, type IngestResponse, limits } from '@millrace/schemas'
 import { type AcceptContext, type AcceptedEvent, acceptEvents } from '../ingest/accept-events.ts'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import type { SettingsOf } from '../identity/identity-settings.ts'
 import { decodeBody } from '../ingest/decode-body.ts'
 import { parseInstant } from '../ingest/event-time.ts'
 import { type Envelope, readEnvelope } from '../ingest/read-envelope.ts'
@@ -34,7 +34,7 @@ export interface IngestDependencies {
   readonly idCookie: IdCookie
   readonly bodyTimeoutMs: number
   readonly trustedProxies: number
-  readonly identity: IdentitySettings
+  readonly identityOf: SettingsOf
   /** True once the process is stopping. */
   draining(): boolean
   newMessageId(): string
@@ -147,7 +147,7 @@ function noteSkew(metrics: EdgeMetrics, { sentAt }: Envelope, receivedAt: number
 }
 
 function acceptContext(
-  { trustedProxies, newMessageId, identity }: IngestDependencies, request: EdgeRequest,
+  { trustedProxies, newMessageId, identityOf }: IngestDependencies, request: EdgeRequest,
   about: { sender: Sender, route: IngestRoute, receivedAt: number },
 ): AcceptContext {
   const { sender, route, receivedAt } = about
@@ -160,7 +160,7 @@ function acceptContext(
     trust: sender.trusted ? 'secret' : 'public',
     receivedAt,
     route,
-    identity,
+    identity: identityOf(sender.workspace),
     newMessageId,
     ...(ip === undefined ? {} : { ip }),
     ...(userAgent === undefined ? {} : { userAgent }),

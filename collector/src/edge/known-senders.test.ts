@@ -12,7 +12,7 @@ function listed(key: string, part: Partial<ListedKey> = {}): ListedKey {
 }
 
 function request(connection: object | undefined, headers: Readonly<Record<string, string>>): EdgeRequest {
-  return { header: (name) => headers[name], query: () => undefined, remoteAddress: undefined, connection, readBody: async () => new Uint8Array(0) }
+  return { header: (name) => headers[name], query: () => undefined, remoteAddress: undefined, connection, readBody: async () => new Uint8Array(0), discardBody: () => {} }
 }
 
 function basic(key: string): Readonly<Record<string, string>> {

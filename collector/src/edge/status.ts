@@ -21,7 +21,7 @@ const later: Outcome = { status: 503, retryAfterSeconds: [5, 10] }
 /**
  * The one table from error code to HTTP. Segment's and RudderStack's SDKs throw a batch away on most statuses they
  * do not expect, so ingest answers with 200, 400, 401, 413, 429 and 503 alone, and a defect of ours is a 503.
- * 404 and 405 are for requests that no SDK makes, and for the read side.
+ * 404, 405 and 409 are for requests that no SDK makes, and for the read side.
  */
 const outcomes = {
   bad_body: { status: 400 },
@@ -30,6 +30,7 @@ const outcomes = {
   unauthorized: { status: 401 },
   not_found: { status: 404 },
   method_not_allowed: { status: 405 },
+  version_conflict: { status: 409 },
   body_too_large: { status: 413 },
   rate_limited: { status: 429, retryAfterSeconds: [1, 2] },
   overloaded: soon,

@@ -1,22 +1,35 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryIdentity } from '../../test/memory-identity.ts'
 import { extractIdentifiers } from './extract-identifiers.ts'
+import type { IdentifierKind } from '../ports/identity.ts'
 import type { Evidence } from './gather-evidence.ts'
+import type { Identifier } from './identifier.ts'
 import { identifierKey } from './identifier-key.ts'
 import { defaultIdentitySettings } from './identity-settings.ts'
 import { resolveBatch } from './resolve-batch.ts'
 
 const context = { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 7) }
 
-/** Resolves events as clients send them; gives how many people there are, and the identifiers kept of each. */
-async function peopleOf(events: readonly Readonly<Record<string, unknown>>[]): Promise<{ readonly store: MemoryIdentity; readonly people: readonly string[] }> {
+interface Resolved {
+  readonly store: MemoryIdentity
+  /** The values kept of each person. */
+  readonly people: readonly string[]
+}
+
+/** Resolves events as clients send them. */
+function peopleOf(events: readonly Readonly<Record<string, unknown>>[]): Promise<Resolved> {
+  return peopleWith(events.map((event) => extractIdentifiers(event, context.settings).identifiers), { batchEvents: 5_000 })
+}
+
+/** Resolves what events say of who they are about, so many events at once; where they come newest first, each is earlier than all before. */
+async function peopleWith(
+  said: readonly (readonly Identifier[])[], { batchEvents, newestFirst = false }: { readonly batchEvents: number; readonly newestFirst?: boolean },
+): Promise<Resolved> {
   const store = new MemoryIdentity()
-  const evidence = events.map((event, number): Evidence => ({
-    workspace: 1, identifiers: extractIdentifiers(event, context.settings).identifiers, time: number, receivedAt: number,
-    trust: 'public', messageId: `message ${number}`, metric: 'Order Completed',
-  })).filter(({ identifiers }) => identifiers.length > 0)
-  for (let from = 0; from < evidence.length; from += 5_000) {
-    store.apply((await resolveBatch(store, { evidence: evidence.slice(from, from + 5_000) }, context)).changes)
+  const evidence = said.filter((identifiers) => identifiers.length > 0).map((identifiers, number): Evidence =>
+    ({ workspace: 1, identifiers, time: newestFirst ? -number : number, receivedAt: number, trust: 'public', messageId: `message ${number}`, metric: 'Order Completed' }))
+  for (let from = 0; from < evidence.length; from += batchEvents) {
+    store.apply((await resolveBatch(store, { evidence: evidence.slice(from, from + batchEvents) }, context)).changes)
   }
   const groups = Map.groupBy(store.identifierRows.values(), ({ profileId }) => profileId)
   return { store, people: [...groups.values()].map((rows) => rows.map(({ value }) => value).sort().join(' ')).sort() }
@@ -62,5 +75,30 @@ describe('bad input glues no stranger to another', () => {
     const staff = store.identifierRows.get(identifierKey(1, { kind: 'email', namespace: '', value: 'till@shop.example' }))
     expect(staff).toMatchObject({ fanOut: true, neighbours: { external_id: orders } })
     expect(new Set([...store.edgeRows.values()].map(({ state }) => state))).toEqual(new Set(['inert']))
+  })
+
+  const staff: Identifier = { kind: 'email', namespace: '', value: 'till@shop.example' }
+  const of = (kind: IdentifierKind, number: number): Identifier => ({ kind, namespace: '', value: `${kind} ${number}` })
+  const guests: readonly { readonly name: string; readonly orders: number; readonly said: (number: number) => readonly (readonly Identifier[])[] }[] = [
+    { name: 'with a phone, a browser and a checkout each', orders: 50_000, said: (number) => [[staff, of('phone', number), of('anonymous_id', number), of('checkout', number)]] },
+    { name: 'with a browser each', orders: 3_000, said: (number) => [[staff, of('anonymous_id', number)]] },
+    { name: 'with a phone each', orders: 26, said: (number) => [[staff, of('phone', number)]] },
+    { name: 'with a checkout each that its browser has too', orders: 3_000, said: (number) => [[of('anonymous_id', number), of('checkout', number)], [staff, of('checkout', number)]] },
+  ]
+  for (const { name, orders, said } of guests) {
+    for (const newestFirst of orders < 10_000 ? [false, true] : [false]) {
+      test(`one staff e-mail on ${orders} guest orders ${name} leaves no two guests one person${newestFirst ? ', the newest first' : ''}`, async () => {
+        const { store, people } = await peopleWith(Array.from({ length: orders }, (_, number) => number).flatMap(said), { batchEvents: 500, newestFirst })
+        for (const values of people) expect(new Set(values.match(/\d+/g)).size).toBeLessThanOrEqual(1)
+        expect(store.identifierRows.get(identifierKey(1, staff))).toMatchObject({ fanOut: true, degreeCutoffs: {} })
+        // What an order costs doesn't grow with how many there were.
+        expect(store.rowsRead).toBeLessThan(20 * orders)
+      })
+    }
+  }
+
+  test('an address that comes with as many browsers as a person may have in years stays his', async () => {
+    const { people } = await peopleWith(Array.from({ length: 250 }, (_, number) => [staff, of('anonymous_id', number)]), { batchEvents: 50 })
+    expect(people).toHaveLength(1)
   })
 })

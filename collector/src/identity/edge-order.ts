@@ -1,13 +1,19 @@
 import type { EdgeRow } from '../ports/identity.ts'
 
-type Ordered = Pick<EdgeRow, 'a' | 'b' | 'rank' | 'firstSeenSecret' | 'firstSeenPublic'>
+/** What the order of edges hangs on. */
+export type Ordered = Pick<EdgeRow, 'a' | 'b' | 'rank' | 'firstSeenSecret' | 'firstSeenPublic'>
 
 /**
  * The total order edges are tried in: an operator's first, then evidence of secret keys, then trust (the weaker end's
  * rank), then the earliest time, then the keys. Nothing in it depends on when an edge arrived.
  */
 export function compareEdges(x: Ordered, y: Ordered): number {
-  return level(x) - level(y) || x.rank - y.rank || timeOf(x) - timeOf(y) || compareKeys(x, y)
+  return weightOf(x) - weightOf(y) || timeOf(x) - timeOf(y) || compareKeys(x, y)
+}
+
+/** What comes before time, as one number: operator or secret key or neither, then rank, of which there are fewer than 16. */
+export function weightOf(edge: Ordered): number {
+  return level(edge) * 16 + edge.rank
 }
 
 function level(edge: Ordered): number {
@@ -16,7 +22,7 @@ function level(edge: Ordered): number {
 }
 
 /** Least event time of the strongest evidence there is, epoch milliseconds. */
-function timeOf(edge: Ordered): number {
+export function timeOf(edge: Ordered): number {
   return edge.firstSeenSecret ?? edge.firstSeenPublic ?? 0
 }
 

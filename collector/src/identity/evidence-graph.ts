@@ -28,6 +28,8 @@ export class EvidenceGraph {
   readonly moved: MovedEdge[] = []
   /** Identifiers from which something has to be solved again, and the first evidence that is the reason. */
   readonly seeds = new Map<string, Evidence>()
+  /** Seeds at which an edge went or a veto came or went: what hangs together may come apart there. */
+  readonly loosened = new Set<string>()
 
   constructor(workspace: number) {
     this.workspace = workspace
@@ -38,8 +40,9 @@ export class EvidenceGraph {
     const keys = new Set(identifiers.keys())
     for (const { a, b } of vetoes.values()) keys.add(a).add(b)
     for (const row of await reader.identifiers(this.workspace, [...keys])) this.addIdentifier(row)
-    for (const [id, veto] of vetoes) if (!this.#absorbVeto(veto)) vetoes.delete(id)
     for (const seen of identifiers.values()) this.#absorbIdentifier(seen)
+    // After the identifiers: a batch may hold the event that made somebody known and the word that parts him.
+    for (const [id, veto] of vetoes) if (!this.#absorbVeto(veto)) vetoes.delete(id)
     if (edges.size === 0) return
     const ends = [...edges.values()].filter(({ a, b }) => this.#isKnown(a) && this.#isKnown(b))
     if (ends.length > 0) {
@@ -74,11 +77,16 @@ export class EvidenceGraph {
     if (!this.seeds.has(key)) this.seeds.set(key, evidence)
   }
 
+  addLooseSeed(key: string, evidence: Evidence): void {
+    this.addSeed(key, evidence)
+    this.loosened.add(key)
+  }
+
   /** Both ends are solved again. False where one is not there: nobody can be parted before he is known, and no read looks for it. */
   #absorbVeto({ workspace, a, b, at, messageId }: VetoChange): boolean {
     if (!this.identifiers.has(a) || !this.identifiers.has(b)) return false
     for (const key of [a, b]) {
-      this.addSeed(key, { workspace, identifiers: [], time: at, receivedAt: at, trust: 'secret', messageId, metric: 'split' })
+      this.addLooseSeed(key, { workspace, identifiers: [], time: at, receivedAt: at, trust: 'secret', messageId, metric: 'split' })
     }
     return true
   }

@@ -93,6 +93,10 @@ describe('explain', () => {
     expect(await explained(['1+p', '2+p', '3+p'], ['1', 'p'])).toMatchObject({
       samePerson: false, rejected: { hindrance: { rule: 'fan_out' } }, sentence: expect.stringContaining('phone "p" came with more than 2 identifiers of one stronger kind and identifies nobody'),
     })
+    const customers = Array.from({ length: 26 }, (_, index) => `a+p${index}`)
+    expect(await explained(customers, ['a', 'p3'])).toMatchObject({
+      samePerson: false, rejected: { hindrance: { rule: 'fan_out' } }, sentence: expect.stringContaining('email "a@example.com" came with more than 25 of one kind (phone) and identifies nobody'),
+    })
     expect(await explained(['1+w', '1+x', '1+y', '1+z'], ['1', 'z'])).toMatchObject({
       samePerson: false, rejected: { hindrance: { rule: 'degree' } }, sentence: expect.stringContaining('only the first 3 count'),
     })

@@ -3,8 +3,9 @@ import type { EvidenceAround, Explanation, Hindrance } from '../query/explanatio
 import { graphEdge, graphEnd } from '../query/graph-edge.ts'
 import { isoTime } from '../query/profile-card.ts'
 import { compareEdges, compareText } from './edge-order.ts'
+import { fanOutOf } from './fan-out.ts'
 import { firstSeenOf } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked } from './identity-settings.ts'
 
 /** Names on the way that a sentence tells. */
 const namesMax = 5
@@ -105,17 +106,26 @@ function hindranceOf(edge: EdgeRow, { identifiers, vetoes }: EvidenceAround, set
     const both = `${nameOf(row(witness.a))} and ${nameOf(row(witness.b))}`
     const { kind } = witness
     if (witness.rule === 'limit' && kind !== undefined) {
-      return { hindrance: { rule: 'limit', kind, ...ends }, why: `one person would have ${both}, and has at most ${settings.limits[kind]} ${labelOf(kind)}` }
+      return { hindrance: { rule: 'limit', kind, ...ends }, why: `one person would have ${both}, and has at most ${settings.limits[kind]} ${labelOf(kind)}${bySettings(settings)}` }
     }
     const veto = vetoes.find(({ a, b }) => (a === witness.a && b === witness.b) || (a === witness.b && b === witness.a))
     return { hindrance: { rule: 'veto', ...ends }, why: `an operator parted ${both}${veto === undefined ? '' : ` on ${isoTime(veto.createdAt)}`}` }
   }
   const ends = { a: graphEnd(row(edge.a)), b: graphEnd(row(edge.b)) }
+  const blocked = [row(edge.a), row(edge.b)].find((end) => end !== undefined && isOwnBlocked(end, settings))
+  if (blocked !== undefined) return { hindrance: { rule: 'blocked', ...ends }, why: `version ${settings.version} of the settings blocks ${nameOf(blocked)}` }
   const shared = [row(edge.a), row(edge.b)].find((end) => end?.fanOut === true)
   if (shared !== undefined) {
-    return { hindrance: { rule: 'fan_out', ...ends }, why: `${nameOf(shared)} came with more than ${settings.fanOutMax} identifiers of one stronger kind and identifies nobody` }
+    const reason = fanOutOf(shared, settings)
+    const many = reason === null || reason.isStronger ? `${settings.fanOutMax} identifiers of one stronger kind` : `${reason.max} of one kind (${labelOf(reason.kind)})`
+    return { hindrance: { rule: 'fan_out', ...ends }, why: `${nameOf(shared)} came with more than ${many} and identifies nobody${bySettings(settings)}` }
   }
-  return { hindrance: { rule: 'degree', ...ends }, why: `of so many identifiers that came with one of the two only the first ${settings.degreeMax} count` }
+  return { hindrance: { rule: 'degree', ...ends }, why: `of so many identifiers that came with one of the two only the first ${settings.degreeMax} count${bySettings(settings)}` }
+}
+
+/** Where the workspace has rules of its own, which of its versions says so. */
+function bySettings({ version }: IdentitySettings): string {
+  return version === 0 ? '' : ` by version ${version} of the settings`
 }
 
 function unconnected({ a, b, identifiers, vetoes, isWhole }: EvidenceAround): string {

@@ -59,6 +59,15 @@ describe('extractIdentifiers', () => {
   })
 })
 
+describe('mailboxes', () => {
+  it('are identifiers of their own, weakest of all, where the workspace folds addresses', () => {
+    const event = { type: 'identify', anonymousId: 'browser', traits: { email: 'Jane.Doe+news@gmail.com' }, context: { traits: { email: 'jane@shop.example' } } }
+    const values = (foldEmailAliases: boolean): readonly string[] => extractIdentifiers(event, { region: null, foldEmailAliases }).identifiers.map(({ kind, value }) => `${kind} ${value}`)
+    expect(values(false)).toEqual(['email jane.doe+news@gmail.com', 'email jane@shop.example', 'anonymous_id browser'])
+    expect(values(true)).toEqual([...values(false), 'email_alias janedoe@gmail.com'])
+  })
+})
+
 describe('strongestIdentifier', () => {
   const word = fc.constantFrom(
     'a', 'b', 'null', ' A ', '', '0', 'a@b.example', 'B@b.example', '+491711234567', '0171 1234567', 7, true, null,

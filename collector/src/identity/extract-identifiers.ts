@@ -10,7 +10,7 @@ const namespaceCharactersMax = 100
 /** A canonical event, or one on its way to be: only fields of the right type are read. */
 type Fields = Readonly<Record<string, unknown>>
 
-type Region = Pick<IdentitySettings, 'region'>
+type Region = Pick<IdentitySettings, 'region'> & Partial<Pick<IdentitySettings, 'foldEmailAliases'>>
 
 /** What an event says of who it is about. */
 export interface Extracted {
@@ -38,6 +38,8 @@ export function extractIdentifiers(event: Fields, settings: Region): Extracted {
   if (isObject(context)) addFromContext(context, add)
   add('anonymous_id', anonymousId)
   add(kindOfPrevious(previousId, anonymousId), previousId)
+  // Weaker than all else, so an event never belongs to one.
+  if (settings.foldEmailAliases === true) for (const { value } of found.filter(({ kind }) => kind === 'email')) add('email_alias', value)
   return { identifiers: found.length < 2 ? found : strongestFirst(found, own) }
 }
 

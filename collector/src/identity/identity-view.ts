@@ -2,15 +2,15 @@ import type { IdentityView } from '../query/identity-view.ts'
 import { isoTime } from '../query/profile-card.ts'
 import { explain } from './explain.ts'
 import { identifierKey } from './identifier-key.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import type { SettingsOf } from './identity-settings.ts'
 import { normaliseIdentifier } from './normalise.ts'
 import { applyTraits, emptyRegisters, mergedProperties, mergedRegisters, parseRegisters, type Registers } from './registers.ts'
 
 /** The rules that events are decided by, as the read side asks them. */
-export function identityView(settings: IdentitySettings): IdentityView {
+export function identityView(settingsOf: SettingsOf): IdentityView {
   return {
     keyOf: ({ workspace, kind, text, namespace = '' }) => {
-      const identifier = normaliseIdentifier(kind, text, settings)
+      const identifier = normaliseIdentifier(kind, text, settingsOf(workspace))
       return identifier === null ? null : identifierKey(workspace, { ...identifier, namespace })
     },
     statementsOf: (registers) => Object.fromEntries([...mergedRegisters(registers.map(parseRegisters))]
@@ -23,7 +23,7 @@ export function identityView(settings: IdentitySettings): IdentityView {
       }
       return mergedProperties([...registers.values()])
     },
-    explain: (around) => explain(around, settings),
+    explain: (around) => explain(around, settingsOf(around.a.workspace)),
     propertiesOf: (registers) => mergedProperties(registers.map(parseRegisters)),
   }
 }

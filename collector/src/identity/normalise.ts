@@ -3,6 +3,7 @@ import { limits } from '@millrace/schemas'
 import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min'
 import type { IdentifierKind } from '../ports/identity.ts'
 import { isBlocked } from './blocked.ts'
+import { emailAlias } from './email-alias.ts'
 import type { Identifier } from './identifier.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
@@ -29,6 +30,7 @@ function isTooLong(value: string): boolean {
 
 function normalised(kind: IdentifierKind, text: string, { region }: Pick<IdentitySettings, 'region'>): string | null {
   if (kind === 'email') return normaliseEmail(text)
+  if (kind === 'email_alias') return emailAlias(normaliseEmail(text) ?? '')
   if (kind === 'phone') return normalisePhone(text, region)
   if (kind === 'anonymous_id' && isUuidInAnyCase(text)) return text.toLowerCase()
   return text
@@ -50,7 +52,7 @@ function normaliseEmail(text: string): string | null {
 }
 
 /** domainToASCII lets empty labels through and turns `127.1` into an address. */
-function isDomain(domain: string): boolean {
+export function isDomain(domain: string): boolean {
   const labels = domain.split('.')
   return labels.length > 1 && labels.every((label) => /^[a-z0-9_-]{1,63}$/.test(label)) && !/^\d+$/.test(labels.at(-1) ?? '')
 }

@@ -1,14 +1,21 @@
 import { MillraceError } from '../platform/errors.ts'
-import type { IdentifierRow, IdentityOverride, IdentityReader, MergeRow, ProfileRow } from '../ports/identity.ts'
+import type { Composition, IdentifierRow, IdentityOverride, IdentityReader, MergeRow, ProfileRow } from '../ports/identity.ts'
+import { isSameComposition } from './composition.ts'
 import type { EvidenceGraph, Tracked } from './evidence-graph.ts'
 import type { Evidence } from './gather-evidence.ts'
-import { anchorsBefore, type Group } from './solve.ts'
+import { anchorsBefore } from './solve.ts'
 
-/** The identifiers of one profile after solving, and its id. */
+/** One profile after solving, and its id. */
 export interface SolvedProfile {
   readonly id: string
-  readonly group: Group<IdentifierRow>
+  readonly anchorKey: string
+  /** All its identifiers, or at least those that are new to it or changed. */
   readonly members: readonly Tracked<IdentifierRow>[]
+  /** Least firstSeen of all its identifiers. */
+  readonly createdAt: number
+  readonly composition: Composition | null
+  /** Whether its composition is sure to be the stored one, where its members are the same. */
+  readonly isComposedAsBefore: boolean
   /** The first evidence of the batch that is a reason to solve what is connected to it. */
   readonly evidence: Evidence
 }
@@ -21,21 +28,41 @@ export interface ProfileChanges {
 
 const nothing: ProfileChanges = Object.freeze({ profiles: [], merges: [], overrides: [] })
 
+/** Rows of profiles as they were before the batch, each read once. */
+export class StoredProfiles {
+  readonly rows = new Map<string, ProfileRow>()
+  readonly #graph: EvidenceGraph
+  readonly #reader: IdentityReader
+  readonly #asked = new Set<string>()
+
+  constructor(graph: EvidenceGraph, reader: IdentityReader) {
+    this.#graph = graph
+    this.#reader = reader
+  }
+
+  /** Reads those that were not asked for before, with what redirects to them. */
+  async read(ids: Iterable<string>): Promise<void> {
+    const wanted = [...new Set(ids)].filter((id) => !this.#asked.has(id))
+    if (wanted.length === 0) return
+    for (const id of wanted) this.#asked.add(id)
+    for (const row of await this.#reader.profiles(this.#graph.workspace, wanted)) this.rows.set(row.id, row)
+  }
+}
+
 /** What follows for profiles from where identifiers point now: rows, redirects of length one, merge log, overrides. */
 export async function profileChanges(
-  graph: EvidenceGraph, reader: IdentityReader, solved: readonly SolvedProfile[],
+  graph: EvidenceGraph, stored: StoredProfiles, solved: readonly SolvedProfile[],
 ): Promise<ProfileChanges> {
   const left = leftBy(solved)
-  const changed = solved.filter(({ id, members }) => left.has(id) || members.some(movedOrOlder))
+  const changed = solved.filter(({ id, members, isComposedAsBefore }) => !isComposedAsBefore || left.has(id) || members.some(movedOrOlder))
   if (changed.length === 0) return nothing
   const heirs = heirsOf(left, solved)
   const ids = new Set(heirs.keys())
-  // What stands on new identifiers alone cannot have had its id before.
-  for (const { id, group } of changed) if (graph.identifier(group.anchor.key).before !== null) ids.add(id)
-  const rows = ids.size === 0 ? [] : await reader.profiles(graph.workspace, [...ids])
-  const stored = new Map(rows.map((row) => [row.id, row]))
+  // What a new identifier anchors cannot have had its id before.
+  for (const { id, anchorKey } of changed) if (graph.identifiers.get(anchorKey)?.before !== null) ids.add(id)
+  await stored.read(ids)
   return {
-    profiles: [...liveRows(changed, left, stored), ...redirects(stored, heirs, solved)],
+    profiles: [...liveRows(graph.workspace, { changed, left, stored: stored.rows }), ...redirects(stored.rows, heirs, solved)],
     ...moves(changed),
   }
 }
@@ -70,17 +97,20 @@ function heirsOf(left: ReadonlySet<string>, solved: readonly SolvedProfile[]): R
   return new Map([...best].map(([id, { heir }]) => [id, heir]))
 }
 
-/** A row for each profile whose identifiers or creation time changed, revived where it had been merged away. */
-function liveRows(
-  changed: readonly SolvedProfile[], left: ReadonlySet<string>, stored: ReadonlyMap<string, ProfileRow>,
-): readonly ProfileRow[] {
+interface LiveInput {
+  readonly changed: readonly SolvedProfile[]
+  readonly left: ReadonlySet<string>
+  readonly stored: ReadonlyMap<string, ProfileRow>
+}
+
+/** A row for each profile whose identifiers, creation time or composition changed, revived where it had been merged away. */
+function liveRows(workspace: number, { changed, left, stored }: LiveInput): readonly ProfileRow[] {
   const rows: ProfileRow[] = []
-  for (const { id, members, group: { anchor: { workspace } } } of changed) {
-    const createdAt = members.reduce((least, { now }) => Math.min(least, now.firstSeen), Infinity)
+  for (const { id, members, createdAt, composition } of changed) {
     const before = stored.get(id)
     const moved = left.has(id) || members.some((member) => member.before?.profileId !== member.now.profileId)
-    if (before !== undefined && !moved && before.createdAt === createdAt) continue
-    rows.push({ workspace, id, version: (before?.version ?? 0) + 1, createdAt, mergedInto: null })
+    const same = before !== undefined && !moved && before.createdAt === createdAt && isSameComposition(before.composition, composition)
+    if (!same) rows.push({ workspace, id, version: (before?.version ?? 0) + 1, createdAt, mergedInto: null, composition })
   }
   return rows
 }
@@ -97,7 +127,7 @@ function redirects(
     if (mergedInto === undefined) {
       throw new MillraceError('corrupt', `profile ${row.id} has neither identifiers nor an heir`)
     }
-    if (mergedInto !== row.mergedInto) written.push({ ...row, mergedInto, version: row.version + 1 })
+    if (mergedInto !== row.mergedInto) written.push({ ...row, mergedInto, version: row.version + 1, composition: null })
   }
   return written
 }

@@ -1,14 +1,18 @@
 import type { EdgeRow, IdentifierRow, IdentityChanges, IdentityReader, VetoRow } from '../ports/identity.ts'
+import { compositionOf } from './composition.ts'
 import { EvidenceGraph, type Tracked } from './evidence-graph.ts'
 import { edgeId, type Evidence, type GatheredEvidence, gatherEvidence, type VetoChange } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
-import { profileChanges, type SolvedProfile } from './profile-changes.ts'
+import type { IdentitySettings, SettingsOf } from './identity-settings.ts'
+import { applyJoins, type JoinPlan, planJoins } from './join-whole.ts'
+import { profileChanges, type SolvedProfile, StoredProfiles } from './profile-changes.ts'
 import { profileIdOf } from './profile-id.ts'
 import { settleLiveness } from './settle-liveness.ts'
 import { type Group, type Solution, solve, type Verdict } from './solve.ts'
 
 export interface ResolveContext {
   readonly settings: IdentitySettings
+  /** Where workspaces have rules of their own. */
+  readonly settingsOf?: SettingsOf
   /** Secret key of profile ids; never rotates. */
   readonly identityKey: Uint8Array
 }
@@ -21,26 +25,29 @@ export interface ResolveInput {
 
 export interface Resolution {
   readonly changes: IdentityChanges
+  /** Identifiers of each component that was solved again from all its evidence. */
+  readonly solvedIdentifiers: readonly number[]
   /** The profile of an identifier that the batch carries; throws RangeError for any other. */
   profileOf(identifierKey: string): string
 }
 
 /**
- * What a batch of evidence changes. Reads identifiers, edges and, where an edge is new or earlier than known, whole
- * components and profiles: at most five times a workspace, whatever the batch holds. The outcome does not depend on
- * the order of the evidence, nor on where it was cut into batches.
+ * What a batch of evidence changes. Reads identifiers, edges and, where an edge is new or earlier than known, profiles and
+ * those components whose people may change: at most six times a workspace, whatever the batch holds. The outcome does not
+ * depend on the order of the evidence, nor on where it was cut into batches.
  */
 export async function resolveBatch(
   reader: IdentityReader, { evidence, vetoes = [] }: ResolveInput, context: ResolveContext,
 ): Promise<Resolution> {
-  const changes = { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
+  const changes = noChanges()
   const graphs: EvidenceGraph[] = []
+  const solvedIdentifiers: number[] = []
   for (const gathered of gatherEvidence(evidence, vetoes)) {
     const graph = new EvidenceGraph(gathered.workspace)
-    await resolveWorkspace(graph, { reader, gathered, changes }, context)
+    await resolveWorkspace(graph, { reader, gathered, changes, solvedIdentifiers }, { ...context, settings: context.settingsOf?.(gathered.workspace) ?? context.settings })
     graphs.push(graph)
   }
-  return { changes, profileOf: (key) => profileIn(graphs, key) }
+  return { changes, solvedIdentifiers, profileOf: (key) => profileIn(graphs, key) }
 }
 
 function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
@@ -51,24 +58,45 @@ function profileIn(graphs: readonly EvidenceGraph[], key: string): string {
   throw new RangeError(`identifier ${key} is not in the batch`)
 }
 
+type Changes = { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+
+export function noChanges(): Changes {
+  return { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] }
+}
+
 interface Work {
   readonly reader: IdentityReader
   readonly gathered: GatheredEvidence
-  readonly changes: { [List in keyof IdentityChanges]: IdentityChanges[List][number][] }
+  readonly changes: Changes
+  readonly solvedIdentifiers: number[]
 }
 
 async function resolveWorkspace(
-  graph: EvidenceGraph, { reader, gathered, changes }: Work, context: ResolveContext,
+  graph: EvidenceGraph, { reader, gathered, changes, solvedIdentifiers }: Work, context: ResolveContext,
 ): Promise<void> {
   await graph.absorb(reader, gathered)
   for (const veto of gathered.vetoes.values()) changes[veto.lifted ? 'liftedVetoes' : 'vetoes'].push(vetoRow(veto))
   if (graph.moved.length > 0) await settleLiveness(graph, reader, context.settings)
+  await solveSeeds(graph, { reader, gathered, changes, solvedIdentifiers }, context)
+}
+
+/** Solves what is connected to the seeds again and collects everything that changed. */
+export async function solveSeeds(
+  graph: EvidenceGraph, { reader, gathered, changes, solvedIdentifiers }: Pick<Work, 'reader' | 'changes' | 'solvedIdentifiers'> & { readonly gathered: Pick<GatheredEvidence, 'vetoes'> },
+  context: ResolveContext,
+): Promise<void> {
   if (graph.seeds.size > 0) {
-    const region = await loadRegion(graph, reader, gathered)
+    const stored = new StoredProfiles(graph, reader)
+    const plan = await planJoins(graph, stored, context)
+    const region = await loadRegion(graph, { reader, gathered, plan })
+    const joined = applyJoins(graph, plan, (member, { id, component }) => pointAt(member, id, component))
     const solution = solve(region, context.settings)
+    for (const groups of Map.groupBy(solution.groups, ({ component }) => component).values()) {
+      solvedIdentifiers.push(groups.reduce((sum, { members }) => sum + members.length, 0))
+    }
     for (const verdict of solution.verdicts) applyVerdict(graph, verdict)
-    const solved = applyGroups(graph, solution, context.identityKey)
-    const { profiles, merges, overrides } = await profileChanges(graph, reader, solved)
+    const solved = applyGroups(graph, { solution, vetoes: region.vetoes }, context)
+    const { profiles, merges, overrides } = await profileChanges(graph, stored, [...joined, ...solved])
     for (const row of profiles) changes.profiles.push(row)
     for (const row of merges) changes.merges.push(row)
     for (const row of overrides) changes.overrides.push(row)
@@ -88,31 +116,40 @@ interface Region {
   readonly vetoes: readonly VetoRow[]
 }
 
-/** Everything connected to a seed over live edges, accepted and rejected: a rejected edge may find a place now. */
-async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered: GatheredEvidence): Promise<Region> {
-  const labels = new Set<string>()
+interface RegionInput extends Pick<Work, 'reader'> {
+  readonly gathered: Pick<GatheredEvidence, 'vetoes'>
+  readonly plan: JoinPlan
+}
+
+/**
+ * Everything connected over live edges, accepted and rejected, to a seed that cannot simply be joined: a rejected edge may
+ * find a place now. Reads with it the identifiers of what moves by being joined.
+ */
+async function loadRegion(graph: EvidenceGraph, { reader, gathered, plan: { moving, rest } }: RegionInput): Promise<Region> {
+  const labels = new Set(moving)
   const keys = new Set<string>()
   for (const key of graph.seeds.keys()) {
-    // A seed that is not loaded hangs on one that is and has its label.
-    const tracked = graph.identifiers.get(key)
-    if (tracked === undefined) continue
+    if (!rest.has(key)) continue
     keys.add(key)
-    if (tracked.before !== null) labels.add(tracked.before.component)
+    const { before } = graph.identifier(key)
+    if (before !== null) labels.add(before.component)
   }
-  const edges = new Set(graph.moved.map(({ edge }) => edge))
   const liveEdges: EdgeRow[] = []
   let vetoes: readonly VetoRow[] = []
+  const edges = new Set<Tracked<EdgeRow>>()
+  for (const { edge } of graph.moved) if (keys.has(edge.now.a)) edges.add(edge)
   if (labels.size > 0) {
     const loaded = await reader.components(graph.workspace, [...labels])
     vetoes = loaded.vetoes
     for (const row of loaded.identifiers) {
       graph.addIdentifier(row)
-      keys.add(row.key)
+      if (!moving.has(row.component)) keys.add(row.key)
     }
     // Most of a large component is no part of the batch, and is tracked only where its verdict changes.
     const ends = new Set<string>()
     for (const { now } of graph.edges.values()) ends.add(now.b)
     for (const row of loaded.liveEdges) {
+      if (!keys.has(row.a)) continue
       const tracked = ends.has(row.b) ? graph.edges.get(edgeId(row.a, row.b)) : undefined
       if (tracked === undefined) liveEdges.push(row)
       else edges.add(tracked)
@@ -123,7 +160,7 @@ async function loadRegion(graph: EvidenceGraph, reader: IdentityReader, gathered
 }
 
 /** The stored vetoes and those of the batch, without those that the batch lifts. */
-function vetoesNow(stored: readonly VetoRow[], { vetoes }: GatheredEvidence): readonly VetoRow[] {
+function vetoesNow(stored: readonly VetoRow[], { vetoes }: Pick<GatheredEvidence, 'vetoes'>): readonly VetoRow[] {
   if (vetoes.size === 0) return stored
   const kept = stored.filter(({ a, b }) => !vetoes.has(edgeId(a, b)))
   return [...kept, ...[...vetoes.values()].filter(({ lifted }) => !lifted).map(vetoRow)]
@@ -141,11 +178,17 @@ function applyVerdict(graph: EvidenceGraph, { edge, state, witness }: Verdict<Ed
   tracked.now = { ...tracked.now, state, witness }
 }
 
+interface Solved {
+  readonly solution: Solution<IdentifierRow, EdgeRow>
+  readonly vetoes: readonly VetoRow[]
+}
+
 /** Points every identifier of the solution at its profile. */
-function applyGroups(
-  graph: EvidenceGraph, { groups }: Solution<IdentifierRow, EdgeRow>, identityKey: Uint8Array,
-): readonly SolvedProfile[] {
+function applyGroups(graph: EvidenceGraph, { solution: { groups }, vetoes }: Solved, { settings, identityKey }: ResolveContext): readonly SolvedProfile[] {
   const evidence = evidenceByComponent(graph, groups)
+  const wasShared = sharedComponents(graph, groups)
+  const vetoed = new Set(vetoes.map(({ a }) => a))
+  const groupsIn = Map.groupBy(groups, ({ component }) => component)
   const solved: SolvedProfile[] = []
   for (const group of groups) {
     const id = profileIdOf(graph.workspace, group.anchor.key, identityKey)
@@ -153,9 +196,32 @@ function applyGroups(
     for (const member of members) pointAt(member, id, group.component)
     const reason = evidence.get(group.component)
     // What was loaded beside a seed but hangs on none stays as it was.
-    if (reason !== undefined) solved.push({ id, group, members, evidence: reason })
+    if (reason === undefined) continue
+    const isWhole = groupsIn.get(group.component)?.length === 1 && !group.members.some(({ key }) => vetoed.has(key))
+    solved.push({
+      id, anchorKey: group.anchor.key, members, evidence: reason,
+      createdAt: members.reduce((least, { now }) => Math.min(least, now.firstSeen), Infinity),
+      composition: isWhole ? compositionOf(group.members, group.anchor, settings.version) : null,
+      isComposedAsBefore: !isWhole && members.every(({ before }) => before !== null && wasShared.has(before.component)),
+    })
   }
   return solved
+}
+
+/** Components that held more than one profile before. */
+function sharedComponents(graph: EvidenceGraph, groups: readonly Group<IdentifierRow>[]): ReadonlySet<string> {
+  const firstIn = new Map<string, string>()
+  const shared = new Set<string>()
+  for (const { members } of groups) {
+    for (const { key } of members) {
+      const { before } = graph.identifier(key)
+      if (before === null) continue
+      const first = firstIn.get(before.component)
+      if (first === undefined) firstIn.set(before.component, before.profileId)
+      else if (first !== before.profileId) shared.add(before.component)
+    }
+  }
+  return shared
 }
 
 function pointAt(member: Tracked<IdentifierRow>, profileId: string, component: string): void {

@@ -2,8 +2,9 @@ import { identifierKinds } from '../ports/identity.ts'
 import type { EdgeRow, IdentifierKind, IdentifierRow, IdentityReader } from '../ports/identity.ts'
 import { compareText, orderKey } from './edge-order.ts'
 import type { EvidenceGraph, MovedEdge, Tracked } from './evidence-graph.ts'
+import { fanOutOf } from './fan-out.ts'
 import type { Evidence } from './gather-evidence.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked } from './identity-settings.ts'
 
 /** Edges of one identifier to one weaker kind, more than the degree bound, whose cutoff has to be found again. */
 interface Overfull {
@@ -14,8 +15,8 @@ interface Overfull {
 }
 
 /**
- * Decides which edges of the batch are live. An identifier with too many stronger neighbours is none any more; of too
- * many weaker neighbours only the earliest count. Both only ever take edges away that did not move themselves, so one
+ * Decides which edges of the batch are live. An identifier with too many neighbours is none any more (`fanOutOf`); of too
+ * many weaker neighbours of any other only the earliest count. Both only ever take edges away that did not move themselves, so one
  * read, of the edges of identifiers that just crossed a bound, is enough; mostly there are none.
  */
 export async function settleLiveness(
@@ -29,32 +30,28 @@ export async function settleLiveness(
     for (const row of await reader.edgesOf(graph.workspace, stored)) graph.addEdge(row)
   }
   cutOff(graph, overfull)
-  if (keys.size > 0) silence(graph, keys, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
-  for (const moved of graph.moved) settleMoved(graph, moved)
+  if (keys.size > 0) silence(graph, { keys, settings }, [...fannedOut.values(), ...overfull.map(({ evidence }) => evidence)])
+  for (const moved of graph.moved) settleMoved(graph, moved, settings)
 }
 
-/** Marks the identifiers that the batch gave one stronger neighbour too many. */
+function identifiesNobody(row: IdentifierRow, settings: IdentitySettings): boolean {
+  return row.fanOut || isOwnBlocked(row, settings)
+}
+
+/** Marks the identifiers that the batch gave one neighbour too many. */
 function markFanOuts(graph: EvidenceGraph, settings: IdentitySettings): ReadonlyMap<string, Evidence> {
   const marked = new Map<string, Evidence>()
   for (const { edge, evidence } of graph.moved) {
     if (edge.before !== null || edge.now.rank < 0) continue
     for (const key of [edge.now.a, edge.now.b]) {
       const tracked = graph.identifier(key)
-      if (tracked.now.fanOut || !fansOut(tracked.now, settings)) continue
-      tracked.now = { ...tracked.now, fanOut: true }
+      if (tracked.now.fanOut || fanOutOf(tracked.now, settings) === null) continue
+      tracked.now = { ...tracked.now, fanOut: true, degreeCutoffs: {} }
       marked.set(key, evidence)
-      graph.addSeed(key, evidence)
+      graph.addLooseSeed(key, evidence)
     }
   }
   return marked
-}
-
-function fansOut({ kind, neighbours }: IdentifierRow, { fanOutMax }: IdentitySettings): boolean {
-  for (const stronger of identifierKinds) {
-    if (stronger === kind) return false
-    if ((neighbours[stronger] ?? 0) > fanOutMax) return true
-  }
-  return false
 }
 
 function findOverfull(graph: EvidenceGraph, settings: IdentitySettings): readonly Overfull[] {
@@ -65,7 +62,8 @@ function findOverfull(graph: EvidenceGraph, settings: IdentitySettings): readonl
     // An edge that an operator made has no rank, and no bound touches it.
     if (kind === undefined) continue
     const bound = Math.max(settings.degreeMax, settings.limits[kind])
-    if (strong.kind === kind || (strong.neighbours[kind] ?? 0) <= bound) continue
+    // Whose edges are all inert needs no bound on top: it would be read and sorted over and over.
+    if (strong.fanOut || strong.kind === kind || (strong.neighbours[kind] ?? 0) <= bound) continue
     const cutoff = strong.degreeCutoffs[kind]
     if (cutoff !== undefined && (orderKey(now) > cutoff || (before !== null && orderKey(before) < cutoff))) continue
     found.set(`${strong.key}${kind}`, { key: strong.key, kind, bound, evidence })
@@ -90,38 +88,41 @@ function cutOff(graph: EvidenceGraph, overfull: readonly Overfull[]): void {
 }
 
 /** Makes inert what the new bounds take away among edges that did not move. */
-function silence(graph: EvidenceGraph, keys: ReadonlySet<string>, reasons: readonly Evidence[]): void {
+function silence(graph: EvidenceGraph, { keys, settings }: { readonly keys: ReadonlySet<string>; readonly settings: IdentitySettings }, reasons: readonly Evidence[]): void {
   const moved = new Set(graph.moved.map(({ edge }) => edge.now))
   for (const edge of graph.edges.values()) {
     const { a, b, state } = edge.now
-    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now)) continue
+    if (state === 'inert' || moved.has(edge.now) || !(keys.has(a) || keys.has(b)) || !isInert(graph, edge.now, settings)) continue
     makeInert(edge)
     const reason = reasons[0]
     if (reason === undefined) continue
-    graph.addSeed(a, reason)
-    graph.addSeed(b, reason)
+    graph.addLooseSeed(a, reason)
+    graph.addLooseSeed(b, reason)
   }
 }
 
-function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge): void {
+function settleMoved(graph: EvidenceGraph, { edge, evidence }: MovedEdge, settings: IdentitySettings): void {
   const wasLive = edge.before !== null && edge.before.state !== 'inert'
-  if (isInert(graph, edge.now)) {
+  if (isInert(graph, edge.now, settings)) {
     makeInert(edge)
     if (!wasLive) return
-  } else if (edge.now.state === 'inert') {
-    edge.now = { ...edge.now, state: 'accepted' }
+    graph.addLooseSeed(edge.now.a, evidence)
+    graph.addLooseSeed(edge.now.b, evidence)
+    return
   }
+  if (edge.now.state === 'inert') edge.now = { ...edge.now, state: 'accepted' }
   graph.addSeed(edge.now.a, evidence)
   graph.addSeed(edge.now.b, evidence)
 }
 
-function makeInert(edge: Tracked<EdgeRow>): void {
+export function makeInert(edge: Tracked<EdgeRow>): void {
   edge.now = { ...edge.now, state: 'inert', witness: null }
 }
 
-function isInert(graph: EvidenceGraph, edge: EdgeRow): boolean {
+export function isInert(graph: EvidenceGraph, edge: EdgeRow, settings: IdentitySettings): boolean {
   const strong = graph.identifiers.get(edge.a)?.now
-  if (strong?.fanOut === true || graph.identifiers.get(edge.b)?.now.fanOut === true) return true
+  const weak = graph.identifiers.get(edge.b)?.now
+  if ((strong !== undefined && identifiesNobody(strong, settings)) || (weak !== undefined && identifiesNobody(weak, settings))) return true
   const kind = identifierKinds[edge.rank]
   const cutoff = kind === undefined ? undefined : strong?.degreeCutoffs[kind]
   return cutoff !== undefined && orderKey(edge) > cutoff

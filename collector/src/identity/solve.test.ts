@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { bruteForceSolve } from '../../test/brute-force-solve.ts'
 import { propertySettings } from '../../test/property-settings.ts'
 import { identifierKinds, type IdentifierKind } from '../ports/identity.ts'
-import { solve, type SolveEdge, type SolveInput, type SolveNode } from './solve.ts'
+import { solve, type SolveEdge, type SolveInput, type SolveNode, type SolveSettings } from './solve.ts'
 
 const limits: Record<IdentifierKind, number> = {
-  external_id: 1, email: 1, phone: 2, device: 20, anonymous_id: 3, cart: 1_000, checkout: 1_000,
+  external_id: 1, email: 1, phone: 2, device: 20, anonymous_id: 3, cart: 1_000, checkout: 1_000, email_alias: 1_000,
 }
 const unlimited: Record<IdentifierKind, number> = {
-  external_id: 100, email: 100, phone: 100, device: 100, anonymous_id: 100, cart: 100, checkout: 100,
+  external_id: 100, email: 100, phone: 100, device: 100, anonymous_id: 100, cart: 100, checkout: 100, email_alias: 100,
 }
 
 function node(key: string, kind: IdentifierKind, { namespace = '', firstReceivedAt = 0 } = {}): SolveNode {
@@ -30,7 +31,7 @@ function edge(x: SolveNode, y: SolveNode, { time = 0, secret = null, rank = null
 
 type Input = SolveInput<SolveNode, SolveEdge>
 
-function partition(input: Input, settings = { limits }): readonly (readonly string[])[] {
+function partition(input: Input, settings: SolveSettings = { limits }): readonly (readonly string[])[] {
   return solve(input, settings).groups.map(({ members }) => members.map(({ key }) => key).sort()).sort()
 }
 
@@ -38,14 +39,15 @@ const kinds: readonly IdentifierKind[] = ['external_id', 'email', 'phone', 'anon
 
 const inputs: fc.Arbitrary<Input> = fc.record({
   nodes: fc.array(fc.record({
-    kind: fc.constantFrom(...kinds), firstReceivedAt: fc.nat(5),
+    kind: fc.constantFrom(...kinds), firstReceivedAt: fc.nat(5), namespace: fc.constantFrom('', '', 'shop'),
   }), { minLength: 1, maxLength: 9 }),
   edges: fc.array(fc.record({
     x: fc.nat(8), y: fc.nat(8), time: fc.nat(6), secret: fc.option(fc.nat(6)), operator: fc.nat(9),
   }), { maxLength: 16 }),
   vetoes: fc.array(fc.tuple(fc.nat(8), fc.nat(8)), { maxLength: 2 }),
 }).map(({ nodes, edges, vetoes }) => {
-  const identifiers = nodes.map(({ kind, firstReceivedAt }, index) => node(`n${index}`, kind, { firstReceivedAt }))
+  const identifiers = nodes.map(({ kind, firstReceivedAt, namespace }, index) =>
+    node(`n${index}`, kind, { firstReceivedAt, namespace: kind === 'external_id' ? namespace : '' }))
   const liveEdges = new Map<string, SolveEdge>()
   for (const { x, y, time, secret, operator } of edges) {
     const [one, other] = [identifiers[x], identifiers[y]]
@@ -97,6 +99,22 @@ describe('solve', () => {
     expect(verdicts.find((verdict) => verdict.edge === late)).toEqual({
       edge: late, state: 'rejected', witness: { rule: 'limit', kind: 'external_id', a: '2', b: '1' },
     })
+  })
+
+  test('by the workspace\'s own order of kinds other evidence comes first', () => {
+    const [a, b] = [node('a', 'email'), node('b', 'email')]
+    const liveEdges = [edge(a, phone, { time: 3 }), edge(phone, device, { time: 9 }), edge(b, device, { time: 2 })]
+    const input = { identifiers: [a, b, phone, device], liveEdges, vetoes: [] }
+    expect(partition(input)).toEqual([['a', 'p'], ['b', 'd']])
+    const priorities: readonly IdentifierKind[] = ['anonymous_id', 'phone', 'email', 'external_id', 'device', 'cart', 'checkout', 'email_alias']
+    expect(partition(input, { limits, priorities })).toEqual([['a'], ['b', 'd', 'p']])
+  })
+
+  test('spellings of one mailbox are no two guests', () => {
+    const [a, b, mailbox] = [node('a', 'email'), node('b', 'email'), node('m', 'email_alias')]
+    expect(partition({ identifiers: [a, b, mailbox], liveEdges: [edge(a, mailbox), edge(b, mailbox)], vetoes: [] })).toEqual([['a', 'b', 'm']])
+    const liveEdges = [edge(one, mailbox), edge(two, mailbox, { time: 1 })]
+    expect(partition({ identifiers: [one, two, mailbox], liveEdges, vetoes: [] })).toEqual([['1', 'm'], ['2']])
   })
 
   test('a witness names the least identifier of each side', () => {
@@ -164,6 +182,18 @@ describe('solve', () => {
     }), propertySettings())
   })
 
+  test('is what the rules say, word for word', () => {
+    fc.assert(fc.property(inputs, (input) => {
+      const { groups, verdicts } = solve(input, { limits })
+      const plain = bruteForceSolve(input, { limits })
+      const byAnchor = (x: { readonly anchor: string }, y: { readonly anchor: string }): number => (x.anchor < y.anchor ? -1 : 1)
+      expect(groups.map(({ anchor, component, members }) => ({ anchor: anchor.key, component, members: members.map(({ key }) => key).toSorted() })).toSorted(byAnchor))
+        .toEqual(plain.groups.toSorted(byAnchor))
+      const byEdge = (list: typeof plain.verdicts): unknown => new Map(list.map(({ edge: { a, b }, state, witness }) => [a + b, { state, witness }]))
+      expect(byEdge(verdicts)).toEqual(byEdge(plain.verdicts))
+    }), propertySettings(5_000))
+  })
+
   test('the order of the input does not matter', () => {
     const shuffled = inputs.chain((input) => fc.tuple(
       fc.constant(input),
@@ -194,8 +224,9 @@ describe('solve', () => {
       for (const { members } of groups) {
         const isAccount = members.some(({ kind }) => kind === 'external_id')
         for (const kind of kinds) {
-          const count = members.filter((member) => member.kind === kind).length
-          if (kind !== 'email' || !isAccount) expect(count).toBeLessThanOrEqual(limits[kind])
+          for (const group of Map.groupBy(members.filter((member) => member.kind === kind), ({ namespace }) => namespace).values()) {
+            if (kind !== 'email' || !isAccount) expect(group.length).toBeLessThanOrEqual(limits[kind])
+          }
         }
       }
       for (const { a, b } of input.vetoes) {

@@ -1,7 +1,8 @@
 import type { EdgeRow, EdgeState, IdentifierKind, IdentifierRow, VetoRow, Witness } from '../ports/identity.ts'
 import { identifierKinds } from '../ports/identity.ts'
 import { DisjointSets } from './disjoint-sets.ts'
-import { compareEdges, compareText } from './edge-order.ts'
+import { compareText } from './edge-order.ts'
+import { sortEdges } from './sort-edges.ts'
 
 export type SolveNode = Pick<IdentifierRow, 'key' | 'kind' | 'namespace' | 'firstReceivedAt'>
 export type SolveEdge = Pick<EdgeRow, 'a' | 'b' | 'rank' | 'firstSeenSecret' | 'firstSeenPublic'>
@@ -35,11 +36,14 @@ export interface Solution<N, E> {
 export interface SolveSettings {
   /** Identifiers a profile may have, by kind; of external ids for each namespace. */
   readonly limits: Readonly<Record<IdentifierKind, number>>
+  /** Which kinds' evidence is taken first; by trust where it is left out. */
+  readonly priorities?: readonly IdentifierKind[]
 }
 
 /** What a group holds of one limited thing. */
 interface Held {
-  readonly kind: IdentifierKind
+  /** Number of the limited thing, see {@link Limited}. */
+  readonly what: number
   readonly count: number
   /** Least key, so that a witness does not depend on the order of the input. */
   readonly least: string
@@ -53,27 +57,58 @@ export function solve<N extends SolveNode, E extends SolveEdge>(
   input: SolveInput<N, E>, settings: SolveSettings,
 ): Solution<N, E> {
   const { identifiers, liveEdges } = input
-  const indexes = new Map(identifiers.map(({ key }, index) => [key, index]))
+  const indexes = new Map<string, number>()
+  identifiers.forEach(({ key }, index) => indexes.set(key, index))
+  const ends = endsOf(liveEdges, indexes)
   const connected = new DisjointSets(identifiers.length)
-  for (const edge of liveEdges) connected.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
-  const contested = contestedRoots(input, { indexes, connected }, settings)
+  for (let at = 0; at < liveEdges.length; at += 1) connected.unite(ends.a[at] ?? 0, ends.b[at] ?? 0)
+  const limited = new Limited(identifiers, settings)
+  const contested = contestedRoots(input, { indexes, connected, limited })
   if (contested.size === 0) {
     return { groups: groupsOf(identifiers, connected, connected), verdicts: liveEdges.map((edge) => ({ edge, state: 'accepted', witness: null })) }
   }
-  const verdicts: Verdict<E>[] = []
-  const disputed: E[] = []
-  const solver = new Solver(input, indexes, settings)
-  for (const edge of liveEdges) {
-    if (contested.has(connected.find(indexOf(indexes, edge.a)))) {
-      disputed.push(edge)
-      continue
-    }
-    solver.sets.unite(indexOf(indexes, edge.a), indexOf(indexes, edge.b))
-    verdicts.push({ edge, state: 'accepted', witness: null })
+  const solver = new Solver(input, { indexes, ends, limited })
+  const disputed: number[] = []
+  liveEdges.forEach((_, at) => {
+    if (contested.has(connected.find(ends.a[at] ?? 0))) disputed.push(at)
+    else solver.sets.unite(ends.a[at] ?? 0, ends.b[at] ?? 0)
+  })
+  const rejected = new Map<number, Witness>()
+  for (const at of sortEdges(ranked(liveEdges, identifiers, { ends, priorities: settings.priorities }), disputed)) {
+    const witness = solver.judge(at)
+    if (witness !== null) rejected.set(at, witness)
   }
-  const judged = disputed.sort(compareEdges).map((edge) => solver.judge(edge))
-  for (const verdict of judged) verdicts.push(solver.review(verdict))
-  return { groups: groupsOf(identifiers, solver.sets, connected), verdicts }
+  return {
+    groups: groupsOf(identifiers, solver.sets, connected),
+    verdicts: liveEdges.map((edge, at): Verdict<E> => {
+      const witness = rejected.get(at)
+      // An edge rejected early whose ends another path united after all contradicts nothing.
+      if (witness === undefined || solver.joins(at)) return { edge, state: 'accepted', witness: null }
+      return { edge, state: 'rejected', witness }
+    }),
+  }
+}
+
+/** Places of the edges' ends among the identifiers. */
+interface Ends {
+  readonly a: Int32Array
+  readonly b: Int32Array
+}
+
+function endsOf(edges: readonly SolveEdge[], indexes: ReadonlyMap<string, number>): Ends {
+  const ends = { a: new Int32Array(edges.length), b: new Int32Array(edges.length) }
+  edges.forEach((edge, at) => {
+    ends.a[at] = indexOf(indexes, edge.a)
+    ends.b[at] = indexOf(indexes, edge.b)
+  })
+  return ends
+}
+
+/** The edges for their total order, ranked by the workspace's own order of kinds where it has one. */
+function ranked(edges: readonly SolveEdge[], nodes: readonly SolveNode[], { ends, priorities = identifierKinds }: { readonly ends: Ends; readonly priorities?: readonly IdentifierKind[] | undefined }): readonly SolveEdge[] {
+  if (priorities.every((kind, place) => kind === identifierKinds[place])) return edges
+  const placeOf = (index = 0): number => priorities.indexOf(nodes[index]?.kind ?? 'checkout')
+  return edges.map((edge, at) => ({ ...edge, rank: edge.rank < 0 ? edge.rank : Math.max(placeOf(ends.a[at]), placeOf(ends.b[at])) }))
 }
 
 function indexOf(indexes: ReadonlyMap<string, number>, key: string): number {
@@ -82,9 +117,57 @@ function indexOf(indexes: ReadonlyMap<string, number>, key: string): number {
   return index
 }
 
-/** What the limit counts together. */
-function limitedAs({ kind, namespace }: SolveNode): string {
-  return kind === 'external_id' ? `${kind}:${namespace}` : kind
+/** What limits count together, as small numbers: a kind, or the external ids of one namespace. */
+class Limited {
+  readonly #ofNode: Int32Array
+  readonly #kinds: IdentifierKind[] = [...identifierKinds]
+  readonly #namespaces = [...identifierKinds].map(() => '')
+  readonly #limits: SolveSettings['limits']
+
+  constructor(nodes: readonly SolveNode[], { limits }: SolveSettings) {
+    this.#limits = limits
+    this.#ofNode = new Int32Array(nodes.length)
+    const ofNamespace = new Map([['', rankOf('external_id')]])
+    nodes.forEach(({ kind, namespace }, index) => {
+      this.#ofNode[index] = kind === 'external_id' ? this.#ofAccount(namespace, ofNamespace) : rankOf(kind)
+    })
+  }
+
+  get size(): number {
+    return this.#kinds.length
+  }
+
+  of(index: number): number {
+    return this.#ofNode[index] ?? 0
+  }
+
+  kindOf(what: number): IdentifierKind {
+    return this.#kinds[what] ?? 'checkout'
+  }
+
+  limitOf(what: number): number {
+    return this.#limits[this.kindOf(what)]
+  }
+
+  /** Whether a witness names `x` rather than `y`: the stronger kind, then the lesser namespace. */
+  isBefore(x: number, y: number): boolean {
+    return (rankOf(this.kindOf(x)) - rankOf(this.kindOf(y)) || compareText(this.#namespaces[x] ?? '', this.#namespaces[y] ?? '')) < 0
+  }
+
+  #ofAccount(namespace: string, ofNamespace: Map<string, number>): number {
+    const known = ofNamespace.get(namespace)
+    if (known !== undefined) return known
+    const what = this.#kinds.push('external_id') - 1
+    this.#namespaces.push(namespace)
+    ofNamespace.set(namespace, what)
+    return what
+  }
+}
+
+interface Connections {
+  readonly indexes: ReadonlyMap<string, number>
+  readonly connected: DisjointSets
+  readonly limited: Limited
 }
 
 /**
@@ -92,19 +175,19 @@ function limitedAs({ kind, namespace }: SolveNode): string {
  * breaks no limit and no veto is one profile whichever edge comes first.
  */
 function contestedRoots(
-  { identifiers, vetoes }: SolveInput<SolveNode, SolveEdge>, { indexes, connected }: Connections,
-  { limits }: SolveSettings,
+  { identifiers, vetoes }: SolveInput<SolveNode, SolveEdge>, { indexes, connected, limited }: Connections,
 ): ReadonlySet<number> {
-  const counts = new Map<string, number>()
+  const counts = new Map<number, number>()
   const contested = new Set<number>()
-  identifiers.forEach((node, index) => {
+  for (let index = 0; index < identifiers.length; index += 1) {
     const root = connected.find(index)
-    if (connected.sizeOf(root) <= limits[node.kind]) return
-    const what = `${root}:${limitedAs(node)}`
-    const count = (counts.get(what) ?? 0) + 1
-    counts.set(what, count)
-    if (count > limits[node.kind]) contested.add(root)
-  })
+    const what = limited.of(index)
+    if (connected.sizeOf(root) <= limited.limitOf(what)) continue
+    const place = root * limited.size + what
+    const count = (counts.get(place) ?? 0) + 1
+    counts.set(place, count)
+    if (count > limited.limitOf(what)) contested.add(root)
+  }
   for (const { a } of vetoes) {
     const index = indexes.get(a)
     if (index !== undefined) contested.add(connected.find(index))
@@ -112,29 +195,30 @@ function contestedRoots(
   return contested
 }
 
-interface Connections {
-  readonly indexes: ReadonlyMap<string, number>
-  readonly connected: DisjointSets
-}
-
-class Solver<N extends SolveNode, E extends SolveEdge> {
+class Solver {
   readonly sets: DisjointSets
-  readonly #identifiers: readonly N[]
+  readonly #identifiers: readonly SolveNode[]
   readonly #indexes: ReadonlyMap<string, number>
-  readonly #limits: SolveSettings['limits']
-  /** Of the number that stands for a set; made when an edge to it is judged. */
-  readonly #held = new Map<number, Map<string, Held>>()
+  readonly #edges: readonly SolveEdge[]
+  readonly #ends: Ends
+  readonly #limited: Limited
+  /** Of the number that stands for a set, a few things each; made when an edge to it is judged. */
+  readonly #held: (Held[] | undefined)[]
   /** Keys in a set that some veto names; most sets have none. */
   readonly #vetoed = new Map<number, readonly string[]>()
   readonly #vetoes = new Map<string, string[]>()
 
   constructor(
-    { identifiers, vetoes }: SolveInput<N, E>, indexes: ReadonlyMap<string, number>, { limits }: SolveSettings,
+    { identifiers, liveEdges, vetoes }: SolveInput<SolveNode, SolveEdge>,
+    { indexes, ends, limited }: { readonly indexes: ReadonlyMap<string, number>; readonly ends: Ends; readonly limited: Limited },
   ) {
     this.sets = new DisjointSets(identifiers.length)
     this.#identifiers = identifiers
     this.#indexes = indexes
-    this.#limits = limits
+    this.#edges = liveEdges
+    this.#ends = ends
+    this.#limited = limited
+    this.#held = Array.from({ length: identifiers.length })
     for (const { a, b } of vetoes) {
       this.#forbid(a, b)
       this.#forbid(b, a)
@@ -142,24 +226,21 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   }
 
   /** Unites what the edge joins, or says what forbids it. */
-  judge(edge: E): Verdict<E> {
-    const [x, y] = [indexOf(this.#indexes, edge.a), indexOf(this.#indexes, edge.b)]
+  judge(at: number): Witness | null {
+    const [x, y] = [this.#ends.a[at] ?? 0, this.#ends.b[at] ?? 0]
     const a = this.sets.find(x)
     const b = this.sets.find(y)
-    if (a === b) return { edge, state: 'accepted', witness: null }
-    const ofAccount = this.#isAccount(x) || this.#isAccount(y)
-    const witness = (edge.rank < 0 ? null : this.#limitBroken({ ofAccount }, a, b)) ?? this.#vetoBroken(a, b)
-    if (witness !== null) return { edge, state: 'rejected', witness }
-    this.#unite(a, b)
-    return { edge, state: 'accepted', witness: null }
+    if (a === b) return null
+    const byHand = (this.#edges[at]?.rank ?? 0) < 0
+    const ofSeveral = this.#hasSeveralAddresses(x) || this.#hasSeveralAddresses(y)
+    const witness = (byHand ? null : this.#limitBroken({ ofSeveral }, a, b)) ?? this.#vetoBroken(a, b)
+    if (witness === null) this.#unite(a, b)
+    return witness
   }
 
-  /** An edge rejected early whose ends another path united after all contradicts nothing. */
-  review(verdict: Verdict<E>): Verdict<E> {
-    if (verdict.state === 'accepted') return verdict
-    const { a, b } = verdict.edge
-    const united = this.sets.find(indexOf(this.#indexes, a)) === this.sets.find(indexOf(this.#indexes, b))
-    return united ? { edge: verdict.edge, state: 'accepted', witness: null } : verdict
+  /** Whether both ends of the edge are in one set. */
+  joins(at: number): boolean {
+    return this.sets.find(this.#ends.a[at] ?? 0) === this.sets.find(this.#ends.b[at] ?? 0)
   }
 
   #forbid(from: string, to: string): void {
@@ -171,36 +252,32 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
     else others.push(to)
   }
 
-  #limitBroken({ ofAccount }: { readonly ofAccount: boolean }, a: number, b: number): Witness | null {
-    const heldByA = this.#heldBy(a)
-    const heldByB = this.#heldBy(b)
-    let broken: { what: string, rank: number, witness: Witness } | null = null
-    for (const what of (heldByA.size <= heldByB.size ? heldByA : heldByB).keys()) {
-      const x = heldByA.get(what)
-      const y = heldByB.get(what)
-      if (x === undefined || y === undefined) continue
-      // An account may change its address; two guests at one phone are two people.
-      if (x.kind === 'email' && ofAccount) continue
-      if (x.count + y.count <= this.#limits[x.kind]) continue
-      const rank = rankOf(x.kind)
-      if (broken !== null && (broken.rank - rank || compareText(broken.what, what)) < 0) continue
-      broken = { what, rank, witness: { rule: 'limit', kind: x.kind, a: x.least, b: y.least } }
+  #limitBroken({ ofSeveral }: { readonly ofSeveral: boolean }, a: number, b: number): Witness | null {
+    let broken: { readonly what: number; readonly witness: Witness } | null = null
+    const ofB = this.#heldBy(b)
+    for (const { what, count, least } of this.#heldBy(a)) {
+      const other = ofB.find((held) => held.what === what)
+      if (other === undefined || count + other.count <= this.#limited.limitOf(what)) continue
+      const kind = this.#limited.kindOf(what)
+      // An account may change its address, a mailbox has several; two guests at one phone are two people.
+      if (kind === 'email' && ofSeveral) continue
+      if (broken !== null && this.#limited.isBefore(broken.what, what)) continue
+      broken = { what, witness: { rule: 'limit', kind, a: least, b: other.least } }
     }
     return broken?.witness ?? null
   }
 
-  #heldBy(root: number): Map<string, Held> {
-    const known = this.#held.get(root)
+  #heldBy(root: number): Held[] {
+    const known = this.#held[root]
     if (known !== undefined) return known
-    const held = new Map<string, Held>()
-    const node = this.#identifiers[root]
-    if (node !== undefined) held.set(limitedAs(node), { kind: node.kind, count: 1, least: node.key })
-    this.#held.set(root, held)
+    const held = [{ what: this.#limited.of(root), count: 1, least: this.#identifiers[root]?.key ?? '' }]
+    this.#held[root] = held
     return held
   }
 
-  #isAccount(index: number): boolean {
-    return this.#identifiers[index]?.kind === 'external_id'
+  #hasSeveralAddresses(index: number): boolean {
+    const kind = this.#identifiers[index]?.kind
+    return kind === 'external_id' || kind === 'email_alias'
   }
 
   #vetoBroken(a: number, b: number): Witness | null {
@@ -217,47 +294,53 @@ class Solver<N extends SolveNode, E extends SolveEdge> {
   }
 
   #unite(a: number, b: number): void {
+    const [heldByA, heldByB] = [this.#heldBy(a), this.#heldBy(b)]
     const into = this.sets.unite(a, b)
     const from = into === a ? b : a
-    const held = this.#heldBy(into)
-    for (const [what, { kind, count, least }] of this.#heldBy(from)) {
-      const before = held.get(what)
-      held.set(what, before === undefined
-        ? { kind, count, least }
-        : { kind, count: before.count + count, least: before.least < least ? before.least : least })
+    const held = into === a ? heldByA : heldByB
+    for (const { what, count, least } of into === a ? heldByB : heldByA) {
+      const place = held.findIndex((one) => one.what === what)
+      const before = held[place]
+      if (before === undefined) held.push({ what, count, least })
+      else held[place] = { what, count: before.count + count, least: before.least < least ? before.least : least }
     }
+    this.#held[from] = undefined
     const vetoed = this.#vetoed.get(from)
     if (vetoed !== undefined) this.#vetoed.set(into, [...this.#vetoed.get(into) ?? [], ...vetoed])
   }
 }
 
+const ranks = new Map(identifierKinds.map((kind, rank) => [kind, rank]))
+
 function rankOf(kind: IdentifierKind): number {
-  return identifierKinds.indexOf(kind)
+  return ranks.get(kind) ?? identifierKinds.length
 }
 
 /** Whether `x` anchors rather than `y`: known longer by the receiver's clock, which nobody can forge; then stronger. */
-export function anchorsBefore(x: SolveNode, y: SolveNode): boolean {
+export function anchorsBefore(x: Omit<SolveNode, 'namespace'>, y: Omit<SolveNode, 'namespace'>): boolean {
   return (x.firstReceivedAt - y.firstReceivedAt || rankOf(x.kind) - rankOf(y.kind) || compareText(x.key, y.key)) < 0
 }
 
 function groupsOf<N extends SolveNode>(
   identifiers: readonly N[], sets: DisjointSets, connected: DisjointSets,
 ): readonly Group<N>[] {
-  const labels = new Map<number, string>()
-  const groups = new Map<number, { anchor: N, members: N[] }>()
+  const labels: (string | undefined)[] = Array.from({ length: identifiers.length })
+  const ofRoot: ({ anchor: N, members: N[] } | undefined)[] = Array.from({ length: identifiers.length })
+  const groups: { readonly connection: number, anchor: N, readonly members: N[] }[] = []
   identifiers.forEach((node, index) => {
     const connection = connected.find(index)
-    const label = labels.get(connection)
-    if (label === undefined || node.key < label) labels.set(connection, node.key)
+    const label = labels[connection]
+    if (label === undefined || node.key < label) labels[connection] = node.key
     const root = sets.find(index)
-    const group = groups.get(root)
+    const group = ofRoot[root]
     if (group === undefined) {
-      groups.set(root, { anchor: node, members: [node] })
+      const made = { connection, anchor: node, members: [node] }
+      ofRoot[root] = made
+      groups.push(made)
       return
     }
     group.members.push(node)
     if (anchorsBefore(node, group.anchor)) group.anchor = node
   })
-  return [...groups.entries()].map(([root, { anchor, members }]) =>
-    ({ anchor, members, component: labels.get(connected.find(root)) ?? anchor.key }))
+  return groups.map(({ connection, anchor, members }) => ({ anchor, members, component: labels[connection] ?? anchor.key }))
 }

@@ -3,6 +3,7 @@ import { MillraceError } from '../platform/errors.ts'
 import type { LogPosition, LogWriter } from '../ports/log.ts'
 import type { PartitionRow, StatusReader } from '../ports/oltp.ts'
 import { failStep } from '../platform/fail-point.ts'
+import { WaitingBound } from './waiting-bound.ts'
 
 /** Events of one partition on their way into the log: lines as ports/record.ts says, and their message ids. */
 export interface ImportRecord {
@@ -32,13 +33,6 @@ export interface LaneRest {
   readonly unloadedBatches: number
 }
 
-/**
- * The pump is fed while fewer events of imports wait for it. They stand before whatever a shop sends meanwhile, so this and
- * one more turn, at the pump's speed, are how much later a live event is decided: about a second.
- */
-const undecidedEventsMax = 8_000
-/** Events of one partition that go to the log in one turn: as many as the pump decides in one transaction. */
-const turnEventsMax = 4_000
 const pollMs = 10
 /** Nothing decided for so long: the pump is away, and the importer should hear so. */
 const standstillMs = 60_000
@@ -65,6 +59,8 @@ export class ImportLane {
   readonly #appended = new Map<number, Appended[]>()
   #feeding = false
   #undecided = 0
+  /** The pump is fed while fewer events of imports wait for it. This and one more turn are how much later a live event is decided: about a second. */
+  readonly #bound = new WaitingBound()
   /** The last batch of each partition when the last record was decided. */
   #heads: readonly PartitionRow[] = []
 
@@ -140,7 +136,7 @@ export class ImportLane {
   async #turn(partition: number): Promise<void> {
     const list = this.#waiting.get(partition) ?? []
     const taken: Waiting[] = []
-    for (let events = 0; list[0] !== undefined && (events === 0 || events + list[0].lines.length <= turnEventsMax);) {
+    for (let events = 0; list[0] !== undefined && (events === 0 || events + list[0].lines.length <= this.#bound.turnEvents);) {
       events += list[0].lines.length
       taken.push(list[0])
       list.shift()
@@ -163,6 +159,7 @@ export class ImportLane {
     const list = this.#appended.get(partition) ?? []
     list.push({ position, events })
     this.#appended.set(partition, list)
+    if (this.#undecided === 0) this.#bound.begun(this.#dependencies.clock.elapsed())
     this.#undecided += events
   }
 
@@ -172,11 +169,11 @@ export class ImportLane {
     if (log.readiness().storedIn === 'spool') throw new MillraceError('overloaded', 'the broker is away; the import waits for it', { retryable: true })
     let standstillAt = clock.elapsed() + standstillMs
     let before = this.#undecided
-    while (this.#undecided >= undecidedEventsMax) {
+    while (this.#undecided >= this.#bound.events) {
       await this.#settle()
       if (this.#undecided < before) standstillAt = clock.elapsed() + standstillMs
       before = this.#undecided
-      if (this.#undecided < undecidedEventsMax) return
+      if (this.#undecided < this.#bound.events) return
       if (clock.elapsed() > standstillAt) throw new MillraceError('overloaded', 'the pump has decided nothing for a minute', { retryable: true })
       await clock.sleep(pollMs)
     }
@@ -185,11 +182,13 @@ export class ImportLane {
   /** Takes off what is decided by now. */
   async #settle(): Promise<void> {
     if (this.#undecided === 0) return
+    const before = this.#undecided
     const rows = await this.#dependencies.reader.partitions()
     for (const { partition, position } of rows) {
       const list = this.#appended.get(partition)
       while (position !== null && list?.[0] !== undefined && list[0].position <= position) this.#undecided -= list.shift()?.events ?? 0
     }
+    this.#bound.decided(before - this.#undecided, this.#dependencies.clock.elapsed())
     if (this.#undecided === 0) this.#heads = rows
   }
 }

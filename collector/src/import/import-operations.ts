@@ -8,7 +8,8 @@ export interface ImportOperations {
   readonly lane: ImportLane
   readonly reader: Pick<OltpReader, 'workspaces'>
   readonly partitions: number
-  readonly region: string
+  /** Of a workspace's phone numbers; null: those without a country code identify nobody. */
+  readonly regionOf: (workspace: number) => Promise<string | null>
 }
 
 /** What an importer has to know so that it cuts records as this collector would. */
@@ -19,13 +20,13 @@ export interface ImportTarget {
 }
 
 /** What `millrace import` asks of the running collector. */
-export function importOperations({ lane, reader, partitions, region }: ImportOperations): readonly (readonly [string, Handler])[] {
+export function importOperations({ lane, reader, partitions, regionOf }: ImportOperations): readonly (readonly [string, Handler])[] {
   return [
     ['importTarget', async (params): Promise<ImportTarget> => {
       const name = textField(params, 'workspace')
       const found = (await reader.workspaces()).find((row) => row.name === name || String(row.workspace) === name)
       if (found === undefined) throw new MillraceError('not_found', `there is no workspace ${JSON.stringify(name)}; make it with \`millrace keys create --workspace\``)
-      return { workspace: found.workspace, partitions, region }
+      return { workspace: found.workspace, partitions, region: await regionOf(found.workspace) ?? 'none' }
     }],
     ['importBlock', (params) => {
       const { workspace, records } = blockOf(params)

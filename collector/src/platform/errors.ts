@@ -3,7 +3,7 @@ export const errorCodes = Object.freeze([
   'bad_body', 'bad_config', 'bad_query', 'bad_request', 'body_too_large', 'closed', 'corrupt', 'data_in_use',
   'epoch_lost', 'internal', 'log_failed', 'log_full', 'log_gap', 'method_not_allowed', 'not_found',
   'olap_refused', 'olap_unfit', 'outcome_unknown', 'overloaded', 'package_missing', 'rate_limited', 'unauthorized',
-  'unavailable',
+  'unavailable', 'version_conflict',
 ] as const)
 
 export type ErrorCode = typeof errorCodes[number]

@@ -30,6 +30,7 @@ export const failPoints = Object.freeze({
   'oltp.begin': place,
   'decide.work': step,
   'oltp.commit': step,
+  'settings.resolve': step,
   'archive.plan': step,
   'archive.put': repeatable,
   'object.write': write,
@@ -89,7 +90,7 @@ export function failPlace(point: FailPoint): void {
 
 /**
  * Arms what MILLRACE_FAIL_POINTS says, such as `archive.put=kill-before@2,load.insert=twice@1`: each fires once, at that
- * pass of its point. MILLRACE_FAIL_POINTS_JOURNAL names a directory, as only a test has one, in which every process leaves a file
+ * pass of its point; `#1` and other numbers behind it tell arms apart that are alike. MILLRACE_FAIL_POINTS_JOURNAL names a directory, as only a test has one, in which every process leaves a file
  * for each point it passed and for each that fired. MILLRACE_FAIL_POINTS_POWER names the switch of a disk that can lose its power, which
  * the kinds that take it need. Fails with `bad_config` where something is given without the other, or unreadable.
  */
@@ -110,7 +111,7 @@ export function armFailPoints(env: Readonly<Record<string, string | undefined>>)
 }
 
 function armOf(text: string, journal: string): Arm {
-  const [, name = '', wanted = '', pass = ''] = /^([\w.]+)=([\w-]+)@([1-9]\d{0,5})$/.exec(text) ?? []
+  const [, name = '', wanted = '', pass = ''] = /^([\w.]+)=([\w-]+)@([1-9]\d{0,5})(?:#\d{1,3})?$/.exec(text) ?? []
   if (isFailPoint(name)) {
     const kinds: readonly FailKind[] = failPoints[name]
     const kind = kinds.find((known) => known === wanted)

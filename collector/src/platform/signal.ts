@@ -1,24 +1,27 @@
+import type { Clock } from './clock.ts'
+
 /** Wakes whoever waits; a wake while nobody waits is remembered, so none is lost. */
 export class Signal {
+  readonly #clock: Clock
   #pending = false
-  #resolve: (() => void) | null = null
+  #waiting: AbortController | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   wake(): void {
     this.#pending = true
-    this.#resolve?.()
+    // With a reason of its own: the usual one is an error with a stack, which costs more than all the rest here.
+    this.#waiting?.abort('woken')
   }
 
   /** Resolves at the next wake, or after `timeoutMs`. */
   async wait(timeoutMs: number): Promise<void> {
     if (!this.#pending) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs)
-        this.#resolve = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#resolve = null
+      this.#waiting = new AbortController()
+      await this.#clock.sleep(timeoutMs, this.#waiting.signal)
+      this.#waiting = null
     }
     this.#pending = false
   }

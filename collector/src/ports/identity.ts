@@ -3,8 +3,8 @@
  * Every read is one round trip for a whole batch.
  */
 
-/** By trust, strongest first. */
-export const identifierKinds = Object.freeze(['external_id', 'email', 'phone', 'device', 'anonymous_id', 'cart', 'checkout'] as const)
+/** By trust, strongest first; `email_alias`: the mailbox that several addresses are spellings of. Edges keep a kind by its place. */
+export const identifierKinds = Object.freeze(['external_id', 'email', 'phone', 'device', 'anonymous_id', 'cart', 'checkout', 'email_alias'] as const)
 export type IdentifierKind = (typeof identifierKinds)[number]
 
 /** Distinct neighbours by their kind: over all evidence, so a count only grows and is a function of the set of edges. */
@@ -77,6 +77,19 @@ export interface VetoRow extends EdgeEnds {
   readonly createdAt: number
 }
 
+/**
+ * What makes up a profile that is all there is in its component: nothing connected to it is another's, and no veto has its
+ * lesser end here. Enough to add identifiers to it without reading those it has.
+ */
+export interface Composition {
+  /** The identifier that the profile is known longest by. */
+  readonly anchor: Pick<IdentifierRow, 'key' | 'kind' | 'firstReceivedAt'>
+  /** Identifiers by what a limit counts together: a kind, or `external_id:` and a namespace. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Version of the workspace's settings by which it is one profile; by others it may be several. */
+  readonly settings: number
+}
+
 export interface ProfileRow {
   readonly workspace: number
   readonly id: string
@@ -86,6 +99,8 @@ export interface ProfileRow {
   readonly createdAt: number
   /** The survivor, if this profile is merged away; redirects have length one. */
   readonly mergedInto: string | null
+  /** Null where the profile shares its component, and where a store of an older version has not noted it yet. */
+  readonly composition: Composition | null
 }
 
 /** One line of the merge log: identifiers that moved from one profile to another, and the event that caused it. */
@@ -103,6 +118,7 @@ export interface Component {
   readonly identifiers: readonly IdentifierRow[]
   /** Accepted and rejected edges among them. */
   readonly liveEdges: readonly EdgeRow[]
+  /** Those whose lesser end is one of the identifiers. */
   readonly vetoes: readonly VetoRow[]
 }
 
@@ -113,7 +129,7 @@ export interface IdentityReader {
   components(workspace: number, labels: readonly string[]): Promise<Component>
   /** Every edge with an end among the keys, inert ones too. */
   edgesOf(workspace: number, keys: readonly string[]): Promise<readonly EdgeRow[]>
-  /** The profiles with these ids, and those that redirect to one of them. */
+  /** The profiles with these ids, and those that redirect to one of them; nobody else writes the former until the transaction ends. */
   profiles(workspace: number, ids: readonly string[]): Promise<readonly ProfileRow[]>
 }
 

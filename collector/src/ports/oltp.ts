@@ -4,9 +4,11 @@ import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { KeyRow, KeyStore } from './key.ts'
+import type { GenerationSwap } from './generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
+import type { ResolveProgress, SettingsHistory, SettingsReader, SettingsRow, SettingsStore, SettingsTransaction } from './workspace-settings.ts'
 
 /**
  * The transactional tier. One transaction a batch is the moment of truth; everything later is a pure
@@ -176,6 +178,10 @@ export interface DecideChanges {
   readonly quarantine: readonly QuarantineRow[]
   /** Their identifiers are suppressed with them. */
   readonly erasures: readonly NewErasure[]
+  /** New versions of settings. */
+  readonly settings: readonly SettingsRow[]
+  /** Walks that begin, again or for the first time, and those that get further. */
+  readonly resolves: readonly ResolveProgress[]
   /** Profiles with new events; each version rises by one. */
   readonly touched: readonly ProfileRef[]
   readonly batch: BatchRow
@@ -186,7 +192,7 @@ export interface DecideChanges {
 export type PeopleChanges = Pick<DecideChanges, 'identity' | 'registers' | 'consents' | 'metrics' | 'timeline' | 'touched'>
 
 /** The open transaction of a rebuild, which began with nobody in it. */
-export interface RebuildTransaction extends IdentityReader {
+export interface RebuildTransaction extends IdentityReader, SettingsHistory {
   registers(workspace: number, identifierKeys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Writes what a batch changes of people; no merges, overrides and pointings, which are history. */
   replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void>
@@ -200,7 +206,7 @@ export interface RebuiltPeople {
 }
 
 /** Reads see the transaction's own snapshot; each is one round trip for the whole list. */
-export interface DecideTransaction extends IdentityReader {
+export interface DecideTransaction extends IdentityReader, SettingsTransaction {
   readonly partition: PartitionRow
   /** For each reference, whether its message id was claimed within the duplicate window, or is in the source register. */
   claimed(refs: readonly EventRef[]): Promise<readonly boolean[]>
@@ -230,7 +236,7 @@ export interface MemberRow {
 }
 
 /** The writing half: the pump, the loader and key administration. */
-export interface Oltp extends KeyStore {
+export interface Oltp extends KeyStore, SettingsStore {
   /** The part that automations keep; on the same database, closed with it. */
   readonly automations: AutomationStore
   /** The part that forgetting people needs; on the same database, closed with it. */
@@ -262,7 +268,7 @@ export interface Oltp extends KeyStore {
   decide<T>(fence: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T>
 
   batches(partition: number, firstBatch: number, limit: number): Promise<readonly BatchRow[]>
-  /** Freezes the run before anything is put. Checks the fence. */
+  /** Freezes the run before anything is put. Checks the fence; fails with `unavailable` (retryable) where its first batch is in a planned run already. */
   planObject(fence: Fence, row: ObjectRow): Promise<void>
   /** The object exists: moves the archive cursor. Checks the fence. */
   finishObject(fence: Fence, row: ObjectRow, archivedAt: number): Promise<void>
@@ -270,10 +276,11 @@ export interface Oltp extends KeyStore {
   openObject(partition: number): Promise<ObjectRow | null>
   objectOf(partition: number, batch: number): Promise<ObjectRow | null>
 
+  /** All loads of one run. As {@link planObject}. */
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
   finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
-  /** In the place of all refusals there were: what a rebuild of the OLAP found. */
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void>
+  /** Stores {@link generationSetting}, and the refusals in the place of all there were, in one transaction with a check of the fences, each of another partition. */
+  swapGeneration(fences: readonly Fence[], swap: GenerationSwap): Promise<void>
   openLoads(partition: number): Promise<readonly LoadRow[]>
   loads(partition: number, firstLoad: number, limit: number): Promise<readonly LoadRow[]>
   /** Overrides that batches of a partition caused, first to last inclusive. */
@@ -346,7 +353,7 @@ export interface SegmentReader {
 }
 
 /** The reading half, safe beside any number of writers. */
-export interface OltpReader extends StatusReader, ProfileReader, SegmentReader {
+export interface OltpReader extends StatusReader, ProfileReader, SegmentReader, SettingsReader {
   readonly automations: AutomationReader
   readonly erasures: ErasureReader
   keys(): Promise<readonly KeyRow[]>

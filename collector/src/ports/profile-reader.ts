@@ -32,6 +32,8 @@ export interface MetricTotal {
 
 /** What the read side asks about people. Each method is one round trip and costs what its answer holds, not what is stored. */
 export interface ProfileReader {
+  /** For several reads in a row: where each alone would have to begin anew they are of one moment, and cost less. `work` must wait for nothing but reads. */
+  together<T>(work: () => Promise<T>): Promise<T>
   identifier(workspace: number, key: string): Promise<IdentifierRow | null>
   /** Those of the keys that are there, in any order. */
   identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]>

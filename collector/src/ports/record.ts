@@ -26,7 +26,7 @@ export interface RecordLine {
  * read again to the same people. Identifiers are named by their keys, of a veto the lesser first: no value of a person
  * goes in.
  */
-export type Control = VetoControl | EraseControl
+export type Control = VetoControl | EraseControl | SettingsControl
 
 export interface VetoControl {
   readonly messageId: string
@@ -46,6 +46,16 @@ export interface EraseControl {
   readonly control: 'erase'
   readonly keys: readonly string[]
   readonly mode: ErasureMode
+}
+
+/** A workspace's settings from now on. All of one workspace go through one partition, so they are decided in the order they were made. */
+export interface SettingsControl {
+  readonly messageId: string
+  readonly control: 'settings'
+  /** The version that it was made from; decided only while that is still the newest. 0: there was none. */
+  readonly basedOn: number
+  /** As identity/settings-document.ts reads it, every field filled in. */
+  readonly document: Readonly<Record<string, unknown>>
 }
 
 /** Evidence sent with a secret key ranks before what anyone can send with a public one. */

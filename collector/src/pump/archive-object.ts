@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
 import { MillraceError } from '../platform/errors.ts'
+import { type Gzip, threadedGzip } from '../platform/gzip.ts'
 import type { BatchRow } from '../ports/oltp.ts'
-
-const compress = promisify(gzip)
-const expand = promisify(gunzip)
 
 /** The part of a manifest that says where one batch's lines are and what they must hash to. */
 export interface ManifestBatch {
@@ -33,7 +29,7 @@ export function objectName(batches: readonly BatchRow[]): string {
  * their lines, so a repeated put writes the same content. The level is pinned; digests cover uncompressed bytes,
  * since deflate may differ between zlib versions.
  */
-export async function encodeObject(batches: readonly BatchRow[], lines: readonly Buffer[]): Promise<Buffer> {
+export async function encodeObject(batches: readonly BatchRow[], lines: readonly Buffer[], gzip: Gzip = threadedGzip): Promise<Buffer> {
   const [first, last] = ends(batches)
   const manifest = JSON.stringify({
     manifest: 1,
@@ -48,12 +44,12 @@ export async function encodeObject(batches: readonly BatchRow[], lines: readonly
       accepted: batch.accepted, stored: batch.stored, duplicate: batch.duplicate, quarantined: batch.quarantined,
     })),
   })
-  return compress(Buffer.concat([Buffer.from(`${manifest}\n`), ...lines]), { level: 5 })
+  return gzip.compress(Buffer.concat([Buffer.from(`${manifest}\n`), ...lines]))
 }
 
 /** The lines of each batch of an object, checked against the manifest; fails with `corrupt` where they differ. */
-export async function decodeObject(name: string, bytes: Uint8Array): Promise<ReadonlyMap<number, Buffer>> {
-  const content = await expand(bytes).catch((cause: unknown) => {
+export async function decodeObject(name: string, bytes: Uint8Array, gzip: Gzip = threadedGzip): Promise<ReadonlyMap<number, Buffer>> {
+  const content = await gzip.expand(bytes).catch((cause: unknown) => {
     throw new MillraceError('corrupt', `archive object ${name} cannot be decompressed`, { cause })
   })
   const end = content.indexOf(10)

@@ -1,4 +1,5 @@
 import { type Clock, restOfDelay } from '../platform/clock.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { BatchRow, Fence, ObjectRow, Oltp } from '../ports/oltp.ts'
@@ -13,6 +14,8 @@ export interface ArchiverDependencies {
   readonly log: Pick<LogReader, 'acknowledge'>
   readonly source: BatchSource
   readonly clock: Clock
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
 }
 
 export interface ArchiverBounds {
@@ -54,6 +57,8 @@ export class Archiver {
       return 0
     }
     const cursor = await oltp.partition(partition)
+    // Also what an earlier step finished without hearing of it: a full buffer holds up the deciding.
+    buffer.archived(cursor.archivedBatch)
     if (cursor.archivedBatch === cursor.batch) return this.#bounds.objectDelayMs
     const pending = await oltp.batches(partition, cursor.archivedBatch + 1, 1_000)
     const run = this.#run(pending)
@@ -90,10 +95,10 @@ export class Archiver {
   }
 
   async #finish(row: ObjectRow, run: readonly BatchRow[], buffer: BatchBuffer): Promise<void> {
-    const { oltp, objects, log, source, clock } = this.#dependencies
+    const { oltp, objects, log, source, clock, gzip } = this.#dependencies
     const lines: Buffer[] = []
     for (const batch of run) lines.push(await source.lines(batch, buffer))
-    const bytes = await encodeObject(run, lines)
+    const bytes = await encodeObject(run, lines, gzip)
     await failStep('archive.put', () => objects.put(row.name, bytes))
     await failStep('archive.finish', () => oltp.finishObject(this.#fence, row, clock.now()))
     buffer.archived(row.lastBatch)

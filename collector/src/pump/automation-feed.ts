@@ -18,6 +18,11 @@ export interface FeedDependencies {
   readonly taken: (events: TakenEvents) => void
 }
 
+export interface ClaimedConsumer {
+  readonly fence: ConsumerFence
+  readonly consumedBatch: number
+}
+
 /** Lines of one transaction; a run holds at least one batch. */
 const runBytesMax = 8_388_608
 const runBatchesMax = 100
@@ -34,7 +39,7 @@ export class AutomationFeed {
   #batch: number
   #movedAt = Number.NEGATIVE_INFINITY
 
-  constructor(claimed: { readonly fence: ConsumerFence; readonly consumedBatch: number }, dependencies: FeedDependencies) {
+  constructor(claimed: ClaimedConsumer, dependencies: FeedDependencies) {
     this.#fence = claimed.fence
     this.#batch = claimed.consumedBatch
     this.#dependencies = dependencies

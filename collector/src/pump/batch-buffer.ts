@@ -23,6 +23,8 @@ export class BatchBuffer {
   readonly #bytesMax: number
   #bytes = 0
   #linesOnly = false
+  /** The last batch that was archived, and loaded. */
+  readonly #passed = { lines: 0, rows: 0 }
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
@@ -37,11 +39,14 @@ export class BatchBuffer {
     this.#linesOnly = true
   }
 
-  add(row: BatchRow, batch: BufferedBatch): void {
+  /** What of the batch is still needed: the later steps may have passed it before the answer of its commit came. */
+  add({ batch }: BatchRow, decided: BufferedBatch): void {
     if (this.full) return
-    const rows = this.#linesOnly ? null : batch.rows
-    this.#held.push({ batch: row.batch, lines: batch.lines, rows })
-    this.#bytes += batch.lines.length + (rows?.length ?? 0)
+    const lines = batch > this.#passed.lines ? decided.lines : null
+    const rows = batch > this.#passed.rows && !this.#linesOnly ? decided.rows : null
+    if (lines === null && rows === null) return
+    this.#held.push({ batch, lines, rows })
+    this.#bytes += (lines?.length ?? 0) + (rows?.length ?? 0)
   }
 
   lines(batch: number): Buffer | null {
@@ -65,6 +70,7 @@ export class BatchBuffer {
   }
 
   #release(throughBatch: number, part: 'lines' | 'rows'): void {
+    this.#passed[part] = Math.max(this.#passed[part], throughBatch)
     for (const held of this.#held) {
       if (held.batch > throughBatch) break
       this.#bytes -= held[part]?.length ?? 0

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { ByteWriter } from '../platform/byte-writer.ts'
 import { MillraceError } from '../platform/errors.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import type { LogReader, LogRecord } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { BatchRow, Oltp } from '../ports/oltp.ts'
@@ -14,6 +15,8 @@ export interface BatchSourceDependencies {
   readonly oltp: Pick<Oltp, 'objectOf'>
   readonly objects: Pick<Objects, 'get'>
   readonly log: Pick<LogReader, 'open'>
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
 }
 
 /**
@@ -42,7 +45,7 @@ export class BatchSource {
     if (batches === undefined) {
       const bytes = await this.#dependencies.objects.get(object.name)
       if (bytes === null) throw new MillraceError('corrupt', `archive object ${object.name} is missing`)
-      batches = await decodeObject(object.name, bytes)
+      batches = await decodeObject(object.name, bytes, this.#dependencies.gzip)
       this.#objects.set(object.name, batches)
     }
     const lines = batches.get(row.batch)

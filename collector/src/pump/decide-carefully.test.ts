@@ -56,7 +56,7 @@ function withFault(transaction: DecideTransaction, fault: (stored: readonly stri
   const faulty: DecideTransaction = Object.create(transaction)
   return Object.assign(faulty, {
     partition: transaction.partition,
-    ...Object.fromEntries((['claimed', 'suppresses', 'suppressions', 'registers', 'identifiers', 'edges', 'edgesOf', 'components', 'profiles'] as const)
+    ...Object.fromEntries((['claimed', 'suppresses', 'suppressions', 'registers', 'newestSettings', 'identifiers', 'edges', 'edgesOf', 'components', 'profiles'] as const)
       .map((name) => [name, (...values: never[]): unknown => Reflect.apply(Object(Reflect.get(transaction, name)), transaction, values)])),
     apply: async (changes: DecideChanges): Promise<void> => {
       const error = fault(changes.timeline.map(({ messageId }) => messageId))
@@ -99,6 +99,29 @@ it('a store that fails while the culprit is looked for makes no culprit', async 
     return stored.includes('c') ? new TypeError('cannot') : null
   })
   expect(batch?.row).toMatchObject({ stored: 7, quarantined: 1 })
+})
+
+it('does not decide again what is committed after it looked', async () => {
+  const { fence } = await oltp.claimPartition(0, 'pump')
+  const records = [recordOf(names)]
+  const before = await oltp.partition(0)
+  let decisions = 0
+  // The answer of the commit is lost, and the first look at the row comes before it takes effect.
+  const late = {
+    partition: async () => before,
+    decide: async <T>(held: Fence, work: (transaction: DecideTransaction) => Promise<T>): Promise<T> => {
+      decisions += 1
+      const result = await oltp.decide(held, work)
+      if (decisions === 1) throw new MillraceError('outcome_unknown', 'the answer is lost', { retryable: true })
+      return result
+    },
+  }
+  const batch = await decideCarefully(fence, records, {
+    oltp: late, clock, context: { settings: defaultIdentitySettings, identityKey: Buffer.alloc(32, 1), clock },
+    events: records.flatMap(readRecord), failed: () => {}, signal: AbortSignal.timeout(60_000),
+  })
+  expect([batch, decisions]).toEqual([null, 2])
+  expect(await oltp.batches(0, 1, 10)).toMatchObject([{ batch: 1, stored: 8, duplicate: 0 }])
 })
 
 it('a fault that goes away costs nothing', async () => {

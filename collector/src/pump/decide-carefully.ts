@@ -17,6 +17,9 @@ export interface CarefulDependencies {
 /** Ends a trial transaction without committing it. */
 class TrialOver extends Error {}
 
+/** Ends a transaction whose batch is committed already. */
+class AlreadyDecided extends Error {}
+
 /**
  * Decides one batch whatever it takes: while the store is away, full or damaged it is tried again in place with back-off (never
  * skipped, never reordered); when the outcome of a commit is unknown the partition row says whether it happened; an error
@@ -33,8 +36,13 @@ export async function decideCarefully(
   let suspicious = 0
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      return await oltp.decide(fence, (transaction) => decideBatch(transaction, { records, events: current }, context))
+      return await oltp.decide(fence, (transaction) => {
+        // A commit whose answer was lost may have taken effect after the row was looked at, while this one waited for its lock.
+        if ((transaction.partition.position ?? '') >= end) throw new AlreadyDecided()
+        return decideBatch(transaction, { records, events: current }, context)
+      })
     } catch (error) {
+      if (error instanceof AlreadyDecided) return null
       failed(error)
       if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
       if ((await positionOf(oltp, fence)) >= end) return null

@@ -6,7 +6,9 @@ import { consentsOf } from '../identity/consent.ts'
 import { extractIdentifiers } from '../identity/extract-identifiers.ts'
 import type { NewErasure, Suppression } from '../ports/erasure-store.ts'
 import { identifierKey } from '../identity/identifier-key.ts'
-import type { IdentitySettings } from '../identity/identity-settings.ts'
+import { type IdentitySettings, isOwnBlocked, type SettingsOf } from '../identity/identity-settings.ts'
+import { settingsOfRows } from '../identity/live-settings.ts'
+import type { Identifier } from '../identity/identifier.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { type Resolution, resolveBatch } from '../identity/resolve-batch.ts'
 import type { ConsentRow } from '../ports/consent.ts'
@@ -20,10 +22,12 @@ import type { TimelineRow } from '../ports/profile-reader.ts'
 import { suppressedJson, writeArchiveLine } from './archive-line.ts'
 import { sha256 } from './archive-object.ts'
 import { BatchTally } from './batch-tally.ts'
+import { type SettingsWish, versionsOf, walksOf } from './decide-settings.ts'
 import { type Decision, packDecisions } from './decisions.ts'
 import type { LoggedEvent } from './read-record.ts'
 
 export interface DecideContext {
+  /** Of a workspace that has none of its own. */
   readonly settings: IdentitySettings
   /** Secret key of profile ids; never rotates. */
   readonly identityKey: Uint8Array
@@ -37,8 +41,12 @@ export interface BatchInput {
 
 export interface DecidedBatch {
   readonly row: BatchRow
+  /** Settings were decided, after which who is who has to be looked at again. */
+  readonly walks: boolean
   readonly lines: Buffer
   readonly rows: Buffer
+  /** Identifiers of each component of people that was solved again. */
+  readonly solvedIdentifiers: readonly number[]
 }
 
 /** An event that will be stored, with whom it belongs to. */
@@ -63,20 +71,23 @@ type Fate = Stored | 'duplicate' | 'control' | { readonly dropped: QuarantineRea
  */
 export async function decideBatch(transaction: DecideTransaction, { records, events }: BatchInput, context: DecideContext): Promise<DecidedBatch> {
   const duplicate = await duplicates(transaction, events)
-  const isSuppressed = await suppressedEvents(transaction, events, context)
+  const newest = await transaction.newestSettings([...new Set(events.map(({ workspace }) => workspace))])
+  const settingsOf = settingsOfRows(newest, context.settings)
+  const isSuppressed = await suppressedEvents(transaction, events, settingsOf)
   const stored: Stored[] = []
   const evidence: Evidence[] = []
   const claims: NewClaim[] = []
   const quarantine: QuarantineRow[] = []
   const vetoes: VetoChange[] = []
   const erasures: NewErasure[] = []
+  const wishes: SettingsWish[] = []
   const fates = events.map((logged, index): Fate => {
     if ('control' in logged.body) {
-      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, erasures, claims })
+      if (duplicate[index] !== true) takeControl(logged, logged.body.control, { vetoes, erasures, claims, wishes })
       return 'control'
     }
     if (duplicate[index] === true) return 'duplicate'
-    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, context, evidence)
+    const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, { settingsOf, evidence })
     const { workspace, messageId, receivedAt } = logged
     claims.push({
       workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
@@ -87,19 +98,24 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     else stored.push(fate)
     return fate
   })
-  const resolution = await resolveBatch(transaction, { evidence, vetoes }, context)
+  const resolution = await resolveBatch(transaction, { evidence, vetoes }, { ...context, settingsOf })
   const decisions = decisionsOf(fates, resolution)
+  // They hold for what is decided after this batch; what it holds itself is walked over like everything before it.
+  const settings = versionsOf(wishes, newest)
+  const resolves = walksOf(settings, newest, { partition: transaction.partition.partition, defaults: context.settings })
   const frozen = freeze({ records, events }, { fates, decisions, transaction, context })
   const changes: DecideChanges = {
     ...await peopleChanges(transaction, stored, resolution),
     claims,
     quarantine,
     erasures,
+    settings,
+    resolves,
     batch: frozen.row,
     sequence: sequenceAfter(records),
   }
   await transaction.apply(changes)
-  return frozen
+  return { ...frozen, walks: resolves.length > 0, solvedIdentifiers: resolution.solvedIdentifiers }
 }
 
 function decisionsOf(fates: readonly Fate[], resolution: Resolution): readonly Decision[] {
@@ -145,20 +161,21 @@ async function duplicates(transaction: DecideTransaction, events: readonly Logge
 /** An operator's decision; sent twice it counts once. */
 function takeControl(
   { workspace, receivedAt, messageId }: LoggedEvent, control: Control,
-  { vetoes, erasures, claims }: { vetoes: VetoChange[]; erasures: NewErasure[]; claims: NewClaim[] },
+  { vetoes, erasures, claims, wishes }: { vetoes: VetoChange[]; erasures: NewErasure[]; claims: NewClaim[]; wishes: SettingsWish[] },
 ): void {
   claims.push({ workspace, messageId, receivedAt, identifierKey: null, sourced: false })
   if (control.control === 'erase') erasures.push({ workspace, id: messageId, at: receivedAt, mode: control.mode, identifierKeys: control.keys })
+  else if (control.control === 'settings') wishes.push({ workspace, receivedAt, control })
   else vetoes.push({ workspace, a: control.a, b: control.b, lifted: control.control === 'unveto', at: receivedAt, messageId })
 }
 
 /** Which events name somebody who is forgotten. Asks once a workspace, and next to nothing where nobody ever was. */
 async function suppressedEvents(
-  transaction: DecideTransaction, events: readonly LoggedEvent[], { settings }: DecideContext,
+  transaction: DecideTransaction, events: readonly LoggedEvent[], settingsOf: SettingsOf,
 ): Promise<(logged: LoggedEvent) => boolean> {
   const suppressed = new Map<number, ReadonlyMap<string, Suppression>>()
   const keysOf = ({ workspace, body }: LoggedEvent): readonly string[] => 'event' in body
-    ? extractIdentifiers(body.event, settings).identifiers.map((identifier) => identifierKey(workspace, identifier)) : []
+    ? extractIdentifiers(body.event, settingsOf(workspace)).identifiers.map((identifier) => identifierKey(workspace, identifier)) : []
   for (const [workspace, group] of Map.groupBy(events, (logged) => logged.workspace)) {
     if (await transaction.suppresses(workspace)) suppressed.set(workspace, await transaction.suppressions(workspace, [...new Set(group.flatMap(keysOf))]))
   }
@@ -169,21 +186,54 @@ async function suppressedEvents(
   })
 }
 
+export interface Reading {
+  readonly settingsOf: SettingsOf
+  /** Takes the event's evidence. */
+  readonly evidence: Evidence[]
+  /** Where it was decided before. */
+  readonly decided?: Decided
+}
+
+/** The identifier that an event was decided to belong to. It stays with that, whose rows in other tiers name it. */
+interface Decided {
+  readonly key: string
+  /** Rules that held before: of those that read the identifier in the event the first holds, where the newest do not. */
+  readonly earlier: readonly IdentitySettings[]
+}
+
 /** Collects the event's evidence, or says why it cannot be stored. */
-export function readEvent(logged: LoggedEvent, { settings }: Pick<DecideContext, 'settings'>, evidence: Evidence[]): Stored | { dropped: QuarantineReason } {
+export function readEvent(logged: LoggedEvent, { settingsOf, evidence, decided }: Reading): Stored | { dropped: QuarantineReason } {
   if (!('event' in logged.body)) return { dropped: 'reason' in logged.body ? logged.body.reason : 'internal_error' }
   const event = logged.body.event
-  const { identifiers } = extractIdentifiers(event, settings)
-  const strongest = identifiers[0]
-  if (strongest === undefined) return { dropped: 'missing_identifier' }
+  const { settings, identifiers } = readIdentifiers(logged.workspace, event, [settingsOf(logged.workspace), decided])
+  const owner = ownerOf(identifiers, settings)
+  if (owner === undefined) return { dropped: 'missing_identifier' }
   const metric = metricOf(event)
   const time = Date.parse(event.timestamp)
   const { workspace, receivedAt, trust, messageId } = logged
   evidence.push({ workspace, identifiers, time, receivedAt, trust, messageId, metric })
   return {
-    logged, event, identifierKey: identifierKey(workspace, strongest), metric, time,
+    logged, event, identifierKey: decided !== undefined && carries(workspace, identifiers, decided.key) ? decided.key : identifierKey(workspace, owner), metric, time,
     propertiesText: JSON.stringify(propertiesOf(event)), consents: consentRows(logged, event, settings),
   }
+}
+
+function readIdentifiers(
+  workspace: number, event: CanonicalEvent, [newest, decided]: readonly [IdentitySettings, Decided | undefined],
+): { readonly settings: IdentitySettings; readonly identifiers: readonly Identifier[] } {
+  const read = (settings: IdentitySettings): { settings: IdentitySettings; identifiers: readonly Identifier[] } => ({ settings, ...extractIdentifiers(event, settings) })
+  const now = read(newest)
+  if (decided === undefined || carries(workspace, now.identifiers, decided.key)) return now
+  return decided.earlier.map(read).find(({ identifiers }) => carries(workspace, identifiers, decided.key)) ?? now
+}
+
+function carries(workspace: number, identifiers: readonly Identifier[], key: string): boolean {
+  return identifiers.some((identifier) => identifierKey(workspace, identifier) === key)
+}
+
+/** Whom an event belongs to: its strongest identifier that the workspace does not block, or where it blocks them all the strongest. */
+function ownerOf(identifiers: readonly Identifier[], settings: IdentitySettings): Identifier | undefined {
+  return identifiers.find((identifier) => !isOwnBlocked(identifier, settings)) ?? identifiers[0]
 }
 
 function timelineRow({ logged, identifierKey, metric, time, propertiesText }: Stored): TimelineRow {
@@ -261,7 +311,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 /** Builds the archive lines and OLAP rows and the batch row that pins them by digest. */
-function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): DecidedBatch {
+function freeze({ records, events }: BatchInput, { fates, decisions, transaction, context }: Outcome): Omit<DecidedBatch, 'walks' | 'solvedIdentifiers'> {
   const partition = transaction.partition
   const batch = partition.batch + 1
   const tally = new BatchTally()

@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError } from '../platform/errors.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import type { ArchivedPlace, ErasureRow, RewrittenObject } from '../ports/erasure-store.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap, OlapSelection } from '../ports/olap.ts'
@@ -13,6 +14,8 @@ export interface EraserDependencies {
   readonly objects: Objects
   readonly olap: Pick<Olap, 'placesOf' | 'erase'>
   readonly clock: Clock
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
   /** The live one of the OLAP. */
   readonly generation: number
 }
@@ -87,14 +90,15 @@ async function untilCaughtUp(upToBatch: readonly number[], { oltp, clock }: Eras
   }
 }
 
-async function rewriteArchive(erasure: ErasureRow, places: readonly ArchivedPlace[], { oltp, objects }: EraserDependencies): Promise<{ objects: number; events: number }> {
+async function rewriteArchive(erasure: ErasureRow, places: readonly ArchivedPlace[], dependencies: EraserDependencies): Promise<{ objects: number; events: number }> {
+  const { oltp, objects } = dependencies
   const done = { objects: 0, events: 0 }
   const seen = new Set<string>()
   for (const { partition, batch } of places.toSorted((a, b) => a.partition - b.partition || a.batch - b.batch)) {
     const object = await oltp.objectOf(partition, batch)
     if (object === null || seen.has(object.name)) continue
     seen.add(object.name)
-    const rewritten = await rewriteObject(erasure, object, { oltp, objects })
+    const rewritten = await rewriteObject(erasure, object, dependencies)
     if (rewritten === null) continue
     seen.add(rewritten.name)
     await failStep('erase.replace', () => oltp.erasures.replaceObject(erasure, rewritten))
@@ -107,11 +111,11 @@ async function rewriteArchive(erasure: ErasureRow, places: readonly ArchivedPlac
 
 /** Null where the object holds nothing of the person. */
 async function rewriteObject(
-  erasure: ErasureRow, object: ObjectRow, { oltp, objects }: Pick<EraserDependencies, 'oltp' | 'objects'>,
+  erasure: ErasureRow, object: ObjectRow, { oltp, objects, gzip }: Pick<EraserDependencies, 'oltp' | 'objects' | 'gzip'>,
 ): Promise<RewrittenObject | null> {
   const bytes = await objects.get(object.name)
   if (bytes === null) throw new MillraceError('corrupt', `archive object ${object.name} is missing`)
-  const lines = await decodeObject(object.name, bytes)
+  const lines = await decodeObject(object.name, bytes, gzip)
   const batches = await oltp.batches(object.partition, object.firstBatch, object.lastBatch - object.firstBatch + 1)
   const isTrace = traceOf(erasure)
   let erasedEvents = 0
@@ -132,7 +136,7 @@ async function rewriteObject(
   }
   if (erasedLines === 0) return null
   const name = objectName(rows)
-  const content = await encodeObject(rows, kept)
+  const content = await encodeObject(rows, kept, gzip)
   await failStep('erase.put', () => objects.put(name, content))
   return {
     partition: object.partition, lastBatch: object.lastBatch, name, replacedName: object.name, digest: runDigest(rows), erasedEvents,

@@ -7,7 +7,7 @@ import type { BatchSource } from './batch-source.ts'
 import { insertAround, isRefusal, type Refusal } from './insert-around.ts'
 import { insertMissing, missingOf } from './insert-missing.ts'
 import { rowsOf } from './olap-rows.ts'
-import type { PumpMetrics } from './pump-metrics.ts'
+import type { PumpReports } from './pump-metrics.ts'
 import { failStep } from '../platform/fail-point.ts'
 
 /** ClickHouse refuses an insert over 100 partitions; events are partitioned by month. */
@@ -22,7 +22,7 @@ export interface LoaderDependencies {
   readonly olap: Pick<Olap, 'insert' | 'heldRows' | 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly clock: Clock
-  readonly metrics: Pick<PumpMetrics, 'rowsRefused'>
+  readonly metrics: Pick<PumpReports, 'rowsRefused'>
   /** The generation that live loads go to. */
   readonly generation: () => number
 }
@@ -62,6 +62,8 @@ export class Loader {
       return 0
     }
     const cursor = await oltp.partition(partition)
+    // As the archiver.
+    buffer?.loaded(cursor.loadedBatch)
     if (cursor.loadedBatch === cursor.batch) return this.#bounds.loadDelayMs
     const pending = await oltp.batches(partition, cursor.loadedBatch + 1, 1_000)
     const run = this.#run(pending)

@@ -5,11 +5,13 @@ import type { MemberRow, Oltp, PartitionRole } from '../ports/oltp.ts'
 import { assignPartitions } from './assignment.ts'
 import type { PartitionPump } from './partition-pump.ts'
 
+export type OwnedPump = Pick<PartitionPump, 'start' | 'stop' | 'pauseLoads' | 'resumeLoads'>
+
 export interface OwnerDependencies {
   readonly oltp: Pick<Oltp, 'heartbeat' | 'leave'>
   readonly clock: Clock
   readonly logger: Logger
-  readonly makePump: (partition: number) => PartitionPump
+  readonly makePump: (partition: number) => OwnedPump
 }
 
 export interface OwnerSettings {
@@ -21,7 +23,7 @@ export interface OwnerSettings {
 }
 
 interface Owned {
-  readonly pump: PartitionPump
+  readonly pump: OwnedPump
   readonly roles: readonly PartitionRole[]
 }
 
@@ -66,7 +68,7 @@ export class PartitionOwner {
    * The pumps that load, if they are all there are: whoever pauses all loads must own all of them. Waits for as long as a
    * process that died counts as alive; null if others load after that too.
    */
-  async allLoads(): Promise<readonly PartitionPump[] | null> {
+  async allLoads(): Promise<readonly OwnedPump[] | null> {
     const { clock } = this.#dependencies
     const { partitions, shared } = this.#settings
     const until = clock.elapsed() + aliveMs + 2 * heartbeatMs
@@ -101,14 +103,21 @@ export class PartitionOwner {
   }
 
   async #assume(list: readonly (readonly [number, readonly PartitionRole[]])[]): Promise<void> {
-    await Promise.all(list.map(async ([partition, roles]) => {
+    const started = await Promise.allSettled(list.map(async ([partition, roles]) => {
       const pump = this.#dependencies.makePump(partition)
       this.#owned.set(partition, { pump, roles })
-      await pump.start(roles, (error) => this.#lost(partition, pump, error))
+      try {
+        await pump.start(roles, (error) => this.#lost(partition, pump, error))
+      } catch (error) {
+        // Not owned: the next heartbeat tries again.
+        this.#owned.delete(partition)
+        throw error
+      }
     }))
+    for (const each of started) if (each.status === 'rejected') throw each.reason
   }
 
-  #lost(partition: number, pump: PartitionPump, error: unknown): void {
+  #lost(partition: number, pump: OwnedPump, error: unknown): void {
     const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
     if (!this.#settings.shared || !overtaken) {
       this.#failed(error)

@@ -1,4 +1,5 @@
 import { eventTypes, quarantineReasons, type CanonicalEvent, type FlagCode, flagCodes, type QuarantineReason } from '@millrace/schemas'
+import { defaultDocument, parseDocument } from '../identity/settings-document.ts'
 import type { LogRecord } from '../ports/log.ts'
 import { type Control, erasureModes, type Trust } from '../ports/record.ts'
 import { messageOf } from '../platform/errors.ts'
@@ -91,10 +92,18 @@ export function controlOf(parsed: unknown): Control {
   const messageId = messageIdOf(parsed)
   const control: unknown = Reflect.get(Object(parsed), 'control')
   if (control === 'veto' || control === 'unveto') return { messageId, control, a: textIn(parsed, 'a'), b: textIn(parsed, 'b') }
+  if (control === 'settings') return settingsControl(messageId, parsed)
   const keys: unknown = Reflect.get(Object(parsed), 'keys')
   const mode = erasureModes.find((known) => known === textIn(parsed, 'mode'))
   if (control !== 'erase' || !Array.isArray(keys) || mode === undefined) throw new Error('not a control')
   return { messageId, control, keys: keys.filter((key) => typeof key === 'string'), mode }
+}
+
+/** The document is parsed as the API parses it: what it would refuse is no control. */
+function settingsControl(messageId: string, parsed: unknown): Control {
+  const basedOn: unknown = Reflect.get(Object(parsed), 'basedOn')
+  if (typeof basedOn !== 'number') throw new Error('settings that say not what they were made from')
+  return { messageId, control: 'settings', basedOn, document: { ...parseDocument(Reflect.get(Object(parsed), 'document'), defaultDocument()) } }
 }
 
 function textIn(parsed: unknown, field: string): string {

@@ -19,8 +19,8 @@ export interface RebuildPlan {
   readonly partitions: number
   /** The live generation; the new one is the next. */
   readonly generation: number
-  /** Runs `fill` with live loads paused, then makes the generation the live one. */
-  swap(fill: () => Promise<void>, generation: number): Promise<void>
+  /** Runs `fill` with live loads paused, then makes the generation with what it refuses the live one. */
+  swap(fill: () => Promise<readonly LoadRefusal[]>, generation: number): Promise<void>
 }
 
 export interface RebuildReport {
@@ -67,7 +67,7 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
     await fill()
     const counted = await olap.countRows(generation)
     if (counted !== rows) throw new MillraceError('corrupt', `the rebuilt OLAP holds ${counted} rows where the loads hold ${rows}; the old one stays`)
-    await oltp.replaceRefusals(refusals)
+    return refusals
   }, generation)
   await failStep('rebuild.drop', () => olap.dropGeneration(plan.generation))
   return { generation, loads, rows, refused: refusals.reduce((sum, refusal) => sum + refusal.rows.length, 0) }

@@ -3,17 +3,19 @@ import type { Clock } from '../platform/clock.ts'
 import { ClockWatch } from '../platform/clock-watch.ts'
 import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
+import { type GenerationSwap, generationSetting } from '../ports/generation-setting.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
-import type { MemberRow, Oltp } from '../ports/oltp.ts'
+import type { Fence, MemberRow, Oltp } from '../ports/oltp.ts'
 import { BatchSource } from './batch-source.ts'
 import type { DecideContext } from './decide.ts'
 import { carryOutErasure, type ErasureReport } from './eraser.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
-import type { PumpMetrics } from './pump-metrics.ts'
+import type { PumpReports } from './pump-metrics.ts'
 import { rebuildProfiles, type RebuildProfilesReport } from './rebuild-profiles.ts'
 import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -25,9 +27,11 @@ export interface WorkerDependencies {
   readonly olap: Olap
   readonly clock: Clock
   readonly logger: Logger
-  readonly metrics: PumpMetrics
+  readonly metrics: PumpReports
   readonly context: DecideContext
-  readonly automation: AutomationService
+  readonly automation: Pick<AutomationService, 'start' | 'stop' | 'taken'>
+  /** Absent: Node's. */
+  readonly gzip?: Gzip
 }
 
 export interface WorkerBounds extends PumpBounds {
@@ -48,7 +52,6 @@ export class WorkerService {
   readonly #bounds: WorkerBounds
   readonly #source: BatchSource
   readonly #stop = new AbortController()
-  #generation = 1
   #prepared: Promise<void> = Promise.resolve()
   #isPrepared = false
   #failed: (error: unknown) => void = () => {}
@@ -70,7 +73,7 @@ export class WorkerService {
   async start(failed: (error: unknown) => void): Promise<void> {
     this.#failed = failed
     const { oltp, log, clock, logger } = this.#dependencies
-    this.#generation = Number(await oltp.settingOnce('olap_generation', '1'))
+    await oltp.settingOnce(generationSetting, '1')
     if (this.#bounds.member.roles.includes('load')) this.#prepared = this.#prepareOlap()
     // Whoever loads hears of it; before anybody does it is no unhandled rejection.
     this.#prepared.catch((error: unknown) => {
@@ -92,10 +95,7 @@ export class WorkerService {
     for (let attempt = 1; !this.#stop.signal.aborted; attempt += 1) {
       try {
         await olap.prepare()
-        await olap.createGeneration(this.#generation)
-        await olap.useGeneration(this.#generation)
-        // A rebuild that died behind its swap left the one before.
-        await olap.dropGeneration(this.#generation - 1)
+        await this.#showLiveGeneration()
         await this.#fillPointings()
         this.#isPrepared = true
         return
@@ -106,6 +106,19 @@ export class WorkerService {
       }
     }
     throw new MillraceError('closed', 'the worker is stopping')
+  }
+
+  /** Until it is the live one still when it is shown: another process may have made the OLAP anew meanwhile. */
+  async #showLiveGeneration(): Promise<void> {
+    const { olap } = this.#dependencies
+    let live = await this.#liveGeneration()
+    for (let shown = 0; shown !== live; live = await this.#liveGeneration()) {
+      shown = live
+      await olap.createGeneration(shown)
+      await olap.useGeneration(shown)
+      // A rebuild that died behind its swap left the one before.
+      await olap.dropGeneration(shown - 1)
+    }
   }
 
   /** Once, for data of a version that did not yet load them. */
@@ -131,7 +144,7 @@ export class WorkerService {
   carryOutErasure(erasure: { readonly workspace: number; readonly id: string }): Promise<ErasureReport> {
     return this.#exclusive.run(async () => {
       await this.#prepared
-      return carryOutErasure(erasure, { ...this.#dependencies, generation: this.#generation }, this.#stop.signal)
+      return carryOutErasure(erasure, { ...this.#dependencies, generation: await this.#liveGeneration() }, this.#stop.signal)
     })
   }
 
@@ -160,35 +173,43 @@ export class WorkerService {
     if (pumps === null) {
       throw new MillraceError('unavailable', 'other processes load too and would write into the old generation; stop all processes with the load role but this one')
     }
+    const live = await this.#liveGeneration()
     return rebuildOlap(this.#dependencies, {
       source: this.#source,
       clock: this.#dependencies.clock,
       partitions: this.#dependencies.log.partitions,
-      generation: this.#generation,
+      generation: live,
       swap: async (fill, generation) => {
-        for (const pump of pumps) await pump.pauseLoads()
+        let next = live
         try {
-          await fill()
-          await this.#useGeneration(generation)
+          const fences: Fence[] = []
+          for (const pump of pumps) fences.push(await pump.pauseLoads())
+          await this.#useGeneration(fences, { generation, refusals: await fill() })
+          next = generation
         } finally {
-          for (const pump of pumps) pump.resumeLoads()
+          for (const pump of pumps) pump.resumeLoads(next)
         }
       },
     })
   }
 
+  /** What is stored, since another process may have made the OLAP anew. */
+  async #liveGeneration(): Promise<number> {
+    return Number(await this.#dependencies.oltp.setting(generationSetting))
+  }
+
   /**
-   * Where this fails nobody knows which generation the next start takes: what is loaded until then could go into the other,
-   * so this process ends.
+   * The stored generation changes only while this process owns all loads: one that comes later reads it after its claim. Where this fails
+   * nobody knows which generation the next start takes: what is loaded until then could go into the other, so this process ends.
    */
-  async #useGeneration(generation: number): Promise<void> {
+  async #useGeneration(fences: readonly Fence[], swap: GenerationSwap): Promise<void> {
     const { oltp, olap } = this.#dependencies
     try {
-      await oltp.setSetting('olap_generation', String(generation))
-      await failStep('rebuild.swap', () => olap.useGeneration(generation))
-      this.#generation = generation
+      await oltp.swapGeneration(fences, swap)
+      await failStep('rebuild.swap', () => olap.useGeneration(swap.generation))
     } catch (error) {
-      this.#failed(error)
+      const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
+      if (!overtaken) this.#failed(error)
       throw error
     }
   }
@@ -196,7 +217,7 @@ export class WorkerService {
   #pump(partition: number): PartitionPump {
     const { olap, automation } = this.#dependencies
     return new PartitionPump(partition, {
-      ...this.#dependencies, source: this.#source, generation: () => this.#generation, taken: (events) => automation.taken(events),
+      ...this.#dependencies, source: this.#source, liveGeneration: () => this.#liveGeneration(), taken: (events) => automation.taken(events),
       olap: {
         insert: async (insert) => {
           this.#requireOlap()
@@ -219,18 +240,27 @@ export class WorkerService {
   }
 
   async #prune(): Promise<void> {
-    const { oltp, clock, logger, log } = this.#dependencies
+    const { oltp, clock, log } = this.#dependencies
     const watch = new ClockWatch(clock)
+    // Nobody waits for pruning, but somebody may for an erasure that the process before this one died at.
+    await this.#logged('erasing', () => this.#goOnErasing())
     while (!this.#stop.signal.aborted) {
       await clock.sleep(pruneEveryMs, this.#stop.signal)
       this.#lookAtClock(watch)
-      try {
+      await this.#logged('pruning', async () => {
         const windowStart = clock.now() - this.#bounds.duplicateWindowDays * 86_400_000
         for (let partition = 0; partition < log.partitions && !this.#stop.signal.aborted && !watch.inDoubt; partition += 1) await oltp.prune(partition, windowStart)
         await this.#goOnErasing()
-      } catch (error) {
-        if (error instanceof MillraceError && !error.retryable) logger.error('pruning failed', { error: messageOf(error) })
-      }
+      })
+    }
+  }
+
+  /** What passes is tried again with the next round. */
+  async #logged(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof MillraceError && !error.retryable) this.#dependencies.logger.error(`${what} failed`, { error: messageOf(error) })
     }
   }
 

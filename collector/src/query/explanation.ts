@@ -15,8 +15,8 @@ export interface EvidenceAround {
 
 /** What keeps two identifiers apart that evidence would join. */
 export interface Hindrance {
-  /** `limit`: one person would have too many of a kind; `fan_out`: the identifier is shared by too many; `degree`: it came too late among too many. */
-  readonly rule: 'limit' | 'veto' | 'fan_out' | 'degree'
+  /** `limit`: one person would have too many of a kind; `fan_out`: the identifier is shared by too many; `degree`: it came too late among too many; `blocked`: the settings say that it identifies nobody. */
+  readonly rule: 'limit' | 'veto' | 'fan_out' | 'degree' | 'blocked'
   readonly kind?: IdentifierKind
   /** Of a limit or a veto one identifier of each side; else the two that the evidence would join. */
   readonly a: GraphEnd

@@ -21,8 +21,10 @@ export async function findProfile(
   const { workspace, parameter, value } = request
   const key = identity.keyOf({ workspace, kind: identifierParameters[parameter], text: value })
   if (key === null) throw new MillraceError('bad_request', `${parameter}: ${JSON.stringify(value)} cannot be an identifier`)
-  const id = await liveProfileId(workspace, key, reader)
-  const profile = id === null ? null : await reader.profile(workspace, id)
+  const profile = await reader.together(async () => {
+    const id = await liveProfileId(workspace, key, reader)
+    return id === null ? null : reader.profile(workspace, id)
+  })
   if (profile === null) throw new MillraceError('not_found', `no profile has this ${parameter}`)
   return profile
 }

@@ -1,7 +1,7 @@
 import type { Cache } from '../ports/cache.ts'
 import type { IdentifierRow, ProfileRow } from '../ports/identity.ts'
 import type { ProfileReader, TimelineRow } from '../ports/profile-reader.ts'
-import { type ConsentCard, consentCard } from './consent-view.ts'
+import { consentCard } from './consent-view.ts'
 import type { IdentityView } from './identity-view.ts'
 import { failStep } from '../platform/fail-point.ts'
 
@@ -12,21 +12,11 @@ const metricsWithEventsMax = 50
 /** Identifiers of one profile that a card reads; the limits of identity keep real people far below. */
 const identifiersMax = 2_000
 
-export interface TimelineEvent {
+interface TimelineEvent {
   readonly messageId: string
   readonly metric: string
   readonly time: string
   readonly properties: unknown
-}
-
-export interface ProfileCard {
-  readonly id: string
-  readonly version: number
-  readonly identifiers: Readonly<Record<string, readonly string[]>>
-  readonly properties: Readonly<Record<string, unknown>>
-  readonly consent: ConsentCard
-  readonly createdAt: string
-  readonly metrics: Readonly<Record<string, { readonly count: number; readonly firstAt: string; readonly lastAt: string; readonly last: readonly TimelineEvent[] }>>
 }
 
 export interface CardDependencies {
@@ -43,7 +33,7 @@ export async function profileCard(profile: ProfileRow, dependencies: CardDepende
   const key = cardKey(profile)
   const cached = (await dependencies.cache.get([key])).get(key)
   if (cached !== undefined && cached.version === profile.version && cached.value !== null) return cached.value
-  const card = JSON.stringify(await buildCard(profile, dependencies))
+  const card = await dependencies.reader.together(() => cardText(profile, dependencies))
   await failStep('cache.put', () => dependencies.cache.put(new Map([[key, { version: profile.version, value: card }]])))
   return card
 }
@@ -56,27 +46,33 @@ export function cardKey({ workspace, id, createdAt }: ProfileRow): string {
   return `card/${workspace}/${id}/${createdAt}`
 }
 
-async function buildCard(profile: ProfileRow, { reader, identity }: CardDependencies): Promise<ProfileCard> {
+/** What events hold is JSON already and goes in as it is: to parse and write it again would be most of the work. */
+async function cardText(profile: ProfileRow, { reader, identity }: CardDependencies): Promise<string> {
   const identifiers = await reader.identifiersOf(profile.workspace, profile.id, identifiersMax)
   const keys = identifiers.map((identifier) => identifier.key)
   const registers = await reader.registersOf(profile.workspace, keys)
   const totals = await reader.metricTotals(profile.workspace, keys)
-  const metrics: Record<string, ProfileCard['metrics'][string]> = Object.create(null)
+  const metrics: string[] = []
   for (const [index, { metric, count, firstAt, lastAt }] of totals.entries()) {
     const last = index >= metricsWithEventsMax ? [] : await reader.timeline({
       workspace: profile.workspace, identifierKeys: keys, metric, limit: lastEventsMax,
     })
-    metrics[metric] = { count, firstAt: isoTime(firstAt), lastAt: isoTime(lastAt), last: last.map(timelineEvent) }
+    metrics.push(`${JSON.stringify(metric)}:{"count":${count},"firstAt":"${isoTime(firstAt)}","lastAt":"${isoTime(lastAt)}","last":[${last.map(timelineEventText).join(',')}]}`)
   }
-  return {
+  const person = {
     id: profile.id,
     version: profile.version,
     identifiers: identifiersByKind(identifiers),
     properties: identity.propertiesOf(registers),
     consent: await consentCard(profile.workspace, identifiers, reader),
     createdAt: isoTime(profile.createdAt),
-    metrics,
   }
+  return `${JSON.stringify(person).slice(0, -1)},"metrics":{${metrics.join(',')}}}`
+}
+
+/** The same as {@link timelineEvent}, written. */
+export function timelineEventText({ messageId, metric, time, properties }: TimelineRow): string {
+  return `{"messageId":${JSON.stringify(messageId)},"metric":${JSON.stringify(metric)},"time":"${isoTime(time)}","properties":${properties}}`
 }
 
 export function timelineEvent(row: TimelineRow): TimelineEvent {

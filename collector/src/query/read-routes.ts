@@ -26,6 +26,8 @@ export interface ReadDependencies extends SegmentDependencies {
   readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly watch: DecidedWatch
+  /** Before a request is answered: by which rules identifiers are read and explained. */
+  readonly refreshSettings: (workspace: number) => Promise<void>
   /** Epoch milliseconds. */
   readonly now: () => number
   /** Nobody waits any longer. */
@@ -49,6 +51,7 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
     context.set('workspace', workspace)
+    await dependencies.refreshSettings(workspace)
     await next()
   })
   app.get('/profiles', async (context) => {
@@ -63,8 +66,10 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
   })
   app.get('/profiles/:id/events', async (context) => {
     const request = timelineRequest(context)
-    const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
-    return json(context, JSON.stringify(await timelinePage(profile, request, reader)))
+    return json(context, await reader.together(async () => {
+      const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)
+      return timelinePage(profile, request, reader)
+    }))
   })
   app.get('/profiles/:id/graph', async (context) => {
     const { profile } = await profileById(context.get('workspace'), context.req.param('id'), reader)

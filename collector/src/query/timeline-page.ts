@@ -1,7 +1,7 @@
 import { MillraceError } from '../platform/errors.ts'
 import type { ProfileRow } from '../ports/identity.ts'
 import type { ProfileReader } from '../ports/profile-reader.ts'
-import { timelineEvent, type TimelineEvent } from './profile-card.ts'
+import { timelineEventText } from './profile-card.ts'
 
 export interface TimelineRequest {
   readonly metric?: string
@@ -13,14 +13,11 @@ export interface TimelineRequest {
   readonly limit: number
 }
 
-export interface TimelinePage {
-  readonly events: readonly TimelineEvent[]
-  /** Pass as `cursor` for the next, older page; null at the end. */
-  readonly next: string | null
-}
-
-/** Newest first, ties by message id, so that a page boundary inside one millisecond repeats and skips nothing. */
-export async function timelinePage(profile: ProfileRow, request: TimelineRequest, reader: ProfileReader): Promise<TimelinePage> {
+/**
+ * A page as JSON: `events`, newest first, ties by message id, so that a page boundary inside one millisecond repeats and skips nothing, and `next`, to pass as
+ * `cursor` for the older page, null at the end.
+ */
+export async function timelinePage(profile: ProfileRow, request: TimelineRequest, reader: ProfileReader): Promise<string> {
   const { cursor, ...bounds } = request
   const identifiers = await reader.identifiersOf(profile.workspace, profile.id, 2_000)
   const rows = await reader.timeline({
@@ -35,7 +32,7 @@ export async function timelinePage(profile: ProfileRow, request: TimelineRequest
   const next = rows.length > page.length && last !== undefined
     ? Buffer.from(JSON.stringify([last.time, last.messageId])).toString('base64url')
     : null
-  return { events: page.map(timelineEvent), next }
+  return `{"events":[${page.map(timelineEventText).join(',')}],"next":${JSON.stringify(next)}}`
 }
 
 function parseCursor(text: string): { time: number; messageId: string } {

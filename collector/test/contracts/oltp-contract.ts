@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { noLimits } from '../../src/ports/key.ts'
 import { type BatchRow, type DecideChanges, type Fence, type Oltp, type OltpReader, segmentsMax } from '../../src/ports/oltp.ts'
+import { generationSetting } from '../../src/ports/generation-setting.ts'
 import type { TimelineRow } from '../../src/ports/profile-reader.ts'
 import { batchRow, position, t0 } from './batch-row.ts'
 import { applying, changes, day, identifier, loadRow, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
@@ -79,7 +80,11 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       const load = await under.oltp.claimPartition(0, 'load')
       await decide(batchRow(1))
       await under.oltp.planLoads(load.fence, [loadRow(1)])
-      await expect(under.oltp.planLoads({ ...load.fence, epoch: load.fence.epoch - 1 }, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+      const zombie = { ...load.fence, epoch: load.fence.epoch - 1 }
+      await expect(under.oltp.planLoads(zombie, [loadRow(2)])).rejects.toMatchObject({ code: 'epoch_lost' })
+      await under.oltp.swapGeneration([load.fence, fence], { generation: 2, refusals: [] })
+      await expect(under.oltp.swapGeneration([fence, zombie], { generation: 3, refusals: [] })).rejects.toMatchObject({ code: 'epoch_lost' })
+      expect(await under.oltp.setting(generationSetting)).toBe('2')
     })
 
     it('knows claimed message ids exactly, whatever their form, over weeks and workspaces', async () => {
@@ -154,9 +159,10 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
     })
 
     it('raises a touched profile once a batch, and finds redirects by their survivor', async () => {
-      await decide(batchRow(1), { identity: { ...noIdentity, profiles: [profile(1), profile(2, { mergedInto: uuid(1) })] } })
+      const composition = { anchor: { key: uuid(7), kind: 'email', firstReceivedAt: 5 }, counts: { 'external_id:shopify:x': 1, 'email': 2 }, settings: 3 } as const
+      await decide(batchRow(1), { identity: { ...noIdentity, profiles: [profile(1, { composition }), profile(2, { mergedInto: uuid(1) })] } })
       await decide(batchRow(2), { touched: [{ workspace: 1, id: uuid(1) }] })
-      expect(await under.reader.profile(1, uuid(1))).toEqual(profile(1, { version: 2 }))
+      expect(await under.reader.profile(1, uuid(1))).toEqual(profile(1, { version: 2, composition }))
       await under.oltp.decide(fence, async (transaction) => {
         expect((await transaction.profiles(1, [uuid(1)])).map((row) => row.id).toSorted()).toEqual([uuid(1), uuid(2)])
       })
@@ -298,6 +304,8 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await decide(batchRow(1))
       await decide(batchRow(2))
       await under.oltp.planObject(fence, objectRow(1, 2))
+      await decide(batchRow(3))
+      await expect(under.oltp.planObject(fence, objectRow(1, 3))).rejects.toMatchObject({ code: 'unavailable', retryable: true })
       expect(await under.oltp.openObject(0)).toEqual(objectRow(1, 2))
       await under.oltp.finishObject(fence, objectRow(1, 2), t0 + 9)
       expect(await under.oltp.openObject(0)).toBeNull()
@@ -311,6 +319,7 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       await decide(batchRow(1))
       const pieces = [loadRow(1, { firstMonth: 200001, lastMonth: 200706, closesRun: false }), loadRow(2, { firstMonth: 200707, lastMonth: 202601 })]
       await under.oltp.planLoads(load, pieces)
+      await expect(under.oltp.planLoads(load, [loadRow(3)])).rejects.toMatchObject({ code: 'unavailable', retryable: true })
       expect(await under.oltp.openLoads(0)).toEqual(pieces)
       for (const piece of pieces) {
         expect((await under.oltp.partition(0)).loadedBatch).toBe(0)
@@ -332,9 +341,9 @@ export function oltpContract(name: string, open: () => Promise<OltpUnderTest>): 
       expect(await under.reader.refusals()).toEqual([refusal])
       expect((await under.oltp.partition(0)).loadedBatch).toBe(1)
       const others = [{ ...refusal, load: 3, rows: refusal.rows.slice(1) }, { ...refusal, partition: 1 }]
-      await under.oltp.replaceRefusals(others.toReversed())
+      await under.oltp.swapGeneration([load], { generation: 2, refusals: others.toReversed() })
       expect(await under.reader.refusals()).toEqual(others)
-      await under.oltp.replaceRefusals([])
+      await under.oltp.swapGeneration([load], { generation: 3, refusals: [] })
       expect(await under.reader.refusals()).toEqual([])
     })
 

@@ -15,7 +15,7 @@ export function uuid(number: number): string {
 
 export function changes(batch: BatchRow, part: Partial<DecideChanges> = {}): DecideChanges {
   return {
-    identity: noIdentity, claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], touched: [],
+    identity: noIdentity, claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], settings: [], resolves: [], touched: [],
     batch, sequence: batch.batch * 3, ...part,
   }
 }
@@ -28,7 +28,7 @@ export function identifier(number: number, part: Partial<IdentifierRow> = {}): I
 }
 
 export function profile(number: number, part: Partial<ProfileRow> = {}): ProfileRow {
-  return { workspace: 1, id: uuid(number), version: 1, createdAt: t0, mergedInto: null, ...part }
+  return { workspace: 1, id: uuid(number), version: 1, createdAt: t0, mergedInto: null, composition: null, ...part }
 }
 
 export function timelineRow(number: number, part: Partial<TimelineRow> = {}): TimelineRow {

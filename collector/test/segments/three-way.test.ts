@@ -91,7 +91,7 @@ describe('segments', () => {
     expect(answers.map(([id]) => id).toSorted()).toEqual([...profiles].toSorted())
     const whole: SegmentDefinition = { and: definitions }
     const facts = await Promise.all(profiles.slice(0, 3).map(async (profileId) => ({
-      profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(context.settings) }),
+      profileId, facts: await profileFacts({ workspace, profileId, definition: whole, position }, { olap: bench.olap, identity: identityView(() => context.settings) }),
     })))
     for (const [index, { definition, at }] of questions.entries()) {
       const asked = `${JSON.stringify(definition)} at ${new Date(at).toISOString()}`

@@ -1,13 +1,15 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { leftDirectories, ownDirectory } from '../own-directory.ts'
 import type { Loss } from './disk.ts'
 import { switchName } from './power-switch.ts'
 
 const server = fileURLToPath(new URL('./disk-server.ts', import.meta.url))
+const homes = 'disk'
+const mounts = 'power'
 const tryEveryMs = 10
 const triesMax = 2_000
 
@@ -42,7 +44,8 @@ export class LossyDisk {
   }
 
   static async mount(): Promise<LossyDisk> {
-    const disk = new LossyDisk(mkdtempSync(join(tmpdir(), 'millrace-disk-')), mkdtempSync(join(tmpdir(), 'millrace-power-')))
+    removeLeftDisks()
+    const disk = new LossyDisk(ownDirectory(homes), ownDirectory(mounts))
     await disk.#reported()
     return disk
   }
@@ -105,11 +108,9 @@ export class LossyDisk {
 
   /** Last of all, also where this process fails. */
   readonly #leave = (): void => {
-    for (const pid of usersOf(this.directory)) if (pid !== process.pid) killIfThere(pid)
     this.#child.kill('SIGKILL')
-    spawnSync('umount', ['--lazy', this.directory], { stdio: 'ignore' })
+    takeAway(this.directory)
     rmSync(this.#home, { recursive: true, force: true })
-    rmSync(this.directory, { recursive: true, force: true })
   }
 
   #say(line: string): void {
@@ -136,6 +137,19 @@ export class LossyDisk {
     }
     throw new Error(`${this.directory} stays in use`)
   }
+}
+
+/** What runs that were killed could not take away themselves. */
+function removeLeftDisks(): void {
+  for (const directory of leftDirectories(mounts)) takeAway(directory)
+  for (const home of leftDirectories(homes)) rmSync(home, { recursive: true, force: true })
+}
+
+/** Ends whoever uses a disk, its server among them, and unmounts it, whatever state it is in. */
+function takeAway(directory: string): void {
+  for (const pid of usersOf(directory)) if (pid !== process.pid) killIfThere(pid)
+  if (readFileSync('/proc/self/mounts', 'utf8').includes(` ${directory} `)) spawnSync('umount', ['--lazy', directory], { stdio: 'ignore' })
+  rmSync(directory, { recursive: true, force: true })
 }
 
 function usersOf(directory: string): readonly number[] {

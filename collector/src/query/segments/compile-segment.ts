@@ -1,6 +1,7 @@
-import { limits, type ProfileMetric, type ProfileProperty, type SegmentDefinition, segmentLimits } from '@millrace/schemas'
+import { limits, type ProfileMetric, type ProfileProperty, type PropertyFilter, type SegmentDefinition, segmentLimits } from '@millrace/schemas'
 import { compileFilter, comparison, type FilterContext, isMissing, isNumber, rawProperty } from './compile-filter.ts'
 import { compileEventRange, compileEventWindow } from './compile-window.ts'
+import { necessaryTexts } from './necessary-texts.ts'
 import { amountOf, amountScale } from './property-value.ts'
 import { SqlParameters, type ParameterValue } from './sql-parameters.ts'
 import { ValueStages } from './value-stages.ts'
@@ -109,12 +110,22 @@ class Compiler {
         ...filters.map((filter) => compileFilter(filter, this.#ofEvent(filter.property), context)),
         ...(anyItem === undefined ? [] : [this.#anyItem(anyItem, at)]),
       ].join(' AND ')
-      const range = `metric = ${this.parameters.add('String', metric)} AND ${compileEventRange(timeframe, context)}`
+      const range = [
+        `metric = ${this.parameters.add('String', metric)}`, compileEventRange(timeframe, context), ...this.#necessary([...filters, ...anyItem?.filters ?? []]),
+      ].join(' AND ')
       if (measurement === 'count') return { ofEvents: `countIf(${conditions})`, nothing: 'toUInt64(0)', together: 'sum', range }
       const raw = this.#ofEvent(property)
       const number = `JSONExtractFloat(${raw})`
       const amount = `if(${isNumber(raw)} AND abs(${number}) <= ${segmentLimits.amountMax}, toInt128(floor(${number} * ${amountScale} + 0.5)), toInt128(0))`
       return { ofEvents: `sumIf(${amount}, ${conditions})`, nothing: 'toInt128(0)', together: 'sum', range }
+    })
+  }
+
+  /** Conditions on the whole text of the properties that every event meets which passes the filters. */
+  #necessary(filters: readonly PropertyFilter[]): readonly string[] {
+    return filters.flatMap((filter) => {
+      const texts = necessaryTexts(filter)
+      return texts === null ? [] : [`multiSearchAny(properties, ${this.parameters.add('Array(String)', texts)})`]
     })
   }
 

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../platform/errors.ts'
 import { uuidText } from '../../platform/uuid.ts'
 import {
-  type DecidedPointing, type EdgeRow, type EdgeState, type IdentifierKind, type IdentifierRow, type IdentityOverride, identifierKinds, type MergeRow,
+  type Composition, type DecidedPointing, type EdgeRow, type EdgeState, type IdentifierKind, type IdentifierRow, type IdentityOverride, identifierKinds, type MergeRow,
   type ProfileRow, type VetoRow, type Witness,
 } from '../../ports/identity.ts'
 import { bytesOf, numberOf, numberOrNull, type Row, textOf, textOrNull } from './row.ts'
@@ -34,7 +34,25 @@ export function profileRow(row: Row): ProfileRow {
   return {
     workspace: numberOf(row, 'workspace'), id: uuidOf(row, 'profile_id'), version: numberOf(row, 'version'),
     createdAt: numberOf(row, 'created_at'), mergedInto: row.merged_into === null ? null : uuidOf(row, 'merged_into'),
+    composition: compositionFrom(textOrNull(row, 'composition')),
   }
+}
+
+/** As {@link profileRow} reads it. */
+export function compositionText(composition: Composition | null): string | null {
+  if (composition === null) return null
+  const { anchor: { key, kind, firstReceivedAt }, counts, settings } = composition
+  return JSON.stringify([key, kind, firstReceivedAt, counts, settings])
+}
+
+function compositionFrom(text: string | null): Composition | null {
+  if (text === null) return null
+  const parsed: unknown = JSON.parse(text)
+  if (!Array.isArray(parsed)) throw new MillraceError('corrupt', 'a profile has an unreadable composition')
+  const [key, kind, firstReceivedAt, counts, settings]: unknown[] = parsed
+  if (typeof key !== 'string' || typeof kind !== 'string' || typeof firstReceivedAt !== 'number' || typeof settings !== 'number') throw new MillraceError('corrupt', 'a profile has an unreadable composition')
+  const numbers = Object.entries(Object(counts)).filter((entry): entry is [string, number] => isNumber(entry[1]))
+  return { anchor: { key, kind: kindOf(kind), firstReceivedAt }, counts: Object.fromEntries(numbers), settings }
 }
 
 export function vetoRow(row: Row): VetoRow {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,7 +7,9 @@ import { MillraceError, messageOf } from '../../../platform/errors.ts'
 import type { Olap, OlapInsert, OlapRun, OlapSelection, OverrideRow, PointingRow, SqlRequest } from '../../../ports/olap.ts'
 import { lastingFault, ownFault, requireVersion } from './clickhouse-failure.ts'
 import { conditionOf, deleteRows, type ErasableTables, eraseEvents, identifiersOf } from './erase-rows.ts'
-import { durableParts, eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable } from './event-table.ts'
+import {
+  durableParts, eventCodecs, eventColumns, eventsView, eventTable, identifierColumns, identifierTable, identityDictionary, overrideTable, recodedEvents,
+} from './event-table.ts'
 import { queryFault, type QueryScope, treeStatement, withOwnPositions } from './screen-query.ts'
 
 export interface ClickHouseOptions {
@@ -24,6 +27,8 @@ export interface ClickHouseOptions {
 const reconnectMs = 15_000
 const queryMemoryBytesMax = 536_870_912
 const resultBytesMax = 268_435_456
+/** Of tables in which repeated inserts are tried. */
+const probePrefix = 'dedup_probe'
 
 /** Opens the OLAP on a ClickHouse server, or the embedded engine, which speaks the same. Nothing is asked yet. */
 export function openClickHouse(options: ClickHouseOptions): Olap {
@@ -61,6 +66,7 @@ class ClickHouseOlap implements Olap {
     await this.#command(identifierTable(this.#database))
     await this.#command(identityDictionary(this.#database, await this.#credentials()))
     await this.#makeDurable()
+    await this.#recode()
     this.#insertSettings = await this.#chooseInsertSettings()
     await this.#proveRepeats()
   }
@@ -142,6 +148,13 @@ class ClickHouseOlap implements Olap {
     const tables = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND match(name, '^(event_g[0-9]+|identifier|identity_override)$')
       AND NOT (engine_full LIKE '%min_rows_to_fsync_after_merge = 1%' AND engine_full LIKE '%fsync_part_directory = 1%')`)
     for (const name of tables.split('\n').filter((line) => line !== '')) await this.#command(`ALTER TABLE ${this.#database}.${name} MODIFY SETTING ${durableParts}`)
+  }
+
+  async #recode(): Promise<void> {
+    const columns = await this.#read(`SELECT table, name, compression_codec FROM system.columns WHERE database = '${this.#database}' AND match(table, '^event_g[0-9]+$')`)
+    const otherwise = new Set(columns.split('\n').map((line) => line.split('\t')).flatMap(([table, name = '', codec]) =>
+      (table !== undefined && eventCodecs[name] !== undefined && eventCodecs[name] !== codec ? [table] : [])))
+    for (const table of otherwise) await this.#command(recodedEvents(this.#database, table))
   }
 
   #tables(): ErasableTables {
@@ -226,17 +239,26 @@ class ClickHouseOlap implements Olap {
 
   /** Exactly-once in this tier hangs on the token, and some configurations ignore it without a word: tried, not believed. */
   async #proveRepeats(): Promise<void> {
-    const table = `${this.#database}.dedup_probe`
-    await this.#command(`DROP TABLE IF EXISTS ${table} SYNC`)
+    await this.#dropLeftProbes()
+    // A name of its own: several processes may start, or be tried by hand, at the same moment.
+    const name = `${probePrefix}${randomBytes(8).toString('hex')}`
+    const table = `${this.#database}.${name}`
     await this.#command(`CREATE TABLE ${table} (n UInt8) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100`)
     const rows = Buffer.from('{"n":1}\n{"n":2}\n')
-    for (const token of ['once', 'once', 'twice']) await this.#insertRows('dedup_probe', { rows, token, columns: ['n'] })
+    for (const token of ['once', 'once', 'twice']) await this.#insertRows(name, { rows, token, columns: ['n'] })
     const count = Number(await this.#read(`SELECT count() FROM ${table}`))
     await this.#command(`DROP TABLE ${table} SYNC`)
     if (count !== 4) {
       throw new MillraceError('olap_unfit', `ClickHouse stored ${count} rows where a repeated insert of 2 and a new one of 2 make 4: ` +
         'insert deduplication does not work there; use a MergeTree engine that honours insert_deduplication_token')
     }
+  }
+
+  /** Of processes that died within a probe. */
+  async #dropLeftProbes(): Promise<void> {
+    const left = await this.#read(`SELECT name FROM system.tables WHERE database = '${this.#database}' AND startsWith(name, '${probePrefix}')
+      AND metadata_modification_time < now() - INTERVAL 1 HOUR`)
+    for (const name of left.split('\n')) if (/^[a-z\d_]+$/.test(name)) await this.#command(`DROP TABLE IF EXISTS ${this.#database}.${name} SYNC`)
   }
 
   async #insertRows(table: string, { rows, token, columns }: { rows: Uint8Array; token: string | null; columns: readonly string[] }): Promise<void> {

@@ -5,6 +5,26 @@
 export const durableParts = 'fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1'
 
 /**
+ * How columns are packed, by what was measured on 10 million events of a shop: the maps take a third less at level 3 than at 1, small numbers and
+ * product ids by ZSTD two thirds of what LZ4 takes; times of one identifier are near each other, and DoubleDelta with ZSTD, which every report over time would
+ * have to undo, takes twice the processor time of the whole report for a twentieth of a byte.
+ */
+const timeCodec = 'CODEC(Delta(8), LZ4)'
+const smallCodec = 'CODEC(ZSTD(1))'
+const mapCodec = 'CODEC(ZSTD(3))'
+
+/** As the engine names them. */
+export const eventCodecs: Readonly<Record<string, string>> = Object.freeze({
+  time: timeCodec, product_id: smallCodec, quantity: smallCodec, properties_string: mapCodec, properties_number: mapCodec,
+})
+
+/** The events of a table that was made with other codecs: what is written or merged from now on has these. */
+export function recodedEvents(database: string, table: string): string {
+  return `ALTER TABLE ${database}.${table} MODIFY COLUMN time ${timeCodec}, MODIFY COLUMN product_id ${smallCodec}, MODIFY COLUMN quantity ${smallCodec},
+    MODIFY COLUMN properties_string ${mapCodec}, MODIFY COLUMN properties_number ${mapCodec}`
+}
+
+/**
  * The events of one generation. The order serves reads of one metric, which are most of them; the identifier key in
  * it never changes, unlike the profile. The window makes a repeated load a no-op: it counts inserts, and at most a
  * handful are ever under way.
@@ -16,17 +36,17 @@ export function eventTable(database: string, generation: number): string {
     type LowCardinality(String),
     identifier_key UUID,
     profile_id UUID,
-    time DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    time DateTime64(3, 'UTC') ${timeCodec},
     received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     message_id String CODEC(ZSTD(1)),
     value Nullable(Decimal(18, 4)),
     currency LowCardinality(String),
     order_id String,
-    product_id String,
-    quantity Nullable(Int32),
+    product_id String ${smallCodec},
+    quantity Nullable(Int32) ${smallCodec},
     properties String CODEC(ZSTD(3)),
-    properties_string Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    properties_number Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
+    properties_string Map(LowCardinality(String), String) ${mapCodec},
+    properties_number Map(LowCardinality(String), Float64) ${mapCodec},
     partition UInt16,
     batch UInt64 CODEC(Delta, ZSTD(1)),
     schema UInt16,

@@ -1,10 +1,12 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
+import { compositionText } from '../identity-rows.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import { eventPeriodMs, forEver } from '../event-period.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, NewClaim, PeopleChanges } from '../../../ports/oltp.ts'
 import { putErasures } from './mysql-erasure-store.ts'
 import type { Session, Value } from './session.ts'
+import { putResolves, putSettings } from './workspace-settings.ts'
 
 /**
  * Writes a batch's change set: one statement for many rows, tables in one fixed order, rows sorted by key, so that two
@@ -18,6 +20,8 @@ export async function applyChanges(session: Session, changes: DecideChanges, isK
     ON DUPLICATE KEY UPDATE reason = reason`,
   changes.quarantine.map((row) => [row.workspace, messageKey(row.messageId), row.messageId, row.reason, row.receivedAt, row.event]))
   await putErasures(session, changes.erasures)
+  await putSettings(session, changes.settings)
+  await putResolves(session, changes.resolves)
   await putBatch(session, batch)
   await session.run('UPDATE `partition` SET position = ?, sequence = ?, batch = ? WHERE `partition` = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)
@@ -79,9 +83,10 @@ async function putIdentifiers(session: Session, identifiers: readonly Identifier
 
 async function putProfiles(session: Session, profiles: readonly ProfileRow[]): Promise<void> {
   const sorted = profiles.toSorted((a, b) => a.workspace - b.workspace || (a.id < b.id ? -1 : 1))
-  await session.insert(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into) VALUES ?
-    ON DUPLICATE KEY UPDATE version = VALUES(version), created_at = VALUES(created_at), merged_into = VALUES(merged_into)`,
-  sorted.map((row) => [row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto)]))
+  await session.insert(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into, composition) VALUES ?
+    ON DUPLICATE KEY UPDATE version = VALUES(version), created_at = VALUES(created_at), merged_into = VALUES(merged_into),
+    composition = VALUES(composition)`,
+  sorted.map((row) => [row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto), compositionText(row.composition)]))
 }
 
 /** New events change the card, so its version rises, unless this batch's identity already wrote the row. */

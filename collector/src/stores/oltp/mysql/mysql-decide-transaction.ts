@@ -3,11 +3,13 @@ import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
 import type { Suppression } from '../../../ports/erasure-store.ts'
 import type { BatchRow, DecideChanges, DecideTransaction, EventRef, PartitionRow, PeopleChanges } from '../../../ports/oltp.ts'
+import type { ResolveProgress, ResolveRow, SettingsRow } from '../../../ports/workspace-settings.ts'
 import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { bytesOf, textOf } from '../row.ts'
 import { applyChanges, applyPeople } from './apply-changes.ts'
 import { suppressionsOf } from './mysql-erasure-store.ts'
 import type { Session } from './session.ts'
+import { newestOf, openResolve, putResolves } from './workspace-settings.ts'
 
 /** A component that grows under our feet this often is left to whoever makes it grow. */
 const readsMax = 10
@@ -16,9 +18,9 @@ const pairsMax = 300
 
 /**
  * The open transaction of one batch, READ COMMITTED. Other partitions decide at the same time, so what is read here to be
- * written again is read under its row lock: identifiers in key order, then the rest of their components. Edges,
- * registers, metrics and profiles belong to identifiers and change only under the lock of one, which is why
- * they need none of their own. An identifier that was absent and is there when it is inserted was taken by
+ * written again is read under its row lock: identifiers in key order, then profiles, then the rest of those components that
+ * are solved again. A profile that is only added to is all of it that is locked. Edges, registers and metrics belong to
+ * identifiers and change only under the lock of one, which is why they need none of their own. An identifier that was absent and is there when it is inserted was taken by
  * another partition meanwhile: the whole transaction is then repeated from fresh reads.
  */
 export class MysqlDecideTransaction implements DecideTransaction {
@@ -54,6 +56,29 @@ export class MysqlDecideTransaction implements DecideTransaction {
     const rows = await this.#session.allOf(sortedKeys(identifierKeys),
       'SELECT identifier_key, registers FROM identifier_register WHERE workspace = ? AND identifier_key IN (?)', workspace)
     return new Map(rows.map((row) => [uuidText(bytesOf(row, 'identifier_key')), textOf(row, 'registers')]))
+  }
+
+  newestSettings(workspaces: readonly number[]): Promise<readonly SettingsRow[]> {
+    return newestOf(this.#session, workspaces)
+  }
+
+  openResolve(): Promise<ResolveRow | null> {
+    return openResolve(this.#session, this.partition.partition)
+  }
+
+  /** Every decision holds the lock of its partition from beginning to end: who has them all waited for all. */
+  async waitForOthers(): Promise<void> {
+    await this.#session.all('SELECT `partition` FROM `partition` ORDER BY `partition` FOR UPDATE')
+  }
+
+  async identifiersAfter(workspace: number, after: string | null, limit: number): Promise<readonly IdentifierRow[]> {
+    const rows = await this.#session.all('SELECT * FROM identifier WHERE workspace = ? AND identifier_key > ? ORDER BY identifier_key LIMIT ? FOR UPDATE',
+      workspace, uuidBytes(after ?? ''), limit)
+    return this.#knowing(workspace, rows.map(identifierRow))
+  }
+
+  moveResolve(progress: ResolveProgress): Promise<void> {
+    return putResolves(this.#session, [progress])
   }
 
   async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {
@@ -97,7 +122,7 @@ export class MysqlDecideTransaction implements DecideTransaction {
 
   async profiles(workspace: number, ids: readonly string[]): Promise<readonly ProfileRow[]> {
     const keys = sortedKeys(ids)
-    const own = await this.#session.allOf(keys, 'SELECT * FROM profile WHERE workspace = ? AND profile_id IN (?)', workspace)
+    const own = await this.#session.allOf(keys, 'SELECT * FROM profile WHERE workspace = ? AND profile_id IN (?) ORDER BY profile_id FOR UPDATE', workspace)
     const redirects = await this.#session.allOf(keys, 'SELECT * FROM profile WHERE workspace = ? AND merged_into IN (?)', workspace)
     return [...own, ...redirects].map(profileRow)
   }

@@ -9,7 +9,7 @@ import { Session } from './session.ts'
 
 const nothing = {
   identity: { identifiers: [], edges: [], profiles: [], merges: [], overrides: [], pointings: [], vetoes: [], liftedVetoes: [] },
-  claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], touched: [], sequence: null,
+  claims: [], registers: [], consents: [], metrics: [], timeline: [], quarantine: [], erasures: [], settings: [], resolves: [], touched: [], sequence: null,
 }
 
 for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] as const) {

@@ -7,7 +7,9 @@ import { oltpConsentContract } from '../../../../test/contracts/oltp-consent-con
 import { oltpConcurrencyContract } from '../../../../test/contracts/oltp-concurrency-contract.ts'
 import { automationContract } from '../../../../test/contracts/automation-contract.ts'
 import { oltpErasureContract } from '../../../../test/contracts/oltp-erasure-contract.ts'
+import { oltpReadingContract } from '../../../../test/contracts/oltp-reading-contract.ts'
 import { oltpRebuildContract } from '../../../../test/contracts/oltp-rebuild-contract.ts'
+import { oltpSettingsContract } from '../../../../test/contracts/oltp-settings-contract.ts'
 import { openMysqlOltp } from './mysql-oltp.ts'
 import { openMysqlReader } from './mysql-reader.ts'
 
@@ -36,7 +38,9 @@ for (const [name, start] of [['MySQL', startMysql], ['MariaDB', startMariadb]] a
   oltpContract(name, open)
   oltpErasureContract(name, open)
   oltpConsentContract(name, open)
+  oltpReadingContract(name, open)
   oltpRebuildContract(name, open)
+  oltpSettingsContract(name, open)
   automationContract(name, open)
   oltpConcurrencyContract(name, open, 60)
 }

@@ -6,11 +6,13 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
+import { type GenerationSwap, generationSetting } from '../../../ports/generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
-import { epochOf, requireEpoch } from '../fence.ts'
+import type { SettingsRow } from '../../../ports/workspace-settings.ts'
+import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
@@ -23,6 +25,7 @@ import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
 import { Session } from './session.ts'
+import { restoreSettings } from './workspace-settings.ts'
 
 /** A decide transaction a partition, and what archive, load and commands do beside them. */
 const connectionsMax = 24
@@ -67,7 +70,7 @@ class MysqlOltp implements Oltp {
   }
 
   async setSetting(name: string, value: string): Promise<void> {
-    await this.#session.run('INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)', name, value)
+    await putSetting(this.#session, name, value)
   }
 
   async heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -106,9 +109,12 @@ class MysqlOltp implements Oltp {
   }
 
   async planObject(fence: Fence, row: ObjectRow): Promise<void> {
-    await this.#fenced(fence, (session) => session.run(`INSERT INTO archive_object
-      (\`partition\`, first_batch, last_batch, name, digest, events, planned_at, archived_at) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
-    row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt))
+    await this.#fenced(fence, async (session) => {
+      await requireNew(session, 'SELECT 1 FROM archive_object WHERE `partition` = ? AND last_batch >= ? LIMIT 1', row)
+      await session.run(`INSERT INTO archive_object
+        (\`partition\`, first_batch, last_batch, name, digest, events, planned_at, archived_at) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
+      row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt)
+    })
   }
 
   async finishObject(fence: Fence, row: ObjectRow, archivedAt: number): Promise<void> {
@@ -130,6 +136,8 @@ class MysqlOltp implements Oltp {
 
   async planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
     await this.#fenced(fence, async (session) => {
+      const [first] = rows
+      if (first !== undefined) await requireNew(session, 'SELECT 1 FROM `load` WHERE `partition` = ? AND last_batch >= ? LIMIT 1', first)
       await session.insert(`INSERT INTO \`load\` (\`partition\`, \`load\`, first_batch, last_batch, first_month, last_month, closes_run,
         digest, schema_version, planned_at, \`rows\`, loaded_at) VALUES ?`, rows.map((row) => [
         row.partition, row.load, row.firstBatch, row.lastBatch, row.firstMonth, row.lastMonth, row.closesRun ? 1 : 0,
@@ -149,8 +157,12 @@ class MysqlOltp implements Oltp {
     })
   }
 
-  async replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+  async swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
     await this.#transaction(async (session) => {
+      for (const fence of fences.toSorted((a, b) => a.partition - b.partition)) {
+        requireEpoch(await readPartition(session, fence.partition, 'FOR UPDATE'), fence)
+      }
+      await putSetting(session, generationSetting, String(generation))
       await session.run('DELETE FROM load_refusal')
       for (const refusal of refusals) await putRefusal(session, refusal)
     })
@@ -205,9 +217,13 @@ class MysqlOltp implements Oltp {
     return this.#transaction(async (session) => {
       const [partition] = (await session.all('SELECT * FROM `partition` ORDER BY `partition` FOR UPDATE')).map(partitionRow)
       await beginRebuild(session)
-      if (partition !== undefined) await work(rebuildTransaction(new MysqlDecideTransaction(session, partition)))
+      if (partition !== undefined) await work(rebuildTransaction(session, new MysqlDecideTransaction(session, partition)))
       return endRebuild(session)
     })
+  }
+
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void> {
+    return this.#transaction((session) => restoreSettings(session, rows))
   }
 
   async createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {
@@ -301,6 +317,14 @@ async function readPartition(session: Session, partition: number, lock: '' | 'FO
   const row = await session.get(`SELECT * FROM \`partition\` WHERE \`partition\` = ? ${lock}`, partition)
   if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
   return partitionRow(row)
+}
+
+async function putSetting(session: Session, name: string, value: string): Promise<void> {
+  await session.run('INSERT INTO setting (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)', name, value)
+}
+
+async function requireNew(session: Session, laterThan: string, { partition, firstBatch }: Pick<ObjectRow, 'partition' | 'firstBatch'>): Promise<void> {
+  if (await session.get(laterThan, partition, firstBatch) !== undefined) throw plannedAlready(partition, firstBatch)
 }
 
 export async function readObjectOf(session: Session, partition: number, batch: number): Promise<ObjectRow | null> {

@@ -19,6 +19,10 @@ export class MysqlProfileReader implements ProfileReader {
     this.#session = session
   }
 
+  together<T>(work: () => Promise<T>): Promise<T> {
+    return work()
+  }
+
   async identifier(workspace: number, key: string): Promise<IdentifierRow | null> {
     const row = await this.#session.get('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?', workspace, uuidBytes(key))
     return row === undefined ? null : identifierRow(row)

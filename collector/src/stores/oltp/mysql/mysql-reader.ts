@@ -7,6 +7,7 @@ import type { LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claim, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
+import type { ResolveRow, SettingsRow } from '../../../ports/workspace-settings.ts'
 import { forEver } from '../event-period.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
 import { batchRow, keyRow, loadRefusal, loadRow, partitionRow, quarantineRow, selectKeys } from '../rows.ts'
@@ -17,6 +18,7 @@ import { readBatches, readObjectOf } from './mysql-oltp.ts'
 import { openPool, parseMysqlUrl } from './open-pool.ts'
 import { newestSegments, readSegment } from './segments.ts'
 import { Session } from './session.ts'
+import { newestSettings, resolveOf, settingsOf, settingsVersions } from './workspace-settings.ts'
 
 const connectionsMax = 12
 
@@ -135,6 +137,22 @@ class MysqlReader extends MysqlProfileReader implements OltpReader {
   async quarantine({ workspace, reason, after, limit }: QuarantineQuery): Promise<readonly QuarantineRow[]> {
     return (await this.#session.all(`SELECT * FROM quarantine WHERE workspace = ? AND message_key > ? AND (? IS NULL OR reason = ?)
       ORDER BY message_key LIMIT ?`, workspace, after === null ? Buffer.alloc(0) : messageKey(after), reason, reason, limit)).map(quarantineRow)
+  }
+
+  newestSettings(): Promise<readonly SettingsRow[]> {
+    return newestSettings(this.#session)
+  }
+
+  settings(workspace: number, version: number | null): Promise<SettingsRow | null> {
+    return settingsOf(this.#session, workspace, version)
+  }
+
+  settingsVersions(workspace: number, before: number | null, limit: number): Promise<readonly SettingsRow[]> {
+    return settingsVersions(this.#session, { workspace, before, limit })
+  }
+
+  resolve(workspace: number): Promise<ResolveRow | null> {
+    return resolveOf(this.#session, workspace)
   }
 
   close(): Promise<void> {

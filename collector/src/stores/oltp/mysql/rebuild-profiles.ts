@@ -4,9 +4,10 @@ import { overrideRow } from '../identity-rows.ts'
 import { rebuiltTables } from '../rebuilt-tables.ts'
 import type { MysqlDecideTransaction } from './mysql-decide-transaction.ts'
 import type { Session } from './session.ts'
+import { allSettings } from './workspace-settings.ts'
 
 /** What a rebuild reads is what it wrote itself. */
-export function rebuildTransaction(reader: MysqlDecideTransaction): RebuildTransaction {
+export function rebuildTransaction(session: Session, reader: MysqlDecideTransaction): RebuildTransaction {
   return {
     identifiers: (workspace, keys) => reader.identifiers(workspace, keys),
     edges: (workspace, ends) => reader.edges(workspace, ends),
@@ -14,6 +15,7 @@ export function rebuildTransaction(reader: MysqlDecideTransaction): RebuildTrans
     edgesOf: (workspace, keys) => reader.edgesOf(workspace, keys),
     profiles: (workspace, ids) => reader.profiles(workspace, ids),
     registers: (workspace, keys) => reader.registers(workspace, keys),
+    allSettings: () => allSettings(session),
     replay: (changes, from) => reader.applyPeople(withoutPast(changes), from),
   }
 }

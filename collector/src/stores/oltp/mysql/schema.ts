@@ -101,4 +101,13 @@ export const migrations: readonly (readonly string[])[] = [[
     AND column_name = 'trusted') > 0, 'DO 0', 'ALTER TABLE consent ADD COLUMN trusted TINYINT NOT NULL DEFAULT 0,
     ADD KEY consent_by_trust (workspace, identifier_key, channel, trusted, time, strictness, message_id)')`,
   'PREPARE change_consent FROM @change', 'EXECUTE change_consent', 'DEALLOCATE PREPARE change_consent',
+], [
+  `SET @change = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'profile'
+    AND column_name = 'composition') > 0, 'DO 0', 'ALTER TABLE profile ADD COLUMN composition ${text}')`,
+  'PREPARE change_profile FROM @change', 'EXECUTE change_profile', 'DEALLOCATE PREPARE change_profile',
+], [
+  `CREATE TABLE IF NOT EXISTS workspace_settings (workspace INT NOT NULL, version INT NOT NULL, document ${text} NOT NULL,
+    message_id VARBINARY(400) NOT NULL, since BIGINT NOT NULL, PRIMARY KEY (workspace, version)) ${options}`,
+  `CREATE TABLE IF NOT EXISTS workspace_resolve (workspace INT PRIMARY KEY, \`partition\` INT NOT NULL, version INT NOT NULL,
+    after_key VARBINARY(16)) ${options}`,
 ]]

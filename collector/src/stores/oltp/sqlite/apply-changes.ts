@@ -2,10 +2,13 @@ import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
 import type { BatchRow, DecideChanges, MetricDelta, PeopleChanges, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
 import type { TimelineRow } from '../../../ports/profile-reader.ts'
+import { compositionText } from '../identity-rows.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
 import type { Connection } from './connection.ts'
+import { shapesOf } from './property-shapes.ts'
 import { putErasure } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
+import { putResolves, putSettings } from './workspace-settings.ts'
 
 /** Writes a batch's change set in one fixed order of tables, rows sorted by key: neighbours in the tree are written together. */
 export function applyChanges(connection: Connection, periods: EventPeriods, changes: DecideChanges): void {
@@ -14,6 +17,8 @@ export function applyChanges(connection: Connection, periods: EventPeriods, chan
   applyPeople(connection, changes, batch)
   for (const row of changes.quarantine) putQuarantine(connection, row)
   for (const erasure of changes.erasures) putErasure(connection, erasure)
+  putSettings(connection, changes.settings)
+  putResolves(connection, changes.resolves)
   putBatch(connection, batch)
   connection.run('UPDATE partition SET position = ?, sequence = ?, batch = ? WHERE partition = ?',
     batch.lastPosition, changes.sequence, batch.batch, batch.partition)
@@ -77,9 +82,10 @@ function putIdentifier(connection: Connection, row: IdentifierRow): void {
 }
 
 function putProfile(connection: Connection, row: ProfileRow): void {
-  connection.run(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET version = excluded.version, created_at = excluded.created_at, merged_into = excluded.merged_into`,
-  row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto))
+  connection.run(`INSERT INTO profile (workspace, profile_id, version, created_at, merged_into, composition) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET version = excluded.version, created_at = excluded.created_at, merged_into = excluded.merged_into,
+    composition = excluded.composition`,
+  row.workspace, uuidBytes(row.id), row.version, row.createdAt, row.mergedInto === null ? null : uuidBytes(row.mergedInto), compositionText(row.composition))
 }
 
 function putEdge(connection: Connection, row: EdgeRow): void {
@@ -116,7 +122,7 @@ function addMetric(connection: Connection, row: MetricDelta): void {
 function putTimeline(connection: Connection, row: TimelineRow): void {
   // A message id that comes again after the duplicate window is stored again, but it is the same moment of the same person.
   connection.run('INSERT OR IGNORE INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES (?, ?, ?, ?, ?, ?)',
-    row.workspace, uuidBytes(row.identifierKey), row.metric, row.time, row.messageId, row.properties)
+    row.workspace, uuidBytes(row.identifierKey), row.metric, row.time, row.messageId, shapesOf(connection).pack(row.properties, row.identifierKey))
 }
 
 function putQuarantine(connection: Connection, row: QuarantineRow): void {

@@ -38,12 +38,11 @@ export class EventPeriods {
   }
 
   registered(workspace: number, messageIds: readonly string[]): boolean[] {
-    // In one transaction: else each look-up takes a snapshot of its own, which costs more than the look-up.
-    this.#connection.exec('BEGIN')
+    this.#connection.beginReading()
     try {
       return this.#known([register], messageIds.map((messageId) => ({ workspace, messageId })))
     } finally {
-      this.#connection.exec('COMMIT')
+      this.#connection.endReading()
     }
   }
 

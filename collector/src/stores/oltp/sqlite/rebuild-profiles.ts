@@ -5,6 +5,7 @@ import { rebuiltTables } from '../rebuilt-tables.ts'
 import { bytesOf, numberOf } from '../row.ts'
 import { applyPeople } from './apply-changes.ts'
 import type { Connection } from './connection.ts'
+import { allSettings } from './workspace-settings.ts'
 
 /** What a rebuild reads is what it wrote itself. */
 export function rebuildTransaction(
@@ -17,6 +18,7 @@ export function rebuildTransaction(
     edgesOf: (workspace, keys) => reader.edgesOf(workspace, keys),
     profiles: (workspace, ids) => reader.profiles(workspace, ids),
     registers: (workspace, keys) => reader.registers(workspace, keys),
+    allSettings: async () => allSettings(connection),
     replay: async (changes, from) => applyPeople(connection, withoutPast(changes), from),
   }
 }

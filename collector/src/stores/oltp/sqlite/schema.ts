@@ -191,8 +191,21 @@ CREATE TABLE IF NOT EXISTS key_limit (
 ALTER TABLE consent ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS consent_by_trust ON consent (workspace, identifier_key, channel, trusted, time, strictness, message_id);
 `,
+  'ALTER TABLE profile ADD COLUMN composition TEXT',
+  `
+CREATE TABLE IF NOT EXISTS workspace_settings (
+  workspace INTEGER NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL, message_id TEXT NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY (workspace, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workspace_resolve (
+  workspace INTEGER PRIMARY KEY, partition INTEGER NOT NULL, version INTEGER NOT NULL, after_key BLOB
+) STRICT;
+`,
   `
 CREATE TABLE IF NOT EXISTS claim_run (run INTEGER PRIMARY KEY, week INTEGER NOT NULL, key_filter BLOB) STRICT;
 CREATE TABLE IF NOT EXISTS claim_mark (id INTEGER PRIMARY KEY CHECK (id = 1), mark BLOB NOT NULL) STRICT;
+`,
+  `
+CREATE TABLE IF NOT EXISTS property_shape (shape INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE) STRICT;
 `,
 ]

@@ -3,11 +3,13 @@ import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '..
 import type { Suppression } from '../../../ports/erasure-store.ts'
 import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../../ports/oltp.ts'
 import { applyChanges } from './apply-changes.ts'
+import type { ResolveProgress, ResolveRow, SettingsRow } from '../../../ports/workspace-settings.ts'
 import type { Connection } from './connection.ts'
 import { textOf } from '../row.ts'
 import { suppressionsOf } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
 import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
+import { newestOf, openResolve, putResolves } from './workspace-settings.ts'
 
 /** The open transaction of one batch. A loop over a prepared statement is SQLite's cheapest batch read: there is no round trip to save. */
 export class SqliteDecideTransaction implements DecideTransaction {
@@ -41,6 +43,26 @@ export class SqliteDecideTransaction implements DecideTransaction {
       if (row !== undefined) found.set(key, textOf(row, 'registers'))
     }
     return found
+  }
+
+  async newestSettings(workspaces: readonly number[]): Promise<readonly SettingsRow[]> {
+    return newestOf(this.#connection, workspaces)
+  }
+
+  async openResolve(): Promise<ResolveRow | null> {
+    return openResolve(this.#connection, this.partition.partition)
+  }
+
+  /** Whoever writes is alone. */
+  async waitForOthers(): Promise<void> {}
+
+  async identifiersAfter(workspace: number, after: string | null, limit: number): Promise<readonly IdentifierRow[]> {
+    return this.#connection.all('SELECT * FROM identifier WHERE workspace = ? AND identifier_key > ? ORDER BY identifier_key LIMIT ?',
+      workspace, uuidBytes(after ?? ''), limit).map(identifierRow)
+  }
+
+  async moveResolve(progress: ResolveProgress): Promise<void> {
+    putResolves(this.#connection, [progress])
   }
 
   async identifiers(workspace: number, keys: readonly string[]): Promise<readonly IdentifierRow[]> {

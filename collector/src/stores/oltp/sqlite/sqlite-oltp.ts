@@ -4,6 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
+import { type GenerationSwap, generationSetting } from '../../../ports/generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
@@ -11,7 +12,8 @@ import type {
 } from '../../../ports/oltp.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
-import { epochOf, requireEpoch } from '../fence.ts'
+import type { SettingsRow } from '../../../ports/workspace-settings.ts'
+import { epochOf, plannedAlready, requireEpoch } from '../fence.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { EventPeriods } from './event-periods.ts'
@@ -19,8 +21,11 @@ import { decidedPointing, overrideRow } from '../identity-rows.ts'
 import { batchRow, loadRow, memberRow, objectRow, partitionRow } from '../rows.ts'
 import { beginRebuild, endRebuild, rebuildTransaction } from './rebuild-profiles.ts'
 import { addSegments, putSegment } from './segments.ts'
+import { shapesOf } from './property-shapes.ts'
 import { migrations } from './schema.ts'
+import { writeStatistics } from './statistics.ts'
 import { sqliteFailure } from './sqlite-failure.ts'
+import { restoreSettings } from './workspace-settings.ts'
 import { SqliteErasureStore } from './sqlite-erasure-store.ts'
 import { SqliteAutomationStore } from './sqlite-automation-store.ts'
 import { SqliteDecideTransaction } from './sqlite-decide-transaction.ts'
@@ -55,6 +60,7 @@ export class SqliteOltp implements Oltp {
       }
       migrations.slice(version).forEach((sql) => this.#connection.exec(sql))
       this.#connection.exec(`PRAGMA user_version = ${migrations.length}`)
+      writeStatistics(this.#connection)
     })
   }
 
@@ -71,9 +77,11 @@ export class SqliteOltp implements Oltp {
   }
 
   setSetting(name: string, value: string): Promise<void> {
-    return this.#write(() => {
-      this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
-    })
+    return this.#write(() => this.#putSetting(name, value))
+  }
+
+  #putSetting(name: string, value: string): void {
+    this.#connection.run('INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
   }
 
   heartbeat({ member, roles }: MemberRow, aliveMs: number): Promise<readonly MemberRow[]> {
@@ -120,6 +128,7 @@ export class SqliteOltp implements Oltp {
   planObject(fence: Fence, row: ObjectRow): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
+      this.#requireNew('SELECT 1 FROM archive_object WHERE partition = ? AND last_batch >= ?', row)
       this.#connection.run(`INSERT INTO archive_object (partition, first_batch, last_batch, name, digest, events, planned_at, archived_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`, row.partition, row.firstBatch, row.lastBatch, row.name, row.digest, row.events, row.plannedAt)
     })
@@ -146,6 +155,8 @@ export class SqliteOltp implements Oltp {
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
+      const [first] = rows
+      if (first !== undefined) this.#requireNew('SELECT 1 FROM load WHERE partition = ? AND last_batch >= ?', first)
       for (const row of rows) {
         this.#connection.run(`INSERT INTO load (partition, load, first_batch, last_batch, first_month, last_month, closes_run,
           digest, schema_version, planned_at, rows, loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)`,
@@ -166,8 +177,10 @@ export class SqliteOltp implements Oltp {
     })
   }
 
-  replaceRefusals(refusals: readonly LoadRefusal[]): Promise<void> {
+  swapGeneration(fences: readonly Fence[], { generation, refusals }: GenerationSwap): Promise<void> {
     return this.#write(() => {
+      for (const fence of fences) this.#fenced(fence)
+      this.#putSetting(generationSetting, String(generation))
       this.#connection.run('DELETE FROM load_refusal')
       for (const refusal of refusals) this.#putRefusal(refusal)
     })
@@ -179,7 +192,7 @@ export class SqliteOltp implements Oltp {
   }
 
   async openLoads(partition: number): Promise<readonly LoadRow[]> {
-    return this.#connection.all(`SELECT * FROM load WHERE partition = ? AND last_batch >
+    return this.#connection.all(`SELECT * FROM load INDEXED BY load_by_batch WHERE partition = ? AND last_batch >
       (SELECT loaded_batch FROM partition WHERE partition = ?) AND loaded_at IS NULL ORDER BY load`, partition, partition).map(loadRow)
   }
 
@@ -230,6 +243,10 @@ export class SqliteOltp implements Oltp {
     })
   }
 
+  restoreSettings(rows: readonly SettingsRow[]): Promise<void> {
+    return this.#write(() => restoreSettings(this.#connection, rows))
+  }
+
   createWorkspace(name: string, createdAt: number): Promise<WorkspaceRow> {
     return this.#write(() => {
       this.#connection.run('INSERT OR IGNORE INTO workspace (name, created_at) VALUES (?, ?)', name, createdAt)
@@ -276,6 +293,10 @@ export class SqliteOltp implements Oltp {
     return partitionRow(row)
   }
 
+  #requireNew(laterThan: string, { partition, firstBatch }: Pick<ObjectRow, 'partition' | 'firstBatch'>): void {
+    if (this.#connection.get(laterThan, partition, firstBatch) !== undefined) throw plannedAlready(partition, firstBatch)
+  }
+
   #fenced(fence: Fence): PartitionRow {
     const row = this.#partition(fence.partition)
     requireEpoch(row, fence)
@@ -293,6 +314,7 @@ export class SqliteOltp implements Oltp {
         return result
       } catch (error) {
         this.#periods.forget()
+        shapesOf(this.#connection).forget()
         try {
           this.#connection.exec('ROLLBACK')
         } catch {

@@ -17,6 +17,15 @@ export class SqliteProfileReader implements ProfileReader {
     this.#connection = connection
   }
 
+  async together<T>(work: () => Promise<T>): Promise<T> {
+    this.#connection.beginReading()
+    try {
+      return await work()
+    } finally {
+      this.#connection.endReading()
+    }
+  }
+
   async identifier(workspace: number, key: string): Promise<IdentifierRow | null> {
     const row = this.#connection.get('SELECT * FROM identifier WHERE workspace = ? AND identifier_key = ?', workspace, uuidBytes(key))
     return row === undefined ? null : identifierRow(row)

@@ -5,6 +5,7 @@ import type { LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claim, LoadRow, ObjectRow, OltpReader, PartitionRow, PartitionTotals, QuarantineQuery, QuarantineRow, SegmentRow, WorkspaceRow,
 } from '../../../ports/oltp.ts'
+import type { ResolveRow, SettingsRow } from '../../../ports/workspace-settings.ts'
 import { messageKey } from '../../../platform/uuid.ts'
 import { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
@@ -15,6 +16,7 @@ import { readErasure } from './sqlite-erasure-store.ts'
 import { batchesOf, objectOf } from './sqlite-oltp.ts'
 import { SqliteProfileReader } from './sqlite-profile-reader.ts'
 import { newestSegments, readSegment } from './segments.ts'
+import { newestSettings, resolveOf, settingsOf, settingsVersions } from './workspace-settings.ts'
 
 /** Reads beside the writer, in any process; SQLite's WAL gives each statement a consistent snapshot. */
 export class SqliteReader extends SqliteProfileReader implements OltpReader {
@@ -121,6 +123,22 @@ export class SqliteReader extends SqliteProfileReader implements OltpReader {
 
   async segment(workspace: number, id: string, version: number | null): Promise<SegmentRow | null> {
     return readSegment(this.#connection, { workspace, id, version })
+  }
+
+  async newestSettings(): Promise<readonly SettingsRow[]> {
+    return newestSettings(this.#connection)
+  }
+
+  async settings(workspace: number, version: number | null): Promise<SettingsRow | null> {
+    return settingsOf(this.#connection, workspace, version)
+  }
+
+  async settingsVersions(workspace: number, before: number | null, limit: number): Promise<readonly SettingsRow[]> {
+    return settingsVersions(this.#connection, { workspace, before, limit })
+  }
+
+  async resolve(workspace: number): Promise<ResolveRow | null> {
+    return resolveOf(this.#connection, workspace)
   }
 
   async close(): Promise<void> {

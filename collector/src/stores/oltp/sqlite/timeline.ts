@@ -2,6 +2,7 @@ import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import type { Connection } from './connection.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
+import { shapesOf } from './property-shapes.ts'
 
 /** One clustered range that can hold events of the page. */
 interface Range {
@@ -45,7 +46,7 @@ function readRange(
       AND (time, message_id) < (?, ?) ORDER BY time DESC, message_id DESC LIMIT ?`,
   query.workspace, range.key, range.metric, before, after, cursorTime, cursorId, query.limit).map((row) => ({
     workspace: query.workspace, identifierKey: uuidText(range.key), metric: range.metric,
-    time: numberOf(row, 'time'), messageId: textOf(row, 'message_id'), properties: textOf(row, 'properties'),
+    time: numberOf(row, 'time'), messageId: textOf(row, 'message_id'), properties: shapesOf(connection).unpack(textOf(row, 'properties')),
   }))
 }
 

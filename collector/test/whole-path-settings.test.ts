@@ -1,0 +1,3 @@
+import { wholePathSettings } from './whole-path-settings.ts'
+
+wholePathSettings('all engines embedded', async () => ({ flags: [], cleanup: async () => {} }))
