@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { embeddedEngines } from './chaos/engines.ts'
+import { embeddedEngines, startChaosEngines } from './chaos/engines.ts'
 import type { Kinds } from './chaos/plan.ts'
 import { runChaos, type ChaosOptions } from './chaos/run-chaos.ts'
 import { withoutLossyDisk } from './chaos/disk/lossy-disk.ts'
@@ -23,6 +23,17 @@ it('loses and doubles nothing, with every fail-point broken in one way and proce
   const { wrong, printed } = await chaos({ kinds: 'one' })
   expect(wrong, printed).toBe(0)
   expect(printed).not.toContain('are left')
+}, 900_000)
+
+it('loses and doubles nothing with real engines while the broker goes away, each fail-point of the spool broken in one way', async ({ skip }) => {
+  const engines = await startChaosEngines('kafka')
+  if ('missing' in engines) return skip(engines.missing)
+  try {
+    const { wrong, printed } = await chaos({ kinds: 'one', point: 'spool.*', engines })
+    expect(wrong, printed).toBe(0)
+  } finally {
+    await engines.stop()
+  }
 }, 900_000)
 
 // A check that cannot fail proves nothing: a disk that answers syncs and does none has to be found out.

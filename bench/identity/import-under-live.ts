@@ -23,7 +23,7 @@ export async function importUnderLive(count: number): Promise<readonly string[]>
     await collector.start()
     const customers = liveCustomers(count)
     await sendAll(collector.url, customers)
-    await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: count, withinMs: 120_000 })
+    await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: count, withinMs: 600_000 })
     const idOf = async (path: string): Promise<unknown> => Reflect.get(Object(Reflect.get(Object((await readJson(collector.url, `/v1/profiles${path}`, testKeys.secretKey)).body), 'profile')), 'id')
     const sample = customers.filter(({ number }) => number % Math.ceil(count / sampled) < 4)
     const before = new Map<number, unknown>()
@@ -38,7 +38,7 @@ export async function importUnderLive(count: number): Promise<readonly string[]>
       await once(child, 'exit')
     })
     const seconds = (performance.now() - begin) / 1_000
-    const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: count + orders, withinMs: 120_000 })
+    const status = await untilAtRest(() => collector.url, testKeys.secretKey, { accepted: count + orders, withinMs: 600_000 })
     let [renamed, lost] = [0, 0]
     for (const { number, query, fortune } of sample) {
       const now = await idOf(`?${query}`)

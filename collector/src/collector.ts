@@ -32,6 +32,7 @@ import type { Cache } from './ports/cache.ts'
 import type { LogPosition, LogWriter } from './ports/log.ts'
 import type { Olap } from './ports/olap.ts'
 import type { Oltp, OltpReader, SegmentRow } from './ports/oltp.ts'
+import type { SettingsRow } from './ports/workspace-settings.ts'
 import { BatchSource } from './pump/batch-source.ts'
 import { ArchivedEvents } from './pump/decided-events.ts'
 import { eraseProfile, parseLater, type EraseReport, type EraseRequest } from './query/erase-profile.ts'
@@ -173,7 +174,7 @@ function operatorDecisions(config: Config, { reader, log, cache, worker }: Decis
   const live = new LiveSettings(defaults)
   const deciding = {
     reader, defaults, identity: identityView(live.of), writeControl: controlLog(log, systemClock),
-    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms: number) => systemClock.sleep(ms),
+    newId: () => `operator:${uuidV7(systemClock.now())}`, pause: (ms: number) => systemClock.sleep(ms), changed: (row: SettingsRow) => live.learn([row]),
   }
   return {
     deciding, live,

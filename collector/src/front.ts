@@ -103,7 +103,7 @@ export async function startFront(dependencies: FrontDependencies): Promise<Front
   }
   if (config.roles.includes('query')) app.route('/v1', readRoutes({
     reader, zone: new Zone(config.calendarTimeZone), olap: dependencies.olap, putSegment: dependencies.putSegment, newId: () => uuidV7(clock.now()),
-    cache: dependencies.cache, identity: identityView(live.of), refreshSettings: async (workspace) => void await live.refresh(reader, workspace), status: dependencies.status,
+    cache: dependencies.cache, identity: identityView(live.of), status: dependencies.status,
     decided: dependencies.decided, split: dependencies.split, erase: dependencies.erase, watch: new DecidedWatch(reader, clock), stopping: stop.signal, now: () => clock.now(),
     workspaceOf,
   }))

@@ -1,5 +1,6 @@
 import { textField } from './administration.ts'
 import type { Handler } from './platform/channel.ts'
+import { MillraceError } from './platform/errors.ts'
 import { parseReason, quarantinePage, type QuarantineRequest } from './query/quarantine-page.ts'
 import { type ReplayDependencies, replayQuarantine } from './replay-quarantine.ts'
 
@@ -13,7 +14,15 @@ export function quarantineOperations(
   }
   return [
     ['quarantine', async (params) =>
-      quarantinePage({ ...await selection(params), after: null, limit: Number(Reflect.get(Object(params), 'limit')) }, dependencies.reader)],
+      quarantinePage({ ...await selection(params), after: null, limit: limitOf(params) }, dependencies.reader)],
     ['replayQuarantine', async (params) => replayQuarantine(await selection(params), dependencies)],
   ]
+}
+
+const limitMax = 1_000
+
+function limitOf(params: unknown): number {
+  const limit: unknown = Reflect.get(Object(params), 'limit')
+  if (typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= limitMax) return limit
+  throw new MillraceError('bad_request', `limit must be a whole number from 1 to ${limitMax}`)
 }

@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { connectControl } from '../../collector/src/control-client.ts'
 import type { FailPoint } from '../../collector/src/platform/fail-point.ts'
-import type { BatchSender } from '../../collector/test/batch-sender.ts'
+import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { testKeys } from '../../collector/test/collector-process.ts'
 import type { ChaosEngines } from './engines.ts'
 import type { KeptRunning } from './kept-running.ts'
-import { bodiesOf, type ChaosInput, moreOf } from './input.ts'
+import { bodiesOf, type Body, type ChaosInput, moreOf } from './input.ts'
+import { idIn } from './tiers.ts'
 
 export interface Scene {
   readonly data: string
@@ -19,6 +20,7 @@ export interface Scene {
   readonly name: string
   readonly running: KeptRunning
   readonly sender: BatchSender
+  readonly namesakes: Namesakes
   /** Severs the broker from the collector and joins them again; null where the log is embedded. */
   readonly way: ChaosEngines['way']
   /** Message ids that every tier must hold, and that none may; added to by what is done. */
@@ -26,6 +28,12 @@ export interface Scene {
   readonly erased: Set<string>
   /** Visitors who left a cart; each must be told of by one webhook. */
   readonly carts: Set<string>
+}
+
+/** Another workspace, whose people and message ids are called the same and who are others. */
+export interface Namesakes {
+  readonly workspace: number
+  readonly sender: BatchSender
 }
 
 /** Does once what passes a point; repeats what was refused or cut off until it is through. */
@@ -54,6 +62,23 @@ export async function sendInput({ sender, stored }: Scene, { bodies, stored: ids
   await sender.sendAll((async function* () {
     yield* bodies
   })())
+}
+
+/** Sends the same events to the other workspace; each is another one there. */
+export async function sendToNamesakes({ namesakes, stored }: Scene, bodies: readonly Body[]): Promise<void> {
+  for (const { body } of bodies) {
+    const { batch }: { readonly batch: readonly { readonly messageId: string }[] } = JSON.parse(body)
+    for (const { messageId } of batch) stored.add(idIn(namesakes.workspace, messageId))
+    await namesakes.sender.send({ body, events: batch.length })
+  }
+}
+
+export async function setUpNamesakes({ running, data }: Pick<Scene, 'running' | 'data'>): Promise<Namesakes> {
+  const control = await connectControl(data)
+  const keys: unknown = await control?.call('createKeys', { workspace: 'namesakes' })
+  const target: unknown = await control?.call('importTarget', { workspace: 'namesakes' })
+  const sender = new BatchSender({ url: () => running.url, writeKey: String(Reflect.get(Object(keys), 'writeKey')), connections: 1 })
+  return { workspace: Number(Reflect.get(Object(target), 'workspace')), sender }
 }
 
 export async function setUpCarts({ running }: Pick<Scene, 'running'>, webhook: { readonly url: string; readonly secret: string }): Promise<void> {
@@ -119,6 +144,8 @@ const erase: Activity = async (scene, round) => {
   await scene.sender.sendAll((async function* () {
     yield* bodiesOf(events)
   })())
+  // Who is called the same elsewhere is not forgotten with them.
+  await sendToNamesakes(scene, bodiesOf(events.slice(0, 1)))
   await sendMore(scene, round)
   let seen = false
   await untilDone('the person is forgotten', async () => {

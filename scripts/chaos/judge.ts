@@ -37,7 +37,7 @@ export async function judge({ tiers, receiver, restMs }: Witnesses, scene: Scene
 /** Every seventh, and the event that is quarantined. */
 async function receiptFaults({ running, name, stored }: Scene): Promise<readonly string[]> {
   const faults: string[] = []
-  for (const id of [...stored].filter((_, index) => index % 7 === 0)) {
+  for (const id of [...stored].filter((id, index) => index % 7 === 0 && !id.includes(' '))) {
     const { body } = await readJson(running.url, `/v1/receipts/${id}`, testKeys.secretKey)
     if (Reflect.get(Object(body), 'state') !== 'loaded') faults.push(`the receipt of ${id} says ${JSON.stringify(body)}`)
   }

@@ -5,7 +5,7 @@ import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { testKeys } from '../../collector/test/collector-process.ts'
 import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
-import { activityOf, type Scene, sendInput } from './activities.ts'
+import { activityOf, type Namesakes, type Scene, sendInput, sendToNamesakes } from './activities.ts'
 import type { LossyDisk } from './disk/lossy-disk.ts'
 import type { ChaosEngines } from './engines.ts'
 import { chaosInput } from './input.ts'
@@ -20,6 +20,7 @@ export interface Stage extends Witnesses {
   readonly running: KeptRunning
   readonly disk: LossyDisk | null
   readonly engines: ChaosEngines
+  readonly namesakes: Namesakes
 }
 
 /** One thing to break: a point and how, or a process to kill at random. */
@@ -52,6 +53,8 @@ const roundsMax = 40
 /** What a round sends is in all tiers by then, unless something is broken just now. */
 const roundMsMax = 4_000
 const passesMax = 3
+/** The first, which hold lines of the sample. */
+const namesakeBodies = 3
 /** Transactions are many, so that not always the first few are broken; a process that imports passes its cursor once. */
 const passesMaxOf: Partial<Record<FailPoint, number>> = { 'oltp.begin': 40, 'oltp.commit': 40, 'import.cursor': 1, 'rebuild.profiles': 1 }
 
@@ -66,11 +69,13 @@ export async function play(stage: Stage, plot: Plot, calm: string | null): Promi
     MILLRACE_FAIL_POINTS: shuffled(arms, random).join(','), MILLRACE_FAIL_POINTS_JOURNAL: journal, ...disk === null ? {} : { MILLRACE_FAIL_POINTS_POWER: disk.powerSwitch },
   })
   const sender = new BatchSender({ url: () => running.url, writeKey: testKeys.writeKey, connections: 2 })
-  const scene: Scene = { data, files, name, running, sender, way: engines.way, stored: new Set(), erased: new Set(), carts: new Set() }
+  const scene: Scene = { data, files, name, running, sender, way: engines.way, namesakes: stage.namesakes, stored: new Set(), erased: new Set(), carts: new Set() }
   const killing = plot.kills === 0 ? Promise.resolve([]) : killAtRandom(running.collector, {
     kills: plot.kills, seed: Math.floor(random() * 2 ** 31), pauseMs: [200, 1_200], restart: () => running.restarted(), processes: engines.processes, others: otherVictims(stage),
   })
-  await sendInput(scene, await chaosInput(name))
+  const input = await chaosInput(name)
+  await sendInput(scene, input)
+  await sendToNamesakes(scene, input.bodies.slice(0, namesakeBodies))
   const killed = await actUntilFired(scene, plot, { journal, killing, armed: arms.length })
   sender.close()
   // Some of what can go wrong shows only in the next process, or on what a disk kept.

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { randomFrom } from '../../collector/test/kill-at-random.ts'
 import { WebhookReceiver } from '../../collector/test/webhook-receiver.ts'
-import { setUpCarts } from './activities.ts'
+import { setUpCarts, setUpNamesakes } from './activities.ts'
 import { LossyDisk, withoutLossyDisk } from './disk/lossy-disk.ts'
 import type { ChaosEngines } from './engines.ts'
 import { KeptRunning } from './kept-running.ts'
 import { leftDirectories, ownDirectory } from './own-directory.ts'
 import { type Kinds, type Lifetime, planOf } from './plan.ts'
+import { rebuildFaults } from './rebuild-faults.ts'
 import { resultOf, Results } from './results.ts'
 import { play, type Stage } from './play.ts'
 import { Tiers } from './tiers.ts'
@@ -69,7 +70,6 @@ async function withStage(disk: LossyDisk | null, { seed, deafTo, engines }: Chao
     data, flags, disk, random: randomFrom(seed),
     environment: { ...engines.environment, NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-chaos-compiled'), ...disk === null ? {} : { CHAOS_DISK: disk.directory } },
   })
-  const stage: Stage = { data, files, running, disk, receiver, tiers: new Tiers(data, engines.store(data)), restMs: deafTo === null ? restMs : deafRestMs, engines }
   // Where this process fails or is told to end; what it started would go on otherwise.
   const leave = (): void => {
     running.leave()
@@ -80,8 +80,10 @@ async function withStage(disk: LossyDisk | null, { seed, deafTo, engines }: Chao
     const url = await receiver.start()
     await running.start({})
     await setUpCarts({ running }, { url, secret: webhookSecret })
+    const namesakes = await setUpNamesakes({ running, data })
     await running.stop('SIGTERM')
-    return await work(stage)
+    const tiers = new Tiers(data, engines.store(data))
+    return await work({ data, files, running, disk, receiver, tiers, restMs: deafTo === null ? restMs : deafRestMs, engines, namesakes })
   } finally {
     await running.stop('SIGKILL').catch(() => undefined)
     await receiver.close()
@@ -115,8 +117,10 @@ async function playAll(stage: Stage, plan: readonly Lifetime[], { results: path,
     print(`${lifetime.name}: ${Object.entries(result.broken).map(([point, runs]) => `${point} ${runs}`).join(', ')}; ${result.lost} lost, ${result.doubled} doubled, ${seconds(since)} s`)
     for (const fault of result.faults) print(`  ${fault}`)
   }
+  const closing = deafTo === null ? await rebuildFaults(stage) : []
+  for (const fault of closing) print(`  in the end: ${fault}`)
   for (const line of results.table()) print(line)
-  const wrong = calm.faults.length + results.all.filter(({ lost, doubled, faults }) => lost + doubled + faults.length > 0).length
+  const wrong = calm.faults.length + closing.length + results.all.filter(({ lost, doubled, faults }) => lost + doubled + faults.length > 0).length
   const left = plan.filter(({ name }) => !results.has(name)).length
   print(`${results.broken} times broken, ${seconds(begin)} s for this part; ${wrong === 0 ? 'every invariant holds' : `${wrong} lifetimes are wrong`}${left === 0 ? '' : `; ${left} lifetimes are left`}`)
   return wrong

@@ -5,6 +5,12 @@ import type { Counts } from './hold-against.ts'
 import type { TierStore } from './tier-store.ts'
 
 const laterPeople = /^-(?:new|gone|cart)\d/
+const firstWorkspace = 1
+
+/** A message id as it is counted: another workspace may have the same ones. */
+export function idIn(workspace: number, id: string): string {
+  return workspace === firstWorkspace ? id : `${id} in workspace ${workspace}`
+}
 
 /** What the stores of a collector hold, read from them and not from what the collector says of them. At rest only. */
 export class Tiers {
@@ -19,7 +25,7 @@ export class Tiers {
   }
 
   async counts(name: string): Promise<ReadonlyMap<string, Counts>> {
-    const timeline = (await this.#store.rows('SELECT message_id AS id FROM timeline')).map(({ id }) => String(id))
+    const timeline = (await this.#store.rows('SELECT workspace, message_id AS id FROM timeline')).map(({ workspace, id }) => idIn(Number(workspace), String(id)))
     return new Map([['OLTP', countsOf(timeline, name)], ['archive', countsOf(await this.#archived(), name)], ['OLAP', await this.#loaded(name)]])
   }
 
@@ -43,7 +49,7 @@ export class Tiers {
   /** Which identifiers of an input are one person, as text that is the same for every input; without those who came in later rounds. */
   async partition(name: string): Promise<string> {
     const groups = new Map<string, string[]>()
-    const rows = await this.#store.rows('SELECT kind, value, hex(profile_id) AS profile FROM identifier')
+    const rows = await this.#store.rows('SELECT kind, value, hex(profile_id) AS profile FROM identifier WHERE workspace = 1')
     for (const { kind, value, profile } of rows) {
       if (!String(value).startsWith(`${name}-`) || laterPeople.test(String(value).slice(name.length))) continue
       const group = groups.get(String(profile)) ?? []
@@ -58,6 +64,18 @@ export class Tiers {
     const live = new Set((await this.#store.rows('SELECT DISTINCT hex(profile_id) AS profile FROM identifier')).map(({ profile }) => String(profile)))
     const shown = await this.#sql(`select distinct replaceAll(upper(toString(profile_id)), '-', '') from events where startsWith(message_id, '${name}-')`)
     return shown.filter((profile) => !live.has(profile)).length
+  }
+
+  /** All that a rebuild of the OLAP may not change, in a few words. */
+  async olapDigest(): Promise<string> {
+    return (await this.#sql("select count(), sum(cityHash64(workspace, message_id, metric, toString(time), toString(profile_id), properties)) from events")).join()
+  }
+
+  /** All that a rebuild of the profiles from the archive may not change. */
+  async peopleDigest(): Promise<string> {
+    const people = await this.#store.rows('SELECT workspace, kind, value, hex(profile_id) AS profile FROM identifier')
+    const metrics = await this.#store.rows('SELECT workspace, hex(identifier_key) AS identifier, metric, count FROM identifier_metric')
+    return [...people, ...metrics].map((row) => Object.values(row).map(String).join(' ')).toSorted().join('\n')
   }
 
   async #archived(): Promise<readonly string[]> {
@@ -75,15 +93,15 @@ export class Tiers {
     const batches = await decodeObject(object, await this.#store.object(object))
     return [...batches.values()].flatMap((lines) => lines.toString('utf8').split('\n').flatMap((line) => {
       const archived = line === '' ? null : readArchiveLine(line)
-      return archived === null ? [] : [archived.event.messageId]
+      return archived === null ? [] : [idIn(archived.workspace, archived.event.messageId)]
     }))
   }
 
   async #loaded(name: string): Promise<Counts> {
-    const lines = await this.#sql(`select message_id, count() from events where startsWith(message_id, '${name}-') group by message_id`)
+    const lines = await this.#sql(`select workspace, message_id, count() from events where startsWith(message_id, '${name}-') group by workspace, message_id`)
     return new Map(lines.map((line) => {
-      const [id = '', count] = line.split('\t')
-      return [id, Number(count)]
+      const [workspace, id = '', count] = line.split('\t')
+      return [idIn(Number(workspace), id), Number(count)]
     }))
   }
 

@@ -45,7 +45,7 @@ export function controlDraft(choices: Choices, index: number, target: ControlTar
   const [operation, params] = operationOf(choices)
   const { token } = target
   const shown = choices.chance(0.9) ? `Bearer ${token}` : choices.of([`Bearer ${token.slice(1)}`, `Bearer ${token.toLowerCase()}`, `bearer ${token}`, `Basic ${token}`, `Bearer ${token} `, 'Bearer ', token, `Bearer ${'x'.repeat(token.length)}`])
-  return { method: 'POST', target: `/${operation}`, headers: [['authorization', shown], ['content-type', 'text/plain;charset=UTF-8']], body: params(target, index), ingest: false }
+  return { method: 'POST', target: `/${operation}`, headers: [['authorization', shown], ['content-type', 'text/plain;charset=UTF-8']], body: params(target, index), ingest: false, slow: operation.startsWith('rebuild') || operation === 'erase' }
 }
 
 function operationOf(choices: Choices): readonly [string, Params] {

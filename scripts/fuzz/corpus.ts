@@ -9,6 +9,8 @@ export interface Draft {
   readonly body: unknown
   /** Its answers tell of events. */
   readonly ingest: boolean
+  /** Answered only when work on all that is stored is done, behind other such work. */
+  readonly slow?: boolean
 }
 
 export interface Keys {

@@ -7,6 +7,7 @@ const goOn = /^HTTP\/1\.1 100 Continue\r\n\r\n$/
 
 /** A server that says nothing for so long hangs. */
 const answerMsMax = 20_000
+const slowAnswerMsMax = 300_000
 
 /** Sends fuzzed requests over raw sockets: what is well framed on one connection after the other, the rest on connections of their own. */
 export class Exchange {
@@ -32,7 +33,8 @@ export class Exchange {
     this.#kept?.destroy()
   }
 
-  #exchange(socket: Socket, { bytes, method, framed }: FuzzedRequest): Promise<readonly HttpAnswer[]> {
+  #exchange(socket: Socket, { bytes, method, framed, slow }: FuzzedRequest): Promise<readonly HttpAnswer[]> {
+    const answerMs = slow ? slowAnswerMsMax : answerMsMax
     return new Promise((resolve, reject) => {
       const answers: HttpAnswer[] = []
       let received: Buffer = Buffer.alloc(0)
@@ -45,8 +47,8 @@ export class Exchange {
       }
       const timer = setTimeout(() => {
         socket.destroy()
-        settle(new Error(`neither an answer nor an end within ${answerMsMax} ms`))
-      }, answerMsMax)
+        settle(new Error(`neither an answer nor an end within ${answerMs} ms`))
+      }, answerMs)
       const take = (closed: boolean): void => {
         try {
           for (let taken = takeAnswer(received, method, closed); taken !== null; taken = takeAnswer(received, method, closed)) {

@@ -11,6 +11,7 @@ export interface FuzzedRequest {
   readonly framed: boolean
   /** Its answers tell of events. */
   readonly ingest: boolean
+  readonly slow: boolean
 }
 
 type Header = readonly [string, string]
@@ -42,7 +43,7 @@ export function fuzzedRequest(choices: Choices, draft: Draft): FuzzedRequest {
   const method = choices.chance(0.03) ? choices.of(['GET', 'PUT', 'get', 'CONNECT', 'PROPFIND', 'X', 'M-SEARCH', 'HEAD', 'OPTIONS']) : draft.method
   if (choices.chance(0.2)) headers.push(choices.of(oddHeaders))
   if (choices.chance(0.05)) headers.splice(choices.below(headers.length), 1)
-  const about = { method, ingest: draft.ingest }
+  const about = { method, ingest: draft.ingest, slow: draft.slow === true }
   if (choices.chance(0.85) && !headers.some(([name]) => ['content-length', 'transfer-encoding', 'expect', 'upgrade', 'connection'].includes(name)) && method !== 'CONNECT') {
     return { ...about, bytes: framedBytes(`${method} ${target}`, headers, body), framed: !headers.some(([name]) => name === 'host' || name === 'x-junk') || isPlain(target) }
   }

@@ -83,8 +83,9 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const app = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
   const { metrics, random, report, settings, clock, draining } = dependencies
   const idCookie = new IdCookie(settings.idCookieOrigins)
-  const answering: Answering = { metrics, random, report, draining, refusals: new HeldRefusals(clock), idCookie }
-  const ingest = ingestDependencies(dependencies, idCookie)
+  const refusals = new HeldRefusals(clock)
+  const answering: Answering = { metrics, random, report, draining, refusals, idCookie }
+  const ingest = ingestDependencies(dependencies, { idCookie, refusals })
   const paths = ingestPaths(settings.ingestPath)
   const respond = (context: EdgeContext, label: string, work: (request: EdgeRequest) => Promise<Answer>): Promise<Response> =>
     answer(answering, { request: edgeRequest(context), label, work }).then(toResponse)
@@ -129,7 +130,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   return Object.assign(app, { takeNode })
 }
 
-function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie): IngestDependencies {
+function ingestDependencies(dependencies: EdgeDependencies, shared: Pick<IngestDependencies, 'idCookie' | 'refusals'>): IngestDependencies {
   const { log, keys, usage, clock, metrics, settings, identityOf } = dependencies
   const inFlight = new InFlight({
     requestsMax: limits.openRequestsMax,
@@ -138,7 +139,7 @@ function ingestDependencies(dependencies: EdgeDependencies, idCookie: IdCookie):
   })
   metrics.watchInFlight(() => inFlight.bytes)
   return {
-    log, keys, senders: new KnownSenders(keys, unknownKey), clock, metrics, inFlight, identityOf, idCookie,
+    ...shared, log, keys, senders: new KnownSenders(keys, unknownKey), clock, metrics, inFlight, identityOf,
     admission: new Admission(settings.eventsPerSecondMax, usage),
     turns: new FairTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,

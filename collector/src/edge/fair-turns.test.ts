@@ -42,11 +42,39 @@ describe('turns', () => {
     expect(loop.turns.expectedWaitMs('noisy')).toBeGreaterThan(0)
     expect(loop.turns.expectedWaitMs('noisy')).toBeLessThanOrEqual(398.1)
     loop.turn()
-    loop.ask('quiet', 0.1)
+    for (const name of ['quiet, at once', 'quiet']) loop.ask('quiet', 0.1, name)
+    expect(loop.done.at(-1)).toBe('quiet, at once')
     expect(loop.turns.expectedWaitMs('nobody')).toBe(0)
     const done = loop.turn()
     expect(done).toContain('quiet')
     expect(done.length).toBeLessThanOrEqual(8)
+  })
+
+  it('come at once to a key that has nothing in line, and only once a round', () => {
+    const loop = new ManualLoop()
+    for (let index = 0; index < 100; index += 1) loop.ask('noisy', 3)
+    loop.done = []
+    loop.ask('quiet', 0.2, 'first')
+    expect(loop.done).toEqual(['first'])
+    loop.ask('quiet', 0.2, 'second')
+    loop.ask('quiet', 0.2, 'third')
+    expect(loop.done).toEqual(['first'])
+    const done = [...loop.turn(), ...loop.turn(), ...loop.turn(), ...loop.turn()]
+    expect(done.filter((name) => name !== 'noisy')).toEqual(['second', 'third'])
+    expect(done).toContain('noisy')
+  })
+
+  it('are not for senders alone that come in ever so small pieces', () => {
+    const loop = new ManualLoop()
+    for (let index = 0; index < 100; index += 1) loop.ask('noisy', 3)
+    loop.done = []
+    let served = 0
+    for (let round = 0; round < 200; round += 1) {
+      for (let key = 0; key < 20; key += 1) loop.ask(`small ${key}`, 0.2)
+      served += loop.turn().filter((name) => name === 'noisy').length
+    }
+    // Each of 21 keys has its share of the time; a noisy piece takes as much as fifteen small ones.
+    expect(served).toBeGreaterThanOrEqual(5)
   })
 
   it('share time, not requests', () => {

@@ -4,6 +4,7 @@ interface Waiter {
 }
 
 interface Line {
+  /** Empty while a key pays off what it was served at once. */
   readonly waiting: Waiter[]
   /** Of all that wait. */
   bytes: number
@@ -32,13 +33,15 @@ const quantumMs = 0.25
  * The thread is one, and reading events is the long part of a request. While less than a slice was used since the event
  * loop last looked at its sockets, work is done at once. What comes beyond that waits in a line for each key, and the
  * lines are served in turns by the time they really use (deficit round robin), a slice at a time: a key with a thousand
- * requests in work delays a key with one by a slice, not by a thousand requests. A slice is short because a request goes
+ * requests in work delays a key with one by a slice, not by a thousand requests. A key that has nothing in line is served at once, if it
+ * asks for no more than its turn would be, and pays that off before the next time. A slice is short because a request goes
  * around the loop several times (its body, its place in the log's next write, the sync, the answer), and because Node
  * accepts one new connection each time around.
  */
 export class FairTurns {
   readonly #options: FairTurnsOptions
   readonly #lines = new Map<string, Line>()
+  #waiting = 0
   #usedMs = 0
   #msPerByte = 0
   #scheduled = false
@@ -49,9 +52,7 @@ export class FairTurns {
 
   /** Requests that wait. */
   get waiting(): number {
-    let count = 0
-    for (const line of this.#lines.values()) count += line.waiting.length
-    return count
+    return this.#waiting
   }
 
   /** How long a request of the key that comes now will wait for its turn, milliseconds, by what the last ones took. */
@@ -62,7 +63,8 @@ export class FairTurns {
   /** Does the work, which is on `bytes`, now or when it is the key's turn; fails as the work does. */
   run<T>(key: string, bytes: number, work: () => T): T | Promise<T> {
     this.#schedule()
-    if (this.#lines.size === 0 && this.#usedMs < this.#options.sliceMs) return this.#timed(bytes, work)
+    if (this.#waiting === 0 && this.#usedMs < this.#options.sliceMs) return this.#timed(bytes, work)
+    if (this.#waiting > 0 && !this.#lines.has(key) && bytes * this.#msPerByte <= quantumMs) return this.#inAdvance(key, bytes, work)
     return new Promise((resolve, reject) => {
       const run = (): void => {
         try {
@@ -71,6 +73,7 @@ export class FairTurns {
           reject(error instanceof Error ? error : new Error(String(error)))
         }
       }
+      this.#waiting += 1
       const line = this.#lines.get(key)
       if (line === undefined) this.#lines.set(key, { waiting: [{ run, bytes }], bytes, credit: 0 })
       else {
@@ -78,6 +81,16 @@ export class FairTurns {
         line.bytes += bytes
       }
     })
+  }
+
+  /** Its line stands behind those of all others, so that a key is served in advance once a round. */
+  #inAdvance<T>(key: string, bytes: number, work: () => T): T {
+    const before = this.#usedMs
+    try {
+      return this.#timed(bytes, work)
+    } finally {
+      this.#lines.set(key, { waiting: [], bytes: 0, credit: before - this.#usedMs })
+    }
   }
 
   #timed<T>(bytes: number, work: () => T): T {
@@ -117,11 +130,12 @@ export class FairTurns {
       for (let waiter = line.waiting[0]; waiter !== undefined && line.credit > 0; waiter = line.waiting[0]) {
         line.waiting.shift()
         line.bytes -= waiter.bytes
+        this.#waiting -= 1
         const before = this.#usedMs
         waiter.run()
         line.credit -= this.#usedMs - before
       }
-      if (line.waiting.length > 0) this.#lines.set(key, line)
+      if (line.waiting.length > 0 || (line.credit < 0 && this.#waiting > 0)) this.#lines.set(key, line)
     }
   }
 }

@@ -13,14 +13,17 @@ const defaults: HeldRefusalsBounds = Object.freeze({ holdMs: 1_000, heldMax: 2_0
  * What a key sends beyond its share costs most in being received, and a sender that is refused at once sends the next at once. So the
  * answer is held back while the body is thrown away: a connection has one request under way, and a flood of so many
  * connections is no faster than that many refusals a second. Nobody else's requests wait behind it, as they would if the
- * connection of a proxy were not read.
+ * connection of a proxy were not read. Where nobody else sends there is nobody to protect.
  */
 export class HeldRefusals {
-  readonly #clock: Pick<Clock, 'sleep'>
+  readonly #clock: Pick<Clock, 'sleep' | 'elapsed'>
   readonly #bounds: HeldRefusalsBounds
   #held = 0
+  #lastKey: string | null = null
+  /** When a request came of another key than the one before. */
+  #changedAt = Number.NEGATIVE_INFINITY
 
-  constructor(clock: Pick<Clock, 'sleep'>, bounds: Partial<HeldRefusalsBounds> = {}) {
+  constructor(clock: Pick<Clock, 'sleep' | 'elapsed'>, bounds: Partial<HeldRefusalsBounds> = {}) {
     this.#clock = clock
     this.#bounds = { ...defaults, ...bounds }
   }
@@ -29,12 +32,19 @@ export class HeldRefusals {
     return this.#held
   }
 
+  /** A request of the key has come. */
+  seen(key: string): void {
+    if (this.#lastKey !== null && key !== this.#lastKey) this.#changedAt = this.#clock.elapsed()
+    this.#lastKey = key
+  }
+
   async hold({ discardBody }: { readonly discardBody: () => void }): Promise<void> {
-    if (this.#held >= this.#bounds.heldMax) return
+    const { holdMs, heldMax } = this.#bounds
+    if (this.#held >= heldMax || this.#clock.elapsed() - this.#changedAt > holdMs) return
     this.#held += 1
     try {
       discardBody()
-      await this.#clock.sleep(this.#bounds.holdMs)
+      await this.#clock.sleep(holdMs)
     } finally {
       this.#held -= 1
     }

@@ -12,6 +12,7 @@ import { clientAddress } from './client-address.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import type { EdgeRequest } from './edge-request.ts'
 import type { FairTurns } from './fair-turns.ts'
+import type { HeldRefusals } from './held-refusals.ts'
 import type { IdCookie } from './id-cookie.ts'
 import type { InFlight, Lease } from './in-flight.ts'
 import type { KeyRing } from './key-ring.ts'
@@ -31,6 +32,7 @@ export interface IngestDependencies {
   readonly inFlight: InFlight
   readonly admission: Admission
   readonly turns: FairTurns
+  readonly refusals: HeldRefusals
   readonly idCookie: IdCookie
   readonly bodyTimeoutMs: number
   readonly trustedProxies: number
@@ -45,11 +47,12 @@ const waitMsMax = 250
 
 /** Takes one ingest request from its headers to its answer; every refusal comes as early as it can be known. */
 export async function ingestRequest(dependencies: IngestDependencies, request: EdgeRequest, route: IngestRoute): Promise<Answer> {
-  const { admission, clock, idCookie, inFlight, log, metrics, senders, turns } = dependencies
+  const { admission, clock, idCookie, inFlight, log, metrics, refusals, senders, turns } = dependencies
   const receivedAt = clock.now()
   refuseIfBusy(dependencies)
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
   const early = senders.of(request)
+  refusals.seen(early?.id ?? '')
   if (early !== undefined) admission.check(early, receivedAt)
   if (turns.expectedWaitMs(early?.id ?? '') > waitMsMax) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
   // A client that does not say how long its body is may send as much as it may.

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { MemoryIdentity } from '../../test/memory-identity.ts'
 import { propertySettings } from '../../test/property-settings.ts'
 import { solveInFull } from '../../test/solve-in-full.ts'
-import type { IdentifierRow } from '../ports/identity.ts'
+import { type EdgeRow, type IdentifierKind, identifierKinds, type IdentifierRow } from '../ports/identity.ts'
 import type { Evidence } from './gather-evidence.ts'
 import type { Identifier } from './identifier.ts'
 import { identifierKey } from './identifier-key.ts'
@@ -100,7 +100,33 @@ class Workspace {
     expect(by('profileId')).toEqual(full.profiles)
     expect(by('component')).toEqual(full.components)
     expect(new Map([...this.store.edgeRows].map(([id, edge]) => [id, { ...edge, workspace: undefined }]))).toEqual(full.edges)
+    const byProfile = [...Map.groupBy(rows, (row) => row.profileId).values()]
+    expect(byProfile.map((group) => group.map(({ key }) => key).sort().join(' ')).sort()).toEqual(naiveGroups(rows, [...full.edges.values()], this.settings))
   }
+}
+
+/** The rule as it is written down, and nothing of the program: edges in their order, each uniting two groups if no limit forbids. */
+function naiveGroups(rows: readonly IdentifierRow[], edges: readonly Omit<EdgeRow, 'workspace'>[], { limits, priorities }: IdentitySettings): readonly string[] {
+  const kindOf = (key: string): IdentifierKind => rows.find((row) => row.key === key)?.kind ?? 'checkout'
+  const order = ({ a, b, firstSeenSecret, firstSeenPublic }: Omit<EdgeRow, 'workspace'>): readonly (number | string)[] => [
+    firstSeenSecret === null ? 2 : 1, Math.max(priorities.indexOf(kindOf(a)), priorities.indexOf(kindOf(b))), firstSeenSecret ?? firstSeenPublic ?? 0, ...[a, b].sort(),
+  ]
+  const before = (x: readonly (number | string)[], y: readonly (number | string)[]): number => {
+    const at = x.findIndex((part, index) => part !== y[index])
+    return at < 0 ? 0 : (x[at] ?? 0) < (y[at] ?? 0) ? -1 : 1
+  }
+  let groups = rows.map(({ key }) => [key])
+  for (const { a, b } of edges.filter(({ state }) => state !== 'inert').toSorted((x, y) => before(order(x), order(y)))) {
+    const [one = [], other = []] = [a, b].map((key) => groups.find((group) => group.includes(key)))
+    if (one === other) continue
+    const forbids = (kind: IdentifierKind): boolean => {
+      const [inOne, inOther] = [one, other].map((group) => group.filter((key) => kindOf(key) === kind).length)
+      if (kind === 'email' && [a, b].some((key) => kindOf(key) === 'external_id' || kindOf(key) === 'email_alias')) return false
+      return (inOne ?? 0) > 0 && (inOther ?? 0) > 0 && (inOne ?? 0) + (inOther ?? 0) > limits[kind]
+    }
+    if (!identifierKinds.some(forbids)) groups = [...groups.filter((group) => group !== one && group !== other), [...one, ...other]]
+  }
+  return groups.map((group) => group.sort().join(' ')).sort()
 }
 
 function evidenceOf(drawn: readonly (typeof event extends fc.Arbitrary<infer Drawn> ? Drawn : never)[], batch: number): readonly Evidence[] {

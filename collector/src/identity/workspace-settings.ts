@@ -30,6 +30,8 @@ export interface SettingsDependencies {
   readonly newId: () => string
   /** Waits for that many milliseconds. */
   readonly pause: (ms: number) => Promise<void>
+  /** Called with the version that a change made: this process reads identifiers by it at once, others within seconds. */
+  readonly changed: (row: SettingsRow) => void
 }
 
 export interface SettingsRequest {
@@ -84,6 +86,7 @@ export async function putSettings({ workspace, body, ifVersion }: SettingsReques
   await untilDecided(workspace, messageId, dependencies)
   const made = (await reader.settingsVersions(workspace, null, recentVersions)).find((row) => row.messageId === messageId)
   if (made === undefined) throw conflict(before.version, (await reader.settings(workspace, null))?.version ?? 0)
+  dependencies.changed(made)
   const answer = await showSettings(workspace, dependencies)
   const later = [
     ...before.identity.region === document.identity.region ? [] : ['region holds for phone numbers'],

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { propertySettings } from '../../test/property-settings.ts'
 import { MillraceError } from '../platform/errors.ts'
-import type { OlapInsert } from '../ports/olap.ts'
+import { type OlapInsert, rowKey } from '../ports/olap.ts'
 import { insertAround } from './insert-around.ts'
 
 /** An OLAP that stores each token once and refuses an insert that holds one of some rows; `dies` fails that many inserts before or after they are done. */
@@ -30,7 +30,7 @@ class PickyOlap {
   }
 
   #store(token: string, numbers: readonly number[]): void {
-    if (!numbers.some((number) => this.#refuses.has(number))) this.stored.set(token, numbers)
+    if (!this.stored.has(token) && !numbers.some((number) => this.#refuses.has(number))) this.stored.set(token, numbers)
   }
 
   get numbers(): readonly number[] {
@@ -54,6 +54,25 @@ it('stores every row but those that are refused, once, whatever fails meanwhile'
       const all = Array.from({ length: count }, (_, number) => number)
       expect(olap.numbers).toEqual(all.filter((number) => !refuses.includes(number)))
       expect((refusal?.rows ?? []).map(({ messageId }) => Number(messageId))).toEqual(all.filter((number) => refuses.includes(number)))
+    },
+  ), propertySettings())
+})
+
+it('stores every row once where another begins in between, with what is there by then', async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.integer({ min: 2, max: 40 }), fc.array(fc.nat(39), { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 12 }),
+    async (count, refuses, beginsAt) => {
+      const olap = new PickyOlap(refuses)
+      let inserts = 0
+      const overtaken = {
+        insert: async (insert: OlapInsert): Promise<void> => {
+          inserts += 1
+          if (inserts === beginsAt) await insertAround(insertOf(count), olap, new Set(olap.numbers.map((number) => rowKey(1, String(number)))))
+          await olap.insert(insert)
+        },
+      }
+      await insertAround(insertOf(count), overtaken)
+      expect(olap.numbers).toEqual(Array.from({ length: count }, (_, number) => number).filter((number) => !refuses.includes(number)))
     },
   ), propertySettings())
 })

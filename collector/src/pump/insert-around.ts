@@ -1,7 +1,6 @@
 import { MillraceError, messageOf } from '../platform/errors.ts'
-import type { Olap, OlapInsert } from '../ports/olap.ts'
+import { type Olap, type OlapInsert, rowKey } from '../ports/olap.ts'
 import type { RefusedRow } from '../ports/load-outcome.ts'
-import { sha256 } from './archive-object.ts'
 
 /** Refused rows of one load; with more of them it is not the rows but the table that is wrong, and everything waits. */
 const refusedRowsMax = 100
@@ -13,22 +12,26 @@ export interface Refusal {
 
 /**
  * Inserts a load without the rows that the OLAP refuses, however often it is asked: halves are tried until a single row is left. A
- * row is refused for what is in it, and a piece's token is made of its rows, so after a crash a piece that went in already is a
- * no-op. Fails with the refusal itself where more than {@link refusedRowsMax} rows are refused.
+ * row is refused for what is in it, so whoever tries the load comes upon the same halves. A half's token is its place in the load, whichever of its
+ * rows were `held` already when somebody looked: of two that are at it, the one overtaken and not aware of it, each half goes in once.
+ * Fails with the refusal itself where more than {@link refusedRowsMax} rows are refused.
  */
-export async function insertAround(insert: OlapInsert, olap: Pick<Olap, 'insert'>): Promise<Refusal | null> {
-  const ends = lineEnds(insert.rows)
+export async function insertAround(insert: OlapInsert, olap: Pick<Olap, 'insert'>, held: ReadonlySet<string> = new Set()): Promise<Refusal | null> {
+  const lines = linesOf(insert.rows)
   const refused: RefusedRow[] = []
   let reason = ''
   const tryRange = async (from: number, to: number): Promise<void> => {
-    const rows = insert.rows.subarray(from === 0 ? 0 : ends[from - 1], ends[to - 1])
+    const missing = lines.slice(from, to).filter(({ row }) => !held.has(rowKey(row.workspace, row.messageId)))
+    const [first] = missing
+    if (first === undefined) return
     try {
-      await olap.insert({ ...insert, rows, rowCount: to - from, token: `${insert.token}#${sha256(rows).slice(0, 16)}` })
+      const token = from === 0 && to === lines.length ? insert.token : `${insert.token}#${from}-${to}`
+      await olap.insert({ ...insert, rows: Buffer.concat(missing.map(({ bytes }) => bytes)), rowCount: missing.length, token })
     } catch (error) {
       if (!isRefusal(error)) throw error
-      if (to - from === 1) {
+      if (missing.length === 1) {
         reason ||= messageOf(error)
-        refused.push(refusedRow(rows))
+        refused.push(first.row)
         if (refused.length > refusedRowsMax) throw error
         return
       }
@@ -37,7 +40,7 @@ export async function insertAround(insert: OlapInsert, olap: Pick<Olap, 'insert'
       await tryRange(middle, to)
     }
   }
-  await tryRange(0, ends.length)
+  await tryRange(0, lines.length)
   return refused.length === 0 ? null : { rows: refused, reason }
 }
 
@@ -45,15 +48,21 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof MillraceError && error.code === 'olap_refused'
 }
 
-/** Where each line ends, its line feed included. */
-function lineEnds(rows: Uint8Array): readonly number[] {
-  const ends: number[] = []
-  for (let at = rows.indexOf(10); at >= 0; at = rows.indexOf(10, at + 1)) ends.push(at + 1)
-  return ends
+interface Line {
+  /** Its line feed included. */
+  readonly bytes: Uint8Array
+  readonly row: RefusedRow
 }
 
-function refusedRow(line: Uint8Array): RefusedRow {
-  const row: unknown = JSON.parse(Buffer.from(line).toString('utf8'))
-  const { workspace, message_id: messageId } = Object(row)
-  return { workspace: Number(workspace), messageId: String(messageId) }
+function linesOf(rows: Uint8Array): readonly Line[] {
+  const lines: Line[] = []
+  let start = 0
+  for (let end = rows.indexOf(10); end >= 0; end = rows.indexOf(10, start)) {
+    const bytes = rows.subarray(start, end + 1)
+    start = end + 1
+    const row: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    const { workspace, message_id: messageId } = Object(row)
+    lines.push({ bytes, row: { workspace: Number(workspace), messageId: String(messageId) } })
+  }
+  return lines
 }

@@ -30,7 +30,7 @@ export async function insertMissing(run: OlapRun, insert: OlapInsert, { olap, cl
 }
 
 /** The insert with those of its rows that are not there; null where all are. */
-export async function missingOf(run: OlapRun, insert: OlapInsert, olap: Pick<Olap, 'heldRows'>): Promise<OlapInsert | null> {
+async function missingOf(run: OlapRun, insert: OlapInsert, olap: Pick<Olap, 'heldRows'>): Promise<OlapInsert | null> {
   const held = await olap.heldRows(insert.generation, run)
   const rows = Buffer.from(insert.rows).toString('utf8').split('\n').filter((line) => line !== '' && !held.has(keyOf(line)))
   return rows.length === 0 ? null : { ...insert, rows: Buffer.from(rows.map((row) => `${row}\n`).join('')), rowCount: rows.length }

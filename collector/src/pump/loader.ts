@@ -5,7 +5,7 @@ import { runDigest } from './archive-object.ts'
 import type { BatchBuffer } from './batch-buffer.ts'
 import type { BatchSource } from './batch-source.ts'
 import { insertAround, isRefusal, type Refusal } from './insert-around.ts'
-import { insertMissing, missingOf } from './insert-missing.ts'
+import { insertMissing } from './insert-missing.ts'
 import { rowsOf } from './olap-rows.ts'
 import type { PumpReports } from './pump-metrics.ts'
 import { failStep } from '../platform/fail-point.ts'
@@ -126,10 +126,7 @@ export class Loader {
   async #insert(load: LoadRow, insert: OlapInsert, again: boolean): Promise<Refusal | null> {
     const { olap, clock } = this.#dependencies
     const times = this.#refused.load === load.load ? this.#refused.times : 0
-    if (times >= refusalsMax) {
-      const missing = await missingOf(load, insert, olap)
-      return missing === null ? null : insertAround(missing, olap)
-    }
+    if (times >= refusalsMax) return insertAround(insert, olap, await olap.heldRows(insert.generation, load))
     try {
       await (again ? insertMissing(load, insert, { olap, clock }) : olap.insert(insert))
       return null

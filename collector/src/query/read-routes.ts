@@ -26,8 +26,6 @@ export interface ReadDependencies extends SegmentDependencies {
   readonly erase: (request: EraseRequest) => Promise<EraseReport>
   readonly split: (request: SplitRequest) => Promise<SplitReport>
   readonly watch: DecidedWatch
-  /** Before a request is answered: by which rules identifiers are read and explained. */
-  readonly refreshSettings: (workspace: number) => Promise<void>
   /** Epoch milliseconds. */
   readonly now: () => number
   /** Nobody waits any longer. */
@@ -51,7 +49,6 @@ export function readRoutes(dependencies: ReadDependencies): Hono<Variables> {
     const workspace = bearer === undefined ? undefined : dependencies.workspaceOf(bearer.trim())
     if (workspace === undefined) throw new MillraceError('unauthorized', 'this route needs a secret key: Authorization: Bearer <secret key>')
     context.set('workspace', workspace)
-    await dependencies.refreshSettings(workspace)
     await next()
   })
   app.get('/profiles', async (context) => {
