@@ -10,7 +10,7 @@ export const sabotages = Object.freeze([
   'no-row-locks',
   /** The OLAP stores a repeated insert again. */
   'no-insert-token',
-  /** An object is seen before all of it is there, and stays so where the writer is cut off. */
+  /** Of some objects only a part is stored. */
   'torn-object',
   /** An object is answered as stored and is not. */
   'forgotten-object',

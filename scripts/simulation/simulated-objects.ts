@@ -24,14 +24,9 @@ export class ObjectServer {
   put(name: string, bytes: Buffer): void {
     if (this.sabotage === 'forgotten-object' && this.world.choices.chance(0.02)) return
     const before = this.objects.get(name)
-    if (before === undefined) this.objects.set(name, bytes)
+    if (before === undefined) this.objects.set(name, this.sabotage === 'torn-object' && this.world.choices.chance(0.05) ? bytes.subarray(0, bytes.length >>> 1) : bytes)
     // Whether the first or the last put stays is the store's: by the port's promise it is the same.
     else if (!before.equals(bytes) && this.sabotage !== 'torn-object') this.world.violated(`object ${name} was put again with other bytes`)
-  }
-
-  /** A writer that is cut off. */
-  tear(name: string, bytes: Buffer): void {
-    if (!this.objects.has(name)) this.objects.set(name, bytes.subarray(0, bytes.length >>> 1))
   }
 }
 
@@ -46,15 +41,7 @@ export class SimulatedObjects implements Objects {
 
   put(name: string, bytes: Uint8Array): Promise<void> {
     const content = Buffer.from(bytes)
-    const sent = send(this.#link, { store: 'objects', name: 'put', perform: () => this.#server.put(name, content) })
-    if (this.#server.sabotage !== 'torn-object') return sent
-    let done = false
-    this.#link.machine.onDeath(() => {
-      if (!done) this.#server.tear(name, content)
-    })
-    return sent.finally(() => {
-      done = true
-    })
+    return send(this.#link, { store: 'objects', name: 'put', perform: () => this.#server.put(name, content) })
   }
 
   get(name: string): Promise<Uint8Array | null> {
