@@ -22,6 +22,13 @@ describe('extractIdentifiers', () => {
     ])
   })
 
+  it('takes tokens of carts and checkouts, of each shop its own', () => {
+    const context = { externalIds: [{ id: 'c1', type: 'cart' }, { id: 'k1', type: 'checkout:shop.example', collection: 'users' }, { id: 'x', type: 'cartoon' }] }
+    expect(found({ type: 'track', anonymousId: 'browser', context })).toEqual(['external_id cartoon x', 'anonymous_id browser', 'cart c1', 'checkout shop.example k1'])
+    // What a shop's own server says of a cart belongs to whoever filled it.
+    expect(found({ type: 'track', context: { externalIds: [{ id: 'c1', type: 'cart' }] } })).toEqual(['cart c1'])
+  })
+
   it('does not look into properties', () => {
     const gift = { type: 'track', anonymousId: 'browser', properties: { email: 'friend@b.example' } } as const
     expect(found(gift)).toEqual(['anonymous_id browser'])

@@ -6,6 +6,8 @@ import { normaliseIdentifier } from './normalise.ts'
 /** Ids of other systems that one event may carry; more are a mistake and the first ones count. */
 const externalIdsMax = 10
 const namespaceCharactersMax = 100
+/** Types of external ids that name a cart or a checkout, where several shops make tokens with the shop: `cart`, `checkout:shop.example`. */
+const shopTokens = /^(cart|checkout)(?::(.+))?$/s
 
 /** A canonical event, or one on its way to be: only fields of the right type are read. */
 type Fields = Readonly<Record<string, unknown>>
@@ -83,7 +85,10 @@ function addFromContext(context: Fields, add: Add): void {
     // The form of Segment's context.externalIds; other collections than users are about accounts.
     if (!isObject(entry) || (entry['collection'] !== undefined && entry['collection'] !== 'users')) continue
     const type = entry['type']
-    if (typeof type === 'string' && type !== '' && type.length <= namespaceCharactersMax) add('external_id', entry['id'], type)
+    if (typeof type !== 'string' || type === '' || type.length > namespaceCharactersMax) continue
+    const [, token, shop = ''] = shopTokens.exec(type) ?? []
+    if (token === 'cart' || token === 'checkout') add(token, entry['id'], shop)
+    else add('external_id', entry['id'], type)
   }
 }
 
