@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CollectorProcess } from '../../collector/test/collector-process.ts'
 import type { LossyDisk } from './disk/lossy-disk.ts'
 
-const startsMax = 20
+/** Each failure that is armed may fall into a start. */
+const startsMax = 100
 const lookEveryMs = 20
 /** Ten times what it takes on a busy machine: longer is no slow start or end but one that never comes. */
 const startMsMax = 120_000
