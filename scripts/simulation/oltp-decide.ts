@@ -103,8 +103,14 @@ export class SimulatedDecideTransaction implements DecideTransaction {
     return this.#step('edgesOf', () => this.#session.server.tables.identity.edgesOf(workspace, keys))
   }
 
+  /** Locks each: what is added to a profile that is not read further is added to it alone. */
   profiles(workspace: number, ids: readonly string[]): Promise<readonly ProfileRow[]> {
-    return this.#step('profiles', () => this.#session.server.tables.identity.profiles(workspace, ids))
+    const { server } = this.#session
+    return this.#step('profiles', async () => {
+      const { identity } = server.tables
+      for (const { id } of (await identity.profiles(workspace, ids)).toSorted((a, b) => (a.id < b.id ? -1 : 1))) if (ids.includes(id)) await server.lock(this.#transaction, `profile ${id}`)
+      return identity.profiles(workspace, ids)
+    })
   }
 
   apply(changes: DecideChanges): Promise<void> {

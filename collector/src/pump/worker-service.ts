@@ -183,7 +183,12 @@ export class WorkerService {
         let next = live
         try {
           const fences: Fence[] = []
-          for (const pump of pumps) fences.push(await pump.pauseLoads())
+          for (const pump of pumps) {
+            const fence = await pump.pauseLoads()
+            // A load whose end was committed and not answered yet still holds its partition: behind it, everything that is loaded is seen.
+            await this.#dependencies.oltp.planLoads(fence, [])
+            fences.push(fence)
+          }
           await this.#useGeneration(fences, { generation, refusals: await fill() })
           next = generation
         } finally {
