@@ -25,9 +25,9 @@ const swaps: Readonly<Record<string, { readonly flag: string; readonly start: St
   'kafka': { flag: '--log-url', start: startKafka, parts: [wholePathSettings] },
   'pulsar by WebSocket': { flag: '--log-url', start: startPulsar, parts: [wholePathIdentity] },
   'pulsar by the native client': { flag: '--log-url', start: startNativePulsar, parts: [wholePathIdentity] },
-  's3': { flag: '--objects-url', start: startVersitygw, parts: [wholePathIdentity] },
+  's3': { flag: '--objects-url', start: startVersitygw, parts: [] },
   'redis': { flag: '--cache-url', start: startRedis, parts: [wholePathIdentity] },
-  'memcached': { flag: '--cache-url', start: startMemcached, parts: [wholePathIdentity] },
+  'memcached': { flag: '--cache-url', start: startMemcached, parts: [] },
 }
 
 process.env['AWS_ACCESS_KEY_ID'] = versitygwAccount.accessKeyId
