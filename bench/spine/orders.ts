@@ -1,18 +1,7 @@
-/** An order of about 860 bytes. */
+import { orderEvent } from '../peers/order-event.ts'
+
+/** An order of about 860 bytes, each by a customer of its own. */
 export function order(index: number): object {
-  return {
-    type: 'track', event: 'Order Completed', messageId: `01946a2b-0000-7000-8000-${String(index).padStart(12, '0')}`,
-    userId: `customer-${index}`, anonymousId: '8d1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d', timestamp: new Date().toISOString(),
-    properties: {
-      order_id: `order-${index}`, value: 129.9, revenue: 129.9, currency: 'EUR', coupon: 'WINTER', shipping: 4.9,
-      products: [
-        { product_id: 'p-1', sku: 'SKU-1', name: 'Wool socks', price: 12.5, quantity: 4, category: 'Clothing' },
-        { product_id: 'p-2', sku: 'SKU-2', name: 'Rain coat', price: 75, quantity: 1, category: 'Clothing' },
-      ],
-    },
-    context: {
-      library: { name: 'bench', version: '1.0.0' }, locale: 'de-DE', userAgent: 'Mozilla/5.0 (X11; Linux x86_64)',
-      page: { path: '/checkout', title: 'Checkout', url: 'https://shop.example/checkout', referrer: '' },
-    },
-  }
+  const messageId = `01946a2b-0000-7000-8000-${String(index).padStart(12, '0')}`
+  return { ...orderEvent(index, messageId), userId: `customer-${index}`, anonymousId: '8d1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d' }
 }
