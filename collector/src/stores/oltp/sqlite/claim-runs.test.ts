@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { propertySettings } from '../../../../test/property-settings.ts'
-import { uuidText } from '../../../platform/uuid.ts'
+import { messageKey, uuidText } from '../../../platform/uuid.ts'
 import { eventPeriodMs } from '../event-period.ts'
 import { ClaimFilter, filterClaimsMax } from './claim-filter.ts'
 import { Connection } from './connection.ts'
@@ -44,8 +44,9 @@ class PlainClaims {
     return this.#weeks.has(id)
   }
 
-  weekOf(id: string): number | undefined {
-    return this.#weeks.get(id)
+  /** Whether it is of history, which is kept for ever. */
+  isSourced(id: string): boolean {
+    return this.#weeks.get(id) === Infinity
   }
 
   ids(): readonly string[] {
@@ -105,6 +106,7 @@ function messageId(number: number): string {
   return number % 2 === 0 ? uuidText(Buffer.from(number.toString(16).padStart(32, '0'), 'hex')) : `message ${number}`
 }
 
+const everyId = Array.from({ length: 121 }, (_, number) => messageId(number))
 const parts = { writer: fc.nat(connections - 1), commit: fc.boolean() }
 const step = fc.oneof(
   // What the pump does: asks for all ids of a batch, claims those that are new.
@@ -120,6 +122,7 @@ describe('claims of message ids', () => {
       newDatabase()
       let claims = layOutFormer(legacy)
       const open3 = Array.from({ length: connections }, () => open())
+      const reader = new EventPeriods(open().connection)
       for (const one of steps) {
         const writer = open3[one.writer] ?? open()
         if (one.what === 'restart') {
@@ -129,6 +132,7 @@ describe('claims of message ids', () => {
         const after = writer.transaction((periods) => one.what === 'prune' ? prune(periods, claims, firstWeek + one.week)
           : batch(periods, claims, { ids: one.ids, week: one.sourced ? Infinity : firstWeek + one.week }), one.commit)
         if (one.commit) claims = after
+        expect(reader.registered(1, everyId)).toEqual(everyId.map((id) => claims.isSourced(id)))
       }
       expectAll(claims)
     }), propertySettings(60))
@@ -205,12 +209,15 @@ function claimsOf(ids: readonly string[], week: number): Parameters<EventPeriods
   return ids.map((id) => ({ workspace: 1, messageId: id, receivedAt: sourced ? 0 : week * eventPeriodMs + 5, identifierKey: null, sourced }))
 }
 
-/** Claims of a version that had a table a week. */
+/** Claims of a version that had a table a week, and one for history. */
 function layOutFormer(claims: number): PlainClaims {
   const writer = open()
-  const ids = Array.from({ length: claims }, (_, number) => [messageId(number * 3), firstWeek + number % 2] as const)
+  const ids = Array.from({ length: claims }, (_, number) => [messageId(number * 3), number % 5 === 0 ? Infinity : firstWeek + number % 2] as const)
   writer.transaction((periods) => {
-    for (const week of new Set(ids.map(([, of]) => of))) {
+    for (const [id] of ids.filter(([, of]) => of === Infinity)) {
+      writer.connection.run('INSERT INTO source_register (workspace, message_key, partition, batch, identifier_key) VALUES (1, ?, 0, 1, NULL)', messageKey(id))
+    }
+    for (const week of new Set(ids.map(([, of]) => of).filter(Number.isFinite))) {
       writer.connection.exec(`CREATE TABLE event_key_${week} (workspace INTEGER NOT NULL, message_key BLOB NOT NULL, partition INTEGER NOT NULL,
         batch INTEGER NOT NULL, identifier_key BLOB, PRIMARY KEY (workspace, message_key)) STRICT, WITHOUT ROWID`)
       writer.connection.run('INSERT INTO event_period (period) VALUES (?)', week)
@@ -239,7 +246,7 @@ function prune(periods: EventPeriods, claims: PlainClaims, week: number): PlainC
 /** By a writer that begins, by readers, and one by one. */
 function expectAll(claims: PlainClaims): void {
   const writer = open()
-  const all = Array.from({ length: 121 }, (_, number) => messageId(number))
+  const all = everyId
   const wanted = all.map((id) => claims.known(id))
   expect(writer.transaction((periods) => periods.claimed(all.map((id) => ({ workspace: 1, messageId: id, receivedAt: 0 }))))).toEqual(wanted)
   expect(writer.transaction((periods) => periods.claimed(all.map((id) => ({ workspace: 2, messageId: id, receivedAt: 0 }))))).not.toContain(true)

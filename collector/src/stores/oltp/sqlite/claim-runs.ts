@@ -29,6 +29,9 @@ export interface ClaimBounds {
   readonly filteredRunsMax: number
 }
 
+/** Of claims of history, which are never forgotten: after every week that can be. */
+export const sourceWeek = 2 ** 31
+
 /** 134 million claims in 256 MB of memory. */
 const defaultBounds: ClaimBounds = Object.freeze({ runClaimsMax: filterClaimsMax, filteredRunsMax: 1_024 })
 
@@ -199,6 +202,6 @@ export class ClaimRuns {
   }
 }
 
-function tableOf(week: number): string {
-  return `event_claim_${week}`
+export function tableOf(week: number): string {
+  return week === sourceWeek ? 'source_claim' : `event_claim_${week}`
 }

@@ -1,28 +1,31 @@
 import type { Claim, EventRef, NewClaim } from '../../../ports/oltp.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { Row } from '../row.ts'
-import { type ClaimBounds, type ClaimOfKey, ClaimRuns } from './claim-runs.ts'
+import { type ClaimBounds, type ClaimOfKey, ClaimRuns, sourceWeek } from './claim-runs.ts'
 import type { Connection } from './connection.ts'
 import { eventPeriodMs } from '../event-period.ts'
 import { bytesOf, numberOf } from '../row.ts'
+import { SourceClaims } from './source-claims.ts'
 
-/** Ids made from the objects of a source: the window without an end. */
+/** Ids made from the objects of a source by earlier versions, which had no runs. */
 const register = 'source_register'
 
 /**
  * The duplicate window. A claim goes into a run of its own week of receivedAt, so that forgetting is dropping a table, or for
- * history into the source register, which is never forgotten. A look-up asks every run that may have the key, the register, and the weeks
- * of earlier versions, which had no runs.
+ * history into a run of the source's claims, which are never forgotten. A look-up asks every run that may have the key, and the register and the
+ * weeks of earlier versions.
  */
 export class EventPeriods {
   readonly #connection: Connection
   readonly #runs: ClaimRuns
+  readonly #sources: SourceClaims
   /** Of the last look-up: a batch claims what it looked up. */
   #keys = new Map<string, Buffer>()
 
   constructor(connection: Connection, bounds?: ClaimBounds) {
     this.#connection = connection
     this.#runs = new ClaimRuns(connection, bounds)
+    this.#sources = new SourceClaims(connection)
   }
 
   claimed(refs: readonly EventRef[]): boolean[] {
@@ -32,15 +35,16 @@ export class EventPeriods {
       this.#keys.set(messageId, key)
       return { workspace, key }
     }))
-    const tables = this.#former().map((period) => `event_key_${period}`)
-    if (this.#connection.get(`SELECT 1 FROM ${register} LIMIT 1`) !== undefined) tables.push(register)
+    const tables = [...this.#former().map((period) => `event_key_${period}`), ...this.#formerRegister()]
     return tables.length === 0 ? found : this.#known(tables, refs).map((known, index) => known || found[index] === true)
   }
 
   registered(workspace: number, messageIds: readonly string[]): boolean[] {
     this.#connection.beginReading()
     try {
-      return this.#known([register], messageIds.map((messageId) => ({ workspace, messageId })))
+      const found = this.#sources.known(workspace, messageIds.map(messageKey))
+      const tables = this.#formerRegister()
+      return tables.length === 0 ? found : this.#known(tables, messageIds.map((messageId) => ({ workspace, messageId }))).map((known, index) => known || found[index] === true)
     } finally {
       this.#connection.endReading()
     }
@@ -57,21 +61,13 @@ export class EventPeriods {
   claim(claims: readonly NewClaim[], partition: number, batch: number): void {
     const weeks = new Map<number, NewClaim[]>()
     for (const claim of claims) {
-      const week = claim.sourced ? -1 : Math.floor(claim.receivedAt / eventPeriodMs)
+      const week = claim.sourced ? sourceWeek : Math.floor(claim.receivedAt / eventPeriodMs)
       const own = weeks.get(week)
       if (own === undefined) weeks.set(week, [claim])
       else own.push(claim)
     }
     for (const [week, own] of weeks) {
-      const rows = own.map((claim) => this.#claimOf(claim)).sort((a, b) => a.workspace - b.workspace || a.place - b.place)
-      if (week >= 0) {
-        this.#runs.add(week, rows, { partition, batch })
-        continue
-      }
-      for (const { workspace, key, identifier } of rows) {
-        this.#connection.run(`INSERT INTO ${register} (workspace, message_key, partition, batch, identifier_key) VALUES (?, ?, ?, ?, ?)`,
-          workspace, key, partition, batch, identifier)
-      }
+      this.#runs.add(week, own.map((claim) => this.#claimOf(claim)).sort((a, b) => a.workspace - b.workspace || a.place - b.place), { partition, batch })
     }
   }
 
@@ -111,6 +107,10 @@ export class EventPeriods {
       const key = this.#keys.get(ref.messageId) ?? messageKey(ref.messageId)
       return statements.some((statement) => statement.get(ref.workspace, key) !== undefined)
     })
+  }
+
+  #formerRegister(): readonly string[] {
+    return this.#connection.get(`SELECT 1 FROM ${register} LIMIT 1`) === undefined ? [] : [register]
   }
 
   /** Weeks of earlier versions, newest first: most repeats are young. */
