@@ -27,14 +27,15 @@ const warmUpReads = 6_000
 export async function measurePeople(collector: CollectorProcess, { plan, events }: StoredHistory, load: PacedLoad): Promise<readonly Figure[]> {
   const random = randomFrom(plan.seed)
   const customers = shuffled(customersAt(plan, events), random)
-  const reads = load.perSecond * load.seconds
+  const uncounted = load.perSecond
+  const reads = load.perSecond * load.seconds + uncounted
   const ids = await profileIds(collector, customers.slice(0, timelineCustomers))
   const timelines = Array.from({ length: reads }, () => `/v1/profiles/${ids[Math.floor(random() * ids.length)] ?? ''}/events?limit=50`)
   const hot = Array.from({ length: reads }, () => cardPath(customers[Math.floor(random() * hotCustomers)] ?? 0))
   // Read by nobody before: neither by the warm-up nor by each other.
   const cold = customers.slice(hotCustomers, hotCustomers + reads).map(cardPath)
   const run = (paths: readonly string[]): Promise<ReadLoadResult> => {
-    const wanted: ReadLoad = { url: collector.url, secretKey: testKeys.secretKey, paths, perSecond: load.perSecond }
+    const wanted: ReadLoad = { url: collector.url, secretKey: testKeys.secretKey, paths, perSecond: load.perSecond, uncounted }
     return runLoad(new URL('../load/paced-reads.ts', import.meta.url), { ...wanted })
   }
   await run([...customers.slice(0, hotCustomers).map(cardPath), ...hot, ...timelines].slice(0, hotCustomers + warmUpReads))

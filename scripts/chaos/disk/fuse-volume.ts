@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import type { Disk, Inode, Kind } from './disk.ts'
 import {
   attributesReply, directoryReply, entryBytes, entryReply, type Entry, errors, initReply, openBytes, opcodes, readNames, readU64, type Request, statfsReply, writeU64,
@@ -21,6 +22,8 @@ type Handler = (inode: Inode, body: Buffer, reply: Buffer) => Answer
 const rootNode = 1
 const [renameNoReplace, renameExchange] = [1, 2]
 const [setMode, setSize, setTime] = [1, 8, 32]
+/** Of a write: it returns when it is on disk. */
+const dataSync = constants.O_DSYNC
 /** Of fallocate: the length stays. */
 const keepSize = 1
 const formatMask = 0o170000
@@ -195,6 +198,7 @@ export class FuseVolume {
     const size = body.readUInt32LE(16)
     inode.content.write(body.subarray(40, 40 + size), readU64(body, 8))
     inode.modifiedMs = Date.now()
+    if ((body.readUInt32LE(32) & dataSync) !== 0) this.#disk.sync(inode)
     reply.fill(0, 0, 8)
     reply.writeUInt32LE(size, 0)
     return 8

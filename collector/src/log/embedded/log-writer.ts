@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, writev } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Clock } from '../../platform/clock.ts'
 import type { DataLock } from '../../platform/data-lock.ts'
@@ -9,7 +9,7 @@ import { encodeHeader, frameHeaderBytes, payloadBytesMax } from './frame.ts'
 import { positionText } from './position.ts'
 import { filePosition, type Recovered } from './recover.ts'
 import { dropArchived } from './retention.ts'
-import { createSegment, listSegments, type SegmentStart } from './segments.ts'
+import { createSegment, listSegments, type SegmentStart, writesThrough } from './segments.ts'
 import type { Watermark, WatermarkFile } from './watermark.ts'
 import { failPlace, failStep } from '../../platform/fail-point.ts'
 
@@ -51,7 +51,7 @@ const fdatasyncAsync = promisify(fdatasync)
 
 /**
  * The one writer. Group commit: while one group is written and synced the next gathers, so that the cost of a sync
- * is shared by everybody who waits for it and nobody waits for a timer.
+ * is shared by everybody who waits for it and nobody waits for a timer. Where {@link writesThrough} holds the write is the sync.
  */
 export class EmbeddedLogWriter implements LogWriter {
   readonly partitions: number
@@ -193,8 +193,10 @@ export class EmbeddedLogWriter implements LogWriter {
     const group = this.#build(appends)
     this.#torn = true
     const position = filePosition(this.#log.segment, this.#log.start, this.#end.offset)
-    await failStep('log.write', () => writeAll(this.#log.file, group.buffers, position), () => writeAll(this.#log.file, halfOf(group.buffers), position))
-    await failStep('log.sync', () => fdatasyncAsync(this.#log.file))
+    await failStep('log.write', () => writeAll(this.#log.file, group.buffers, position), () => writeHalf(this.#log.segment.path, group.buffers, position))
+    await failStep('log.sync', async () => {
+      if (!writesThrough) await fdatasyncAsync(this.#log.file)
+    })
     this.#torn = false
     this.#end = group.end
     failPlace('log.mark')
@@ -253,10 +255,15 @@ export class EmbeddedLogWriter implements LogWriter {
   }
 }
 
-/** What a write leaves that is torn: some of its bytes. */
-function halfOf(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
+/** What a write leaves that is torn: some of its bytes, of which a power loss may take any. */
+async function writeHalf(path: string, buffers: readonly Uint8Array[], position: number): Promise<void> {
   const bytes = Buffer.concat(buffers)
-  return [bytes.subarray(0, Math.ceil(bytes.length / 2))]
+  const file = openSync(path, 'r+')
+  try {
+    await writeAll(file, [bytes.subarray(0, Math.ceil(bytes.length / 2))], position)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** Writes all buffers at the position, however little each call takes. */

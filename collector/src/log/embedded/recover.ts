@@ -1,8 +1,8 @@
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, readSync, rmSync, statSync } from 'node:fs'
 import { MillraceError } from '../../platform/errors.ts'
 import { syncDirectory } from '../../platform/sync-directory.ts'
 import { frameHeaderBytes, isWhole, payloadBytesMax, readHeader, voidPartition } from './frame.ts'
-import { headerBytes, type Segment, type SegmentStart } from './segments.ts'
+import { headerBytes, openSegment, type Segment, type SegmentStart } from './segments.ts'
 import { readSegmentBytes, syncedMarkAfter } from './whole-frames.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -21,7 +21,7 @@ export interface Recovered {
  * that whole frames carry and the watermark's.
  */
 export function recoverSegment(segment: Segment, start: SegmentStart, watermark: Watermark | null): Recovered {
-  const file = openSync(segment.path, 'r+')
+  const file = openSegment(segment.path, { create: false })
   try {
     const scan = scanFrames(file, segment, start)
     const known = watermark !== null && watermark.incarnation === segment.incarnation ? watermark.offset : 0
