@@ -24,7 +24,8 @@ export class SourceClaims {
   known(workspace: number, keys: readonly Buffer[]): boolean[] {
     const others = this.#refresh()
     if (this.#filtered.length === 0 && others.length === 0) return keys.map(() => false)
-    const statement = this.#connection.statement(`SELECT 1 FROM ${tableOf(sourceWeek)} WHERE run = ? AND workspace = ? AND message_key = ?`)
+    const table = tableOf(sourceWeek)
+    const statement = this.#connection.statement(`SELECT 1 FROM ${table} WHERE run = ? AND workspace = ? AND message_key = ?`)
     const candidates: number[] = []
     return keys.map((key) => {
       candidates.length = 0
