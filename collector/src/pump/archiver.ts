@@ -1,4 +1,5 @@
 import { type Clock, restOfDelay } from '../platform/clock.ts'
+import { MillraceError } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
@@ -9,10 +10,10 @@ import type { BatchSource } from './batch-source.ts'
 import { failStep } from '../platform/fail-point.ts'
 
 export interface ArchiverDependencies {
-  readonly oltp: Pick<Oltp, 'openObject' | 'batches' | 'planObject' | 'finishObject' | 'partition'>
-  readonly objects: Pick<Objects, 'put'>
+  readonly oltp: Pick<Oltp, 'openObject' | 'batches' | 'planObject' | 'finishObject' | 'partition' | 'objectOf'>
+  readonly objects: Pick<Objects, 'put' | 'delete'>
   readonly log: Pick<LogReader, 'acknowledge'>
-  readonly source: BatchSource
+  readonly source: Pick<BatchSource, 'lines'>
   readonly clock: Clock
   /** Absent: Node's. */
   readonly gzip?: Gzip
@@ -100,10 +101,22 @@ export class Archiver {
     for (const batch of run) lines.push(await source.lines(batch, buffer))
     const bytes = await encodeObject(run, lines, gzip)
     await failStep('archive.put', () => objects.put(row.name, bytes))
-    await failStep('archive.finish', () => oltp.finishObject(this.#fence, row, clock.now()))
+    try {
+      await failStep('archive.finish', () => oltp.finishObject(this.#fence, row, clock.now()))
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'epoch_lost') await this.#takeBack(row)
+      throw error
+    }
     buffer.archived(row.lastBatch)
     const last = run.at(-1)
     if (last !== undefined) await failStep('log.acknowledge', () => log.acknowledge(this.#fence.partition, last.lastPosition))
+  }
+
+  /** Where another owner archived the run meanwhile and an erasure wrote its object anew, what was put here late holds what was erased, and nobody knows of it. */
+  async #takeBack({ partition, lastBatch, name }: ObjectRow): Promise<void> {
+    const { oltp, objects } = this.#dependencies
+    const known = await oltp.objectOf(partition, lastBatch)
+    if (known !== null && known.name !== name) await objects.delete(name)
   }
 }
 

@@ -45,7 +45,7 @@ it('lets go of what a step finished without hearing of it', async () => {
     batches: unused, planObject: unused, finishObject: unused, planLoads: unused, finishLoad: unused, overridesOf: unused, pointingsOf: unused,
   }
   const source = new BatchSource({ oltp, objects: { get: unused }, log: { open: unused } })
-  const archiver = new Archiver({ partition: 0, role: 'pump', epoch: 1 }, { oltp, objects: { put: unused }, log: { acknowledge: unused }, source, clock }, { objectBytesMax: 1, objectDelayMs: 50 })
+  const archiver = new Archiver({ partition: 0, role: 'pump', epoch: 1 }, { oltp, objects: { put: unused, delete: unused }, log: { acknowledge: unused }, source, clock }, { objectBytesMax: 1, objectDelayMs: 50 })
   const loader = new Loader({ partition: 0, role: 'load', epoch: 1 }, {
     oltp, olap: { insert: unused, heldRows: unused, putOverrides: unused, putPointings: unused }, source, clock, metrics: { rowsRefused: () => {} }, generation: () => 1,
   }, { loadRowsMax: 1, loadDelayMs: 50 })

@@ -16,7 +16,7 @@ import { readRecord } from './read-record.ts'
 import { resolveStep } from './resolve-step.ts'
 import { Signal } from '../platform/signal.ts'
 
-export interface PumpDependencies extends ArchiverDependencies, Omit<LoaderDependencies, 'generation'> {
+export interface PumpDependencies extends Omit<ArchiverDependencies, 'source'>, Omit<LoaderDependencies, 'generation'> {
   readonly oltp: Oltp
   readonly log: LogReader
   readonly clock: Clock
