@@ -68,7 +68,10 @@ export interface Olap {
   /** The generation the view shows. */
   currentGeneration(): Promise<number>
   dropGeneration(generation: number): Promise<void>
-  /** Repeatable with the same token, unless the engine lost its power meanwhile: its memory of tokens may then be behind its rows, or ahead. */
+  /**
+   * Fails with `unavailable` (retryable) where nobody knows whether the rows are there; it is not repeated here. Repeatable with the same token, unless the
+   * engine lost its power at any time before: its memory of tokens may then be behind its rows, or ahead, and a next start may forget all of them.
+   */
   insert(insert: OlapInsert): Promise<void>
   /** Repeatable; the view applies them when this resolves. */
   putOverrides(rows: readonly OverrideRow[]): Promise<void>

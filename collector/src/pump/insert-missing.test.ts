@@ -3,7 +3,7 @@ import type { OlapInsert } from '../ports/olap.ts'
 import { insertMissing } from './insert-missing.ts'
 
 const run = { partition: 0, firstBatch: 1, lastBatch: 2 }
-const clock = { now: () => 5, elapsed: () => 0, sleep: async () => {} }
+const clock = { sleep: async () => {} }
 
 function insertOf(ids: readonly string[]): OlapInsert {
   return { generation: 1, token: 'load', rows: Buffer.from(ids.map((id) => `{"workspace":1,"message_id":"${id}"}\n`).join('')), rowCount: ids.length }
@@ -34,8 +34,11 @@ describe('an insert of which nobody knows whether it was done', () => {
     ['all is there', { rows: ['a', 'b', 'c'], tokens: ['load'] }, []],
     ['all is there and its token is forgotten', { rows: ['a', 'b', 'c'], tokens: [] }, []],
     ['some is there and its token is forgotten', { rows: ['b'], tokens: [] }, [{ token: 'load', rows: 2 }]],
-    ['the token is known and the rows are lost', { rows: [], tokens: ['load'] }, [{ token: 'load', rows: 3 }, { token: 'load/again/5', rows: 3 }]],
-    ['the token is known and some rows are lost', { rows: ['a'], tokens: ['load'] }, [{ token: 'load', rows: 2 }, { token: 'load/again/5', rows: 2 }]],
+    ['the token is known and the rows are lost', { rows: [], tokens: ['load'] }, [{ token: 'load', rows: 3 }, { token: 'load/again/1', rows: 3 }]],
+    ['the token is known and some rows are lost', { rows: ['a'], tokens: ['load'] }, [{ token: 'load', rows: 2 }, { token: 'load/again/1', rows: 2 }]],
+    ['two tokens are known and the rows are lost', { rows: [], tokens: ['load', 'load/again/1'] }, [
+      { token: 'load', rows: 3 }, { token: 'load/again/1', rows: 3 }, { token: 'load/again/2', rows: 3 },
+    ]],
   ])('is there once: %s', async (_, state, inserts) => {
     const olap = engine(state)
     await insertMissing(run, insertOf(['a', 'b', 'c']), { olap, clock })

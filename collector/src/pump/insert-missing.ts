@@ -4,27 +4,32 @@ import { type Olap, type OlapInsert, type OlapRun, rowKey } from '../ports/olap.
 
 export interface InsertMissingDependencies {
   readonly olap: Pick<Olap, 'insert' | 'heldRows'>
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'sleep'>
 }
 
 /** An earlier attempt may still be at work in the engine; it is seen within this. */
 const settleMs = 1_000
 
+/** Tokens that may be known without their rows, one a power loss. */
+const againMax = 3
+
 /**
- * Repeats an insert of which nobody knows how much of it is there. After the death of a process the token alone would do: parts are there
- * whole or not at all, and what is repeated under the token is dropped. But an engine that lost its power may have forgotten tokens of rows that
- * it kept, or remember one of rows that it lost. So the rows are looked for. What is missing goes under the same token, which holds against an
- * attempt that is still at work; what is missing even then has a token without rows, and goes under another.
+ * Repeats an insert of which nobody knows how much of it is there. The token alone would not do: an engine that lost its power may have
+ * forgotten tokens of rows that it kept, or remember one of rows that it lost, and what it wrote of its tokens may be torn, so that it forgets with each
+ * start all that came after. So the rows are looked for. What is missing goes under the same token, which holds against an
+ * attempt that is still at work; what is missing even then has a token without rows, and goes under the next one, the same for all who are at it.
  */
 export async function insertMissing(run: OlapRun, insert: OlapInsert, { olap, clock }: InsertMissingDependencies): Promise<void> {
-  const missing = await missingOf(run, insert, olap)
+  let missing = await missingOf(run, insert, olap)
   if (missing === null) return
   await olap.insert(missing)
-  if (await missingOf(run, insert, olap) === null) return
-  await clock.sleep(settleMs)
-  const lost = await missingOf(run, insert, olap)
-  if (lost === null) return
-  await olap.insert({ ...lost, token: `${insert.token}/again/${clock.now()}` })
+  for (let again = 1; again <= againMax; again += 1) {
+    if (await missingOf(run, insert, olap) === null) return
+    await clock.sleep(settleMs)
+    missing = await missingOf(run, insert, olap)
+    if (missing === null) return
+    await olap.insert({ ...missing, token: `${insert.token}/again/${again}` })
+  }
   const left = await missingOf(run, insert, olap)
   if (left !== null) throw new MillraceError('unavailable', `the OLAP took ${insert.rowCount} rows and shows ${left.rowCount} of them not`, { retryable: true })
 }

@@ -1,4 +1,5 @@
 import { type Clock, restOfDelay } from '../platform/clock.ts'
+import { MillraceError } from '../platform/errors.ts'
 import type { Olap, OlapInsert } from '../ports/olap.ts'
 import type { BatchRow, Fence, LoadRow, Oltp } from '../ports/oltp.ts'
 import { runDigest } from './archive-object.ts'
@@ -144,12 +145,15 @@ export interface InsertedLoad {
 }
 
 /** Inserts a finished load into a generation that does not have it yet, but for rows that the OLAP refuses. */
-export async function insertLoad(load: LoadRow, dependencies: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source'>, generation: number): Promise<InsertedLoad> {
+export async function insertLoad(load: LoadRow, dependencies: Pick<LoaderDependencies, 'oltp' | 'olap' | 'source' | 'clock'>, generation: number): Promise<InsertedLoad> {
+  const { olap } = dependencies
   const insert = await insertOf(load, dependencies, { generation })
   if (insert === null) return { rows: 0, refusal: null }
-  const refusal = await failStep('load.insert', () => dependencies.olap.insert(insert).then(() => null, (error: unknown) => {
-    if (!isRefusal(error)) throw error
-    return insertAround(insert, dependencies.olap)
+  const refusal = await failStep('load.insert', () => olap.insert(insert).then(() => null, async (error: unknown) => {
+    if (isRefusal(error)) return insertAround(insert, olap)
+    if (!(error instanceof MillraceError && error.code === 'unavailable')) throw error
+    await insertMissing(load, insert, dependencies)
+    return null
   }))
   return { rows: insert.rowCount - (refusal?.rows.length ?? 0), refusal }
 }

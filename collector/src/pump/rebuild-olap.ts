@@ -52,7 +52,7 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
       for (;;) {
         const [load] = await oltp.loads(partition, (done.get(partition) ?? 0) + 1, 1)
         if (load === undefined || load.loadedAt === null) break
-        const inserted = await insertLoad(load, { oltp, olap, source: plan.source }, generation)
+        const inserted = await insertLoad(load, { oltp, olap, source: plan.source, clock: plan.clock }, generation)
         rows += inserted.rows
         if (inserted.refusal !== null) refusals.push({ ...inserted.refusal, partition, load: load.load, at: plan.clock.now() })
         loads += 1

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -133,9 +135,26 @@ describe('the embedded engine behind the official client', () => {
     const before = engine.pid()
     if (before === undefined) throw new Error('the engine does not run')
     process.kill(before, 'SIGKILL')
+    expect(await olap.query({ sql: 'select message_id from events', format: 'TSV' })).toBe('kept\n')
     await olap.insert(load)
     expect(await olap.query({ sql: 'select message_id, profile_id from events', format: 'TSV' })).toBe('kept\t00000000-0000-8000-8000-000000000002\n')
     expect(engine.pid()).not.toBe(before)
     await olap.close()
+  })
+
+  it('sends no rows again that may have arrived: a next start may have forgotten their token', async () => {
+    let inserts = 0
+    const server = createServer((request) => {
+      inserts += 1
+      request.resume().on('end', () => request.socket.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const olap = openClickHouse({ url: `http://127.0.0.1:${port}`, username: 'millrace', password: '', database: 'millrace', tlsCaFile: null, queryTimeoutMs: 20_000 })
+    await expect(olap.insert({ generation: 1, token: 'load', rows: Buffer.from('{}\n'), rowCount: 1 })).rejects.toMatchObject({ code: 'unavailable', retryable: true })
+    expect(inserts).toBe(1)
+    await olap.close()
+    server.close()
   })
 })

@@ -176,7 +176,7 @@ class ClickHouseOlap implements Olap {
       ...(own === true ? ownSettings : {}),
     }
     const ask = (query: string, answerFormat: string): Promise<string> =>
-      this.#text(this.#reader, { query: `${query}\nFORMAT ${answerFormat}`, query_params: params, clickhouse_settings: settings }, 1)
+      this.#text(this.#reader, { query: `${query}\nFORMAT ${answerFormat}`, query_params: params, clickhouse_settings: settings }, { resendsMax: 1, isOwn: false })
     try {
       // What describes but reads no rows has no tree; one workspace has no use for it.
       if (own !== true && (scope !== null || !/^\s*(?:show|describe|desc|exists)\b/i.test(body))) {
@@ -261,12 +261,16 @@ class ClickHouseOlap implements Olap {
     for (const name of left.split('\n')) if (/^[a-z\d_]+$/.test(name)) await this.#command(`DROP TABLE IF EXISTS ${this.#database}.${name} SYNC`)
   }
 
+  /**
+   * Rows under a token are not sent again where they may have arrived: ClickHouse writes the tokens it knows without a sync, and one
+   * torn line, as a power loss leaves it, hides those of all inserts after it from the next start. Whoever asks again looks for the rows first.
+   */
   async #insertRows(table: string, { rows, token, columns }: { rows: Uint8Array; token: string | null; columns: readonly string[] }): Promise<void> {
     await this.#persistently(() => this.#client.exec({
       query: `INSERT INTO ${this.#database}.${table} (${columns.join(', ')}) FORMAT JSONEachRow`,
       values: Readable.from([rows], { objectMode: false }),
       clickhouse_settings: { ...this.#insertSettings, ...(token === null ? {} : { insert_deduplication_token: token }) },
-    }).then(({ stream }) => drained(stream)))
+    }).then(({ stream }) => drained(stream)), token === null ? alwaysOwn : { resendsMax: 0, isOwn: true })
   }
 
   async #command(query: string): Promise<void> {
@@ -277,18 +281,15 @@ class ClickHouseOlap implements Olap {
     return this.#text(this.#client, { query: `${query} FORMAT TabSeparated` })
   }
 
-  async #text(client: ClickHouseClient, params: QueryParams, resendsMax = Number.POSITIVE_INFINITY): Promise<string> {
+  async #text(client: ClickHouseClient, params: QueryParams, sending: Sending = alwaysOwn): Promise<string> {
     return this.#persistently(async () => {
       const { stream } = await client.exec(params)
       return drained(stream)
-    }, resendsMax)
+    }, sending)
   }
 
-  /**
-   * Everything asked here may be asked again, so an engine that is away for a moment is waited for. What a user wrote
-   * is sent again at most `resendsMax` times once it arrived: it may be what ended the engine.
-   */
-  async #persistently<T>(work: () => Promise<T>, resendsMax = Number.POSITIVE_INFINITY): Promise<T> {
+  /** An engine that is away for a moment is waited for. */
+  async #persistently<T>(work: () => Promise<T>, { resendsMax, isOwn }: Sending = alwaysOwn): Promise<T> {
     const deadline = performance.now() + reconnectMs
     for (let resends = 0; ;) {
       try {
@@ -297,7 +298,7 @@ class ClickHouseOlap implements Olap {
         const fault = lastingFault(error)
         if (fault !== null) throw fault
         // What a user asks may itself be too much for the server: that is for the user to hear.
-        if (error instanceof ClickHouseError) throw resendsMax === Number.POSITIVE_INFINITY ? ownFault(error) : error
+        if (error instanceof ClickHouseError) throw isOwn ? ownFault(error) : error
         if (Reflect.get(Object(error), 'code') !== 'ECONNREFUSED') resends += 1
         if (resends > resendsMax || performance.now() > deadline) {
           throw new MillraceError('unavailable', `ClickHouse cannot be reached: ${messageOf(error)}`, { retryable: true, cause: error })
@@ -318,6 +319,16 @@ function authority(path: string): Buffer {
 
 /** A segment of many conditions is longer than what a person writes. */
 const ownSettings: ClickHouseSettings = { max_query_size: '8388608', max_ast_elements: '1000000', max_expanded_ast_elements: '4000000', precise_float_parsing: 1 }
+
+interface Sending {
+  /** How often it is sent again once it may have arrived. What a user wrote may be what ended the engine. */
+  readonly resendsMax: number
+  /** Nothing that a user wrote. */
+  readonly isOwn: boolean
+}
+
+/** What may be done again is asked for until it is answered. */
+const alwaysOwn: Sending = { resendsMax: Number.POSITIVE_INFINITY, isOwn: true }
 
 interface QueryParams {
   readonly query: string
