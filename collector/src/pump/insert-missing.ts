@@ -10,8 +10,8 @@ export interface InsertMissingDependencies {
 /** An earlier attempt may still be at work in the engine; it is seen within this. */
 const settleMs = 1_000
 
-/** Tokens that may be known without their rows, one a power loss. */
-const againMax = 3
+/** Tokens that may be known without their rows: one for each power loss that met this load. */
+const againMax = 10
 
 /**
  * Repeats an insert of which nobody knows how much of it is there. The token alone would not do: an engine that lost its power may have
