@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, readSync, rmSync, s
 import { MillraceError } from '../../platform/errors.ts'
 import { syncDirectory } from '../../platform/sync-directory.ts'
 import { frameHeaderBytes, isWhole, payloadBytesMax, readHeader, voidPartition } from './frame.ts'
-import { headerBytes, openSegment, type Segment, type SegmentStart } from './segments.ts'
+import { headerBytes, openForWriting, type Segment, type SegmentStart } from './segments.ts'
 import { readSegmentBytes, syncedMarkAfter } from './whole-frames.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -21,7 +21,7 @@ export interface Recovered {
  * that whole frames carry and the watermark's.
  */
 export function recoverSegment(segment: Segment, start: SegmentStart, watermark: Watermark | null): Recovered {
-  const file = openSegment(segment.path, { create: false })
+  const file = openForWriting(segment.path, { create: false })
   try {
     const scan = scanFrames(file, segment, start)
     const known = watermark !== null && watermark.incarnation === segment.incarnation ? watermark.offset : 0

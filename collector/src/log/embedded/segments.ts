@@ -14,7 +14,7 @@ import { hex, type Place } from './position.ts'
 export const writesThrough = process.platform === 'linux'
 
 /** Opens a segment to be written to. */
-export function openSegment(path: string, { create }: { readonly create: boolean }): number {
+export function openForWriting(path: string, { create }: { readonly create: boolean }): number {
   const { O_CREAT, O_DSYNC, O_RDWR, O_TRUNC } = constants
   return openSync(path, O_RDWR | (create ? O_CREAT | O_TRUNC : 0) | (writesThrough ? O_DSYNC : 0), 0o600)
 }
@@ -61,7 +61,7 @@ export function createSegment(directory: string, place: Place, { sequences, last
   sequences.forEach((sequence, partition) => writeU53(bytes, sequence, 40 + partition * 16))
   lastOffsets.forEach((offset, partition) => writeU53(bytes, offset + 1, 48 + partition * 16))
   bytes.writeUInt32LE(crc32(bytes.subarray(36), crc32(bytes.subarray(0, 32))), 32)
-  const file = openSegment(path, { create: true })
+  const file = openForWriting(path, { create: true })
   try {
     writeSync(file, bytes, 0, bytes.length, 0)
     fdatasyncSync(file)

@@ -35,16 +35,14 @@ export class EventPeriods {
       this.#keys.set(messageId, key)
       return { workspace, key }
     }))
-    const tables = [...this.#former().map((period) => `event_key_${period}`), ...this.#formerRegister()]
-    return tables.length === 0 ? found : this.#known(tables, refs).map((known, index) => known || found[index] === true)
+    return this.#knownToo(found, [...this.#former().map((period) => `event_key_${period}`), ...this.#formerRegister()], refs)
   }
 
   registered(workspace: number, messageIds: readonly string[]): boolean[] {
     this.#connection.beginReading()
     try {
       const found = this.#sources.known(workspace, messageIds.map(messageKey))
-      const tables = this.#formerRegister()
-      return tables.length === 0 ? found : this.#known(tables, messageIds.map((messageId) => ({ workspace, messageId }))).map((known, index) => known || found[index] === true)
+      return this.#knownToo(found, this.#formerRegister(), messageIds.map((messageId) => ({ workspace, messageId })))
     } finally {
       this.#connection.endReading()
     }
@@ -101,11 +99,13 @@ export class EventPeriods {
     return undefined
   }
 
-  #known(tables: readonly string[], refs: readonly Pick<EventRef, 'workspace' | 'messageId'>[]): boolean[] {
+  /** What was found, or is in one of the tables. */
+  #knownToo(found: boolean[], tables: readonly string[], refs: readonly Pick<EventRef, 'workspace' | 'messageId'>[]): boolean[] {
+    if (tables.length === 0) return found
     const statements = tables.map((table) => this.#connection.statement(`SELECT 1 FROM ${table} WHERE workspace = ? AND message_key = ?`))
-    return refs.map((ref) => {
+    return refs.map((ref, index) => {
       const key = this.#keys.get(ref.messageId) ?? messageKey(ref.messageId)
-      return statements.some((statement) => statement.get(ref.workspace, key) !== undefined)
+      return found[index] === true || statements.some((statement) => statement.get(ref.workspace, key) !== undefined)
     })
   }
 
