@@ -3,7 +3,7 @@ import { defineConfig, type Options } from 'tsup'
 /** Names of members that never leave a build: shortened, since gzip cannot know that they could be. */
 const innerNames = [
   'isGranted', 'dropPending', 'persist', 'forget', 'waitMs', 'later', 'succeeded', 'failures', 'drain', 'wake', 'leave', 'plan', 'hold', 'take', 'bodies', 'lines', 'chunks', 'underWay',
-  'identity', 'visit', 'queue', 'sender', 'times', 'recall', 'retain', 'enqueue', 'waiting', 'discard', 'depth', 'retryAfter', 'fields', 'remove', 'read', 'confirmed',
+  'identity', 'visit', 'queue', 'sender', 'times', 'recall', 'retain', 'fresh', 'methods', 'waiting', 'discard', 'retryAfter', 'fields', 'remove', 'read', 'confirmed',
 ]
 
 const common: Options = {

@@ -72,6 +72,22 @@ describe('while consent is pending', () => {
     expect(open({}, tab.navigate()).user().id()).toBe('u1')
   })
 
+  it('nothing more is kept or sent when it is taken back to that, and what was under way waits', async () => {
+    const millrace = open()
+    await vi.runAllTimersAsync()
+    millrace.track('A')
+    const kept = JSON.stringify(browser.stored)
+    millrace.consent('pending')
+    millrace.track('B')
+    tab.show('hidden')
+    await vi.runAllTimersAsync()
+    expect(browser.events).toEqual([])
+    expect(JSON.stringify(browser.stored)).toBe(kept)
+    millrace.consent('granted')
+    await vi.runAllTimersAsync()
+    expect(browser.events).toMatchObject([{ event: 'A' }, { event: 'B' }])
+  })
+
   it('a visitor who came before is known by the old id once it is granted', () => {
     const { anonymousId } = open().user()
     const millrace = open({ consent: 'pending' }, tab.navigate())

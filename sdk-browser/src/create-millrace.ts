@@ -14,7 +14,7 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   options: MillraceOptions, frame = typeof window === 'undefined' ? serverFrame : window,
 ): Millrace<Events> {
   const recorder = eventRecorder(options, frame, refusalOf(options, frame))
-  const { identity, visit, sender, isGranted, call, setContext, consent } = recorder
+  const { identity, visit, sender, isGranted, call, methods } = recorder
   let traits = {}
   const setIds = (anonymousId: string, userId: string): void => {
     identity.anonymousId = anonymousId
@@ -24,24 +24,25 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
   const namedCall = (type: string, args: readonly unknown[]): CallResult => {
     const names = args.filter((arg) => typeof arg === 'string')
     const [properties, callOptions] = args.filter((arg) => typeof arg === 'object')
-    return call(type, { name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions)
+    return call({ type, name: names.pop(), category: names.pop(), properties: { ...pageFieldsOf(frame), ...properties } }, callOptions)
   }
   const millrace: Millrace<Events> = {
+    ...methods,
     identify: (userId?: string | number | object | null, ownTraits?: object, callOptions?: CallOptions) => {
       const isId = typeof userId !== 'object'
       const told = isId ? ownTraits : userId ?? ownTraits
       if (isId && userId) setIds(identity.anonymousId, String(userId))
       Object.assign(traits, told)
-      return call('identify', { traits: told }, callOptions)
+      return call({ type: 'identify', traits: told }, callOptions)
     },
-    track: (event, properties?: object, callOptions?: object) => call('track', { event, properties }, callOptions),
+    track: (event, properties?: object, callOptions?: object) => call({ type: 'track', event, properties }, callOptions),
     page: (...args) => {
       sender.wake()
       return namedCall('page', args)
     },
     screen: (...args) => namedCall('screen', args),
-    group: (groupId, groupTraits, callOptions) => call('group', { groupId: String(groupId), traits: groupTraits }, callOptions),
-    alias: (userId, previousId = identity.anonymousId, callOptions) => call('alias', { userId, previousId }, callOptions),
+    group: (groupId, groupTraits, callOptions) => call({ type: 'group', groupId: String(groupId), traits: groupTraits }, callOptions),
+    alias: (userId, previousId = identity.anonymousId, callOptions) => call({ type: 'alias', userId, previousId }, callOptions),
     reset: () => {
       traits = {}
       // What waits for consent was the old person's, and would get the new one's id.
@@ -51,15 +52,9 @@ export function createMillrace<Events extends EventMap<Events> = Record<string, 
     },
     user: () => ({ id: () => identity.userId || null, anonymousId: () => identity.anonymousId || null, traits: () => traits }),
     setAnonymousId: (id) => setIds(id, identity.userId),
-    setContext,
-    consent,
-    stats: recorder.stats,
     ready: async () => {},
-    flush: async () => {
-      if (isGranted()) await sender.drain()
-    },
   }
-  consent(options.consent ?? 'granted')
+  methods.consent(options.consent ?? 'granted')
   if (frame === serverFrame) return millrace
   listen(frame, recorder)
   if (options.pageViews) {

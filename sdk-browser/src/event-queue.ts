@@ -1,11 +1,9 @@
 import { keep, type Shelf } from './frame.ts'
-import { freshId } from './fresh-id.ts'
+import { freshId, randomPart } from './fresh-id.ts'
 
 /** Why an accepted event was given up. */
 export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'rejected' | 'consent'
 
-/** In memory, on either side of consent. */
-export const queueEventsMax = 1_000
 /** Two bytes each, of the ten million that browsers give an origin; fewer than a thousand events, since none is under 300. */
 const queueCharactersMax = 262_144
 /** Below the time for which a collector remembers message ids, 7 days at least. */
@@ -13,56 +11,46 @@ const ageMsMax = 518_400_000
 
 export interface EventQueue {
   readonly dropped: Partial<Record<DropReason, number>>
-  /** Takes an event as JSON; answers how many are not persisted yet. */
-  enqueue(event: string): number
-  /** How many events wait or are under way, in all tabs. */
-  depth(): number
+  /** Events that are made into JSON when they are persisted. */
+  readonly fresh: (() => string)[]
   /** Moves fresh events to the shelves, and drops the oldest of what is too much. */
   persist(): void
   /** All that is persisted, oldest first; with `isOwn` only what this page added. */
-  waiting(isOwn?: boolean): readonly string[]
-  /** Takes those events away, and counts why if they were given up. Answers how many there were. */
-  remove(isMeant: (event: string, addedAt: number) => boolean, reason?: DropReason): number
+  waiting(isOwn?: true): readonly string[]
+  /** Takes those events away, told with the key of their chunk, and counts why if they were given up. Answers how many there were. */
+  remove(isMeant: (event: string, key: string) => boolean, reason?: DropReason): number
   discard(reason: DropReason, count: number): void
 }
 
 /**
- * Events on their way: fresh in memory, then line by line in chunks, each under a key of its own. The page that made a
- * chunk writes it once; who sends takes out what was confirmed. So tabs need no agreement to write, only on who sends.
- * Shelves are tried in order: local storage, this tab's own, memory.
+ * Events on their way: fresh in memory, then line by line in chunks, each under an id of its own, which tells when. The
+ * page that made a chunk writes it once; who sends takes out what was confirmed. So tabs need no agreement to write, only
+ * on who sends. Shelves are tried in order: local storage, this tab's own, memory.
  */
 export function eventQueue(
   shelves: readonly Shelf[], prefix: string, onDropped?: (dropped: { readonly reason: DropReason; readonly count: number }) => void,
 ): EventQueue {
-  const fresh: string[] = []
   const dropped: EventQueue['dropped'] = {}
   /** Tells the chunks of this page from those of all others. */
-  const tag = freshId().slice(23)
-  let sequence = 1e6
-  const keys = (isOwn?: boolean): readonly string[] =>
-    shelves.flatMap(Object.keys).filter((key) => key.startsWith(prefix) && (!isOwn || key.includes(tag))).sort()
-  const read = (key: string): readonly string[] => shelves.find((shelf) => shelf[key])?.[key]?.split('\n') ?? []
+  const tag = randomPart()
+  const keys = (mark = prefix): readonly string[] => shelves.flatMap(Object.keys).filter((key) => key.includes(mark)).sort()
+  const read = (key: string): readonly string[] => shelves.flatMap((shelf) => shelf[key]?.split('\n') ?? [])
   const queue: EventQueue = {
     dropped,
-    enqueue: (event) => {
-      if (fresh.push(event) > queueEventsMax) queue.persist()
-      return fresh.length
-    },
-    depth: () => fresh.length + queue.waiting().length,
+    fresh: [],
     persist: () => {
-      const now = Date.now()
-      const chunk = fresh.splice(0).join('\n')
-      if (chunk) shelves.some((shelf) => keep(shelf, prefix + now + tag + sequence++, chunk))
-      queue.remove((_, addedAt) => addedAt < now - ageMsMax, 'expired')
+      const chunk = queue.fresh.splice(0).map((finish) => finish()).join('\n')
+      if (chunk) shelves.some((shelf) => keep(shelf, prefix + freshId(Date.now(), tag), chunk))
+      queue.remove((_, key) => key < prefix + freshId(Date.now() - ageMsMax), 'expired')
       let surplus = queue.waiting().join().length - queueCharactersMax
       queue.remove((event) => (surplus -= event.length) > -event.length, 'queue_full')
     },
-    waiting: (isOwn) => keys(isOwn).flatMap(read),
+    waiting: (isOwn) => keys(isOwn && tag).flatMap(read),
     remove: (isMeant, reason) => {
       let count = 0
       for (const key of keys()) {
         const all = read(key)
-        const left = all.filter((event) => !isMeant(event, parseInt(key.slice(prefix.length))))
+        const left = all.filter((event) => !isMeant(event, key))
         const gone = all.length - left.length
         count += gone
         for (const shelf of gone ? shelves : []) {

@@ -40,7 +40,7 @@ export function eventSender(
   let batchEvents = Infinity
   let draining = Promise.resolve()
   /** The oldest that fit beside what is under way; none while there is no point in sending. */
-  const take = (isOwn?: boolean): readonly string[] => {
+  const take = (isOwn?: true): readonly string[] => {
     if (silences >= silencesMax) return []
     let bytes = bytesOf([...underWay].join())
     return queue.waiting(isOwn).filter((event) => !underWay.has(event)).slice(0, batchEvents)
@@ -58,7 +58,7 @@ export function eventSender(
     // Of all others only 4xx is final, less 408 and 429: a 200 without a result for each event is some other program's, as the sign-in page of a café gives it.
     if (!isRead && !/^4(?!08|29)/.test(String(status))) times.later(answer?.headers.get('retry-after'))
     else if (status === 413 && events.length > 1) {
-      batchEvents = Math.ceil(events.length / 2)
+      batchEvents = events.length / 2
       times.succeeded()
     } else {
       const done = new Set(events.filter((_, index) => results?.[index]?.result !== 'retry'))

@@ -85,11 +85,11 @@ export interface PageFields {
   readonly referrer: string
 }
 
-let known: Pick<PageFields, 'url' | 'path' | 'search'> | undefined
+let known: PageFields | undefined
 
 export function pageFieldsOf({ document, location }: Frame): PageFields {
-  const url = document.URL
+  const { URL: url, title } = document
   // The parts of a location are made anew with every reading.
-  if (known?.url !== url) known = { url, path: location.pathname, search: location.search }
-  return { ...known, title: document.title, referrer: document.referrer }
+  if (known?.url !== url || known.title !== title) known = { url, path: location.pathname, search: location.search, title, referrer: document.referrer }
+  return known
 }

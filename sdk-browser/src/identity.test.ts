@@ -33,9 +33,18 @@ describe('ids', () => {
     expect(browser.events.map((event) => event['anonymousId'])).toEqual([anonymousId, anonymousId])
     const ids = [anonymousId, one.ok && one.messageId, two.ok && two.messageId].map(String)
     for (const id of ids) expect(id).toMatch(uuidV7)
-    // One of them says nothing of another: what is not time is random, all of it.
-    expect(new Set(ids.map((id) => id.slice(20))).size).toBe(3)
-    expect(new Set(ids.flatMap((id) => [id.slice(24, 28), id.slice(28, 32), id.slice(32)])).size).toBe(9)
+    // The person's id says nothing of the events', which share what is random and differ in a counter.
+    const [person = '', first = '', second = ''] = ids
+    expect(new Set([person, first].flatMap((id) => [id.slice(14, 18), id.slice(20, 23), id.slice(24, 31)])).size).toBe(6)
+    expect(second.slice(14, 31)).toBe(first.slice(14, 31))
+    expect(Number(second.slice(31))).toBeGreaterThan(Number(first.slice(31)))
+  })
+
+  it('are as many as a page can ask for', async () => {
+    const millrace = open()
+    const ids = Array.from({ length: 20_000 }, () => millrace.track('A')).map((result) => result.ok && result.messageId)
+    expect(new Set(ids).size).toBe(20_000)
+    expect(open({}, tab.navigate()).track('A')).not.toMatchObject({ messageId: expect.stringContaining(String(ids[0]).slice(14, 31)) })
   })
 
   it('last over page loads, in the cookie or in its copy', async () => {

@@ -4,6 +4,8 @@ import { freshId } from './fresh-id.ts'
 const name = 'millrace_visit'
 const idleMsMax = 1_800_000
 const sessionMsMax = 86_400_000
+/** No session ends within a shorter one. */
+const restMs = 1_000
 /** A session's last moment is kept this exactly. */
 const seenMsStep = 10_000
 const valueCharactersMax = 500
@@ -29,8 +31,9 @@ interface Kept {
 export function keptVisit(frame: Frame, shelf: Shelf): Visit {
   let kept: Kept = { seenAt: 0 }
   let seenAt = 0
+  /** Cheap for calls in a row. */
   const isOver = (now: number): boolean =>
-    !(now - seenAt < idleMsMax && now - parseInt((kept.sessionId ?? '').replace('-', ''), 16) < sessionMsMax)
+    !(now - seenAt < restMs || (now - seenAt < idleMsMax && now - parseInt((kept.sessionId ?? '').replace('-', ''), 16) < sessionMsMax))
   return {
     fields: (now) => {
       let tells = false
