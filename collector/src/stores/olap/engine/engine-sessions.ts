@@ -24,6 +24,8 @@ export interface EngineOptions {
 const readsMax = 3
 /** Requests that wait for their turn; more are refused with `overloaded`. */
 const waitingMax = 256
+/** Memory that must be free for a further thread of a query; the engine's own default, a gigabyte, leaves one thread to an engine of that size. */
+const threadBytes = 67_108_864
 /** Directory of the rows of inserts under way, beside the engine's own. */
 const insertFiles = 'inserts'
 /** A killed predecessor may hold the directory until the system has cleaned up after it. */
@@ -103,9 +105,9 @@ export class EngineSessions {
 async function prepare(session: Session, { database, params, settings }: EngineRequest, withSettings: boolean): Promise<void> {
   if (database !== null && database !== '') await session.queryAsync(`USE ${quotedName(database)}`)
   for (const [name, value] of params) await session.queryAsync(`SET ${name} = ${quotedText(value)}`)
-  if (!withSettings || settings.size === 0) return
+  if (!withSettings) return
   // After readonly nothing can be set, so it comes last.
-  const ordered = [...settings].toSorted(([a], [b]) => Number(a === 'readonly') - Number(b === 'readonly'))
+  const ordered = [['max_threads_min_free_memory_per_thread', String(threadBytes)] as const, ...settings].toSorted(([a], [b]) => Number(a === 'readonly') - Number(b === 'readonly'))
   await session.queryAsync(`SET ${ordered.map(([name, value]) => `${name} = ${quotedText(value)}`).join(', ')}`)
 }
 
