@@ -14,6 +14,7 @@ import { RejectsFile } from '../import/rejects-file.ts'
 import { rehearse, runImport } from '../import/run-import.ts'
 import { systemClock } from '../platform/clock.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import { giveWay } from '../platform/give-way.ts'
 import { ProgressBar } from '../demo/progress-bar.ts'
 import type { Command, CommandContext } from './command.ts'
 import { withOperations } from './with-operations.ts'
@@ -53,6 +54,8 @@ async function dryRun(context: CommandContext, path: string): Promise<number> {
 }
 
 async function bring(context: CommandContext, path: string): Promise<number> {
+  // Who is in the shop now goes before history.
+  giveWay(10)
   const { terminal, config, flags } = context
   let readBytes = 0
   const file = await openFile(context, path, (bytes) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { Channel } from '../../../platform/channel.ts'
 import { MillraceError } from '../../../platform/errors.ts'
+import { giveWay } from '../../../platform/give-way.ts'
 import { optionalPackage } from '../../../platform/optional-package.ts'
 import type * as Sessions from './engine-sessions.ts'
 import { createGateway } from './gateway.ts'
@@ -27,6 +28,8 @@ let sessions: Sessions.EngineSessions | null = null
 let server: Server | null = null
 
 async function start({ directory, memoryBytesMax, password, port }: EngineStart): Promise<number> {
+  // Loads and merges can wait where events and profiles cannot; all threads of the engine are made after this.
+  giveWay(5)
   const { EngineSessions } = await loadSessions()
   const opened = await EngineSessions.open({ directory, memoryBytesMax })
   sessions = opened
