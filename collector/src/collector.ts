@@ -4,7 +4,7 @@ import { administration, createKeys, putKey, textField, type CreatedKeys } from 
 import { automationOperations } from './automation-operations.ts'
 import { automationAdministration } from './automation/automation-administration.ts'
 import {
-  composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, composeOltpReader, olapAddress,
+  composeCache, composeEngine, composeLogReader, composeLogWriter, composeObjects, composeOlap, composeOltp, composeOltpReader, olapAddress, warmProfileStore,
   type OlapAddress,
 } from './compose.ts'
 import type { Config } from './config.ts'
@@ -89,6 +89,18 @@ export async function createCollector(config: Config, pages?: Hono): Promise<Col
   }
 }
 
+function warm(config: Config, { logger, lifecycle }: StartContext): void {
+  const stopping = new AbortController()
+  const begin = performance.now()
+  const warming = warmProfileStore(config, stopping.signal).then((bytes) => {
+    if (bytes > 0) logger.info('the profile store was read into memory', { bytes, ms: Math.round(performance.now() - begin) })
+  })
+  lifecycle.add(async () => {
+    stopping.abort('closing')
+    await warming
+  })
+}
+
 async function start(config: Config, { logger, lifecycle, pages }: StartContext): Promise<Collector> {
   const lock = lockData(config.data)
   lifecycle.add(async () => lock.release())
@@ -106,6 +118,7 @@ async function start(config: Config, { logger, lifecycle, pages }: StartContext)
   const worker = works ? await startWorker(config, { address, logger, lifecycle }) : await administrator(config, lifecycle)
   const reader = await composeOltpReader(config)
   lifecycle.add(() => reader.close())
+  warm(config, { logger, lifecycle })
   const logAccess = new LogAccess(() => composeLogReader(config, systemClock), systemClock)
   lifecycle.add(() => logAccess.close())
   const cache = await composeCache(config)

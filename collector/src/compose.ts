@@ -13,6 +13,7 @@ import { SpoolingWriter } from './log/spool/spooling-writer.ts'
 import type { Clock } from './platform/clock.ts'
 import { MillraceError } from './platform/errors.ts'
 import type { Logger } from './platform/logger.ts'
+import { warmFile } from './platform/warm-file.ts'
 import type { Cache } from './ports/cache.ts'
 import type { LogPosition, LogReader, LogWriter } from './ports/log.ts'
 import type { Objects } from './ports/objects.ts'
@@ -64,6 +65,12 @@ export async function composeOltp(config: Config): Promise<Oltp> {
 
 export async function composeOltpReader(config: Config): Promise<OltpReader> {
   return config.oltpUrl.startsWith('mysql:') ? openMysqlReader(config.oltpUrl) : new SqliteReader(sqlitePath(config.data))
+}
+
+/** Has the pages of an embedded profile store in memory before they are asked for, as far as half of what is free goes. */
+export function warmProfileStore(config: Config, signal: AbortSignal): Promise<number> {
+  if (config.oltpUrl.startsWith('mysql:')) return Promise.resolve(0)
+  return warmFile(sqlitePath(config.data), { bytesMax: Math.floor(process.availableMemory() / 2), signal })
 }
 
 export async function composeLogWriter(config: Config, { clock, logger, notBefore }: LogContext): Promise<ComposedLog> {
