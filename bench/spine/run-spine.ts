@@ -7,6 +7,8 @@ import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
+import { diskBytesOf } from '../load/process-figures.ts'
+import { untilMerged } from '../reads/ask-olap.ts'
 import { BareProgram, type Stage } from './bare-program.ts'
 import { measureLatency, quantile, type Latencies } from './latency.ts'
 import { ProcessSamples } from './process-samples.ts'
@@ -44,7 +46,10 @@ export async function runSpine(options: SpineOptions): Promise<void> {
   try {
     await collector.start()
     const measured = await measure({ ...options, data, collector })
+    await untilMerged(data)
+    const olapBytes = Number(await sql(data, "select sum(bytes_on_disk) from system.parts where active and table like 'event_g%'"))
     await collector.stop()
+    printBytes(data, { events: measured.events, olapBytes })
     const stages = options.kills > 0 ? null : stageSeconds({ ...measured, profiles })
     if (stages !== null) console.log(stageTable({ ...measured, stages, floors: await bareCosts(options) }))
   } finally {
@@ -181,6 +186,13 @@ function printSpine({ expected, status, answers, rate, acknowledgedMs, restMs, r
     `revenue          ${amount(answers.revenueThousandths)} in ClickHouse, ${amount(expected.revenueThousandths)} in the file`,
     ...(kills.length > 0 ? [`killed           ${kills.join(', ')} (seed ${seed})`] : []),
   ].join('\n'))
+}
+
+/** Of the OLAP what is in use: it keeps what it has merged for some minutes more. */
+function printBytes(data: string, { events, olapBytes }: { readonly events: number; readonly olapBytes: number }): void {
+  const of = (bytes: number): string => `${(bytes / events).toFixed(0)} B`
+  const [oltp, objects] = ['oltp', 'objects'].map((tier) => diskBytesOf(join(data, tier)))
+  console.log(`stored an event  OLTP ${of(oltp ?? 0)} (goal 350), OLAP ${of(olapBytes)} (60), archive ${of(objects ?? 0)} (55)`)
 }
 
 function printMemory(memory: ProcessSamples): void {
