@@ -26,6 +26,10 @@ export interface ClickHouseOptions {
 /** An engine that is being started again answers within this; then the caller hears of it. */
 const reconnectMs = 15_000
 const queryMemoryBytesMax = 536_870_912
+/** What groups or sorts more than fits goes on on the disk: slower, and at any number of people. */
+const spilling: ClickHouseSettings = {
+  max_bytes_before_external_group_by: String(queryMemoryBytesMax / 4), max_bytes_before_external_sort: String(queryMemoryBytesMax / 4),
+}
 const resultBytesMax = 268_435_456
 /** Of tables in which repeated inserts are tried. */
 const probePrefix = 'dedup_probe'
@@ -170,6 +174,7 @@ class ClickHouseOlap implements Olap {
     const scope = workspace === undefined ? null : await this.#scope()
     const settings: ClickHouseSettings = {
       max_execution_time: this.#options.queryTimeoutMs / 1_000, max_memory_usage: String(queryMemoryBytesMax), max_result_bytes: String(resultBytesMax),
+      ...spilling,
       ...(scope === null ? {} : { additional_table_filters: this.#filterTo(scope, Number(workspace)) }),
       // Under it neither the statement nor its SETTINGS clause can change anything.
       readonly: '1',
@@ -318,7 +323,11 @@ function authority(path: string): Buffer {
 }
 
 /** A segment of many conditions is longer than what a person writes. */
-const ownSettings: ClickHouseSettings = { max_query_size: '8388608', max_ast_elements: '1000000', max_expanded_ast_elements: '4000000', precise_float_parsing: 1 }
+const ownSettings: ClickHouseSettings = {
+  max_query_size: '8388608', max_ast_elements: '1000000', max_expanded_ast_elements: '4000000', precise_float_parsing: 1,
+  // A server's own default may be another; joins of more than fit are done in parts on the disk.
+  join_use_nulls: 0, join_algorithm: 'grace_hash', max_bytes_in_join: String(queryMemoryBytesMax / 8),
+}
 
 interface Sending {
   /** How often it is sent again once it may have arrived. What a user wrote may be what ended the engine. */
