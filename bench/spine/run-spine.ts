@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connectControl } from '../../collector/src/control-client.ts'
 import type { Status } from '../../collector/src/query/status.ts'
 import { BatchSender } from '../../collector/test/batch-sender.ts'
 import { CollectorProcess, testKeys } from '../../collector/test/collector-process.ts'
 import { killAtRandom } from '../../collector/test/kill-at-random.ts'
 import { untilAtRest } from '../../collector/test/read-side.ts'
+import { bytesGoals } from '../growth/measure-growth.ts'
 import { diskBytesOf } from '../load/process-figures.ts'
-import { untilMerged } from '../reads/ask-olap.ts'
+import { askOlap, untilMerged } from '../reads/ask-olap.ts'
 import { BareProgram, type Stage } from './bare-program.ts'
 import { measureLatency, quantile, type Latencies } from './latency.ts'
 import { ProcessSamples } from './process-samples.ts'
@@ -46,10 +46,11 @@ export async function runSpine(options: SpineOptions): Promise<void> {
   try {
     await collector.start()
     const measured = await measure({ ...options, data, collector })
-    await untilMerged(data)
-    const olapBytes = Number(await sql(data, "select sum(bytes_on_disk) from system.parts where active and table like 'event_g%'"))
+    // Elsewhere, or beside what was there before, they say nothing.
+    const isOwn = options.data === undefined && options.collectorFlags.length === 0
+    const olapBytes = isOwn ? await olapBytesOf(data) : 0
     await collector.stop()
-    printBytes(data, { events: measured.events, olapBytes })
+    if (isOwn) printBytes(data, { events: measured.events, olapBytes })
     const stages = options.kills > 0 ? null : stageSeconds({ ...measured, profiles })
     if (stages !== null) console.log(stageTable({ ...measured, stages, floors: await bareCosts(options) }))
   } finally {
@@ -140,14 +141,14 @@ interface OlapAnswers {
   readonly revenueThousandths: bigint
 }
 
-async function sql(data: string, text: string): Promise<string> {
-  const control = await connectControl(data)
-  if (control === null) throw new Error('the collector has no control port')
-  return String(await control.call('sql', { sql: text, format: 'TSV' }))
+/** In use: the OLAP keeps what it has merged for some minutes more. */
+async function olapBytesOf(data: string): Promise<number> {
+  await untilMerged(data)
+  return Number(await askOlap(data, "select sum(bytes_on_disk) from system.parts where active and table like 'event_g%'", 'TSV'))
 }
 
 async function olapAnswers(data: string): Promise<OlapAnswers> {
-  const [events = '', thousandths = ''] = (await sql(data, 'select uniqExact(message_id), toInt64(sum(value) * 1000) from events')).trim().split('\t')
+  const [events = '', thousandths = ''] = (await askOlap(data, 'select uniqExact(message_id), toInt64(sum(value) * 1000) from events', 'TSV')).trim().split('\t')
   return { events: Number(events), revenueThousandths: BigInt(thousandths) }
 }
 
@@ -155,7 +156,7 @@ function latency({ collector, data, latencySeconds }: Run, { sender, eventsPerSe
   return measureLatency({
     url: collector.url, secretKey: testKeys.secretKey, eventsPerSecond, seconds: latencySeconds, sender,
     loaded: async (ids) => {
-      const found = await sql(data, `select message_id from events where received_at > now() - 120 and message_id in (${ids.map((id) => `'${id}'`).join(',')})`)
+      const found = await askOlap(data, `select message_id from events where received_at > now() - 120 and message_id in (${ids.map((id) => `'${id}'`).join(',')})`, 'TSV')
       return found.split('\n').filter((id) => id !== '')
     },
   })
@@ -188,11 +189,10 @@ function printSpine({ expected, status, answers, rate, acknowledgedMs, restMs, r
   ].join('\n'))
 }
 
-/** Of the OLAP what is in use: it keeps what it has merged for some minutes more. */
 function printBytes(data: string, { events, olapBytes }: { readonly events: number; readonly olapBytes: number }): void {
-  const of = (bytes: number): string => `${(bytes / events).toFixed(0)} B`
-  const [oltp, objects] = ['oltp', 'objects'].map((tier) => diskBytesOf(join(data, tier)))
-  console.log(`stored an event  OLTP ${of(oltp ?? 0)} (goal 350), OLAP ${of(olapBytes)} (60), archive ${of(objects ?? 0)} (55)`)
+  const of = (bytes: number, goal: number): string => `${(bytes / events).toFixed(0)} B (goal ${goal})`
+  const [oltp, objects] = [diskBytesOf(join(data, 'oltp')), diskBytesOf(join(data, 'objects'))]
+  console.log(`stored an event  OLTP ${of(oltp, bytesGoals.oltp)}, OLAP ${of(olapBytes, bytesGoals.olap)}, archive ${of(objects, bytesGoals.objects)}`)
 }
 
 function printMemory(memory: ProcessSamples): void {

@@ -59,17 +59,21 @@ export interface LogContext {
 /** A broker's append that takes longer goes to the spool. */
 const brokerTimeoutMs = 10_000
 
+function isMysql({ oltpUrl }: Config): boolean {
+  return oltpUrl.startsWith('mysql:')
+}
+
 export async function composeOltp(config: Config): Promise<Oltp> {
-  return config.oltpUrl.startsWith('mysql:') ? openMysqlOltp(config.oltpUrl) : new SqliteOltp(sqlitePath(config.data))
+  return isMysql(config) ? openMysqlOltp(config.oltpUrl) : new SqliteOltp(sqlitePath(config.data))
 }
 
 export async function composeOltpReader(config: Config): Promise<OltpReader> {
-  return config.oltpUrl.startsWith('mysql:') ? openMysqlReader(config.oltpUrl) : new SqliteReader(sqlitePath(config.data))
+  return isMysql(config) ? openMysqlReader(config.oltpUrl) : new SqliteReader(sqlitePath(config.data))
 }
 
 /** Has the pages of an embedded profile store in memory before they are asked for, as far as half of what is free goes. */
 export function warmProfileStore(config: Config, signal: AbortSignal): Promise<number> {
-  if (config.oltpUrl.startsWith('mysql:')) return Promise.resolve(0)
+  if (isMysql(config)) return Promise.resolve(0)
   return warmFile(sqlitePath(config.data), { bytesMax: Math.floor(process.availableMemory() / 2), signal })
 }
 
