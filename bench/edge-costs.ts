@@ -89,14 +89,13 @@ async function turn(client: Duplex, bytes: Buffer, requests: number): Promise<nu
   return (user + system) / requests
 }
 
-/** The stage of a frame, or null where its caller's counts. JSON.parse and JSON.stringify have no frame of their own. */
+/** The stage of a frame, or null where its caller's counts. What JSON.stringify writes has no frame of its own. */
 function stageOf({ functionName, url }: Profiler.ProfileNode['callFrame']): string | null {
   if (functionName === '(idle)' || url === 'node:inspector') return 'idle'
   if (functionName === '(garbage collector)') return 'garbage'
   if (/bench\/edge-costs/.test(url)) return 'HTTP'
-  if (/\/ingest\/(?:read-envelope|decode-body)/.test(url)) return 'parse'
-  if (url.endsWith('/ingest/accept-events.ts') && functionName === 'judge') return 'write'
-  if (/\/ingest\/(?:canonicalise|typed-properties|survey-paths)/.test(url)) return 'canonicalise'
+  if (/\/ingest\/(?:read-envelope|decode-body|skim|json-scan)/.test(url)) return 'skim'
+  if (/\/ingest\/draft-skimmed/.test(url)) return 'write'
   if (/\/(?:ingest|identity|ports|schemas)\//.test(url)) return 'validate'
   if (url.endsWith('/edge/record-gatherer.ts')) return 'gather'
   if (/\/edge\/(?:read-body|node-answer|edge-request)/.test(url)) return 'HTTP'

@@ -2,12 +2,13 @@ import { defaultIdentitySettings } from '../src/identity/identity-settings.ts'
 import { type AcceptContext, type AcceptedEvent, acceptEvents } from '../src/ingest/accept-events.ts'
 import { isObject } from '../src/ingest/is-object.ts'
 import { readEnvelope } from '../src/ingest/read-envelope.ts'
+import { textOfOneByte } from '../src/platform/one-byte-text.ts'
 
 /** What the tests of acceptEvents share: requests at one moment, with ids counted up. */
 export const receivedAt = Date.UTC(2026, 0, 15, 10)
 export const at = (ms: number): string => new Date(receivedAt + ms).toISOString()
 
-function contextWith(change: Partial<AcceptContext> = {}): AcceptContext {
+export function contextWith(change: Partial<AcceptContext> = {}): AcceptContext {
   let made = 0
   return {
     workspace: 1,
@@ -37,7 +38,7 @@ export function acceptObject(item: object, change: Partial<AcceptContext> = {}):
 }
 
 export function storedOf(accepted: AcceptedEvent): Record<string, unknown> {
-  const parsed: unknown = JSON.parse(accepted.line.slice(accepted.line.indexOf('\t') + 1))
+  const parsed: unknown = JSON.parse(textOfOneByte(accepted.line.slice(accepted.line.indexOf('\t') + 1)))
   if (!isObject(parsed)) throw new Error('a line holds an object')
   return parsed
 }

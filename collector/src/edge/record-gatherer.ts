@@ -2,6 +2,7 @@ import type { AcceptedEvent } from '../ingest/accept-events.ts'
 import { partitionOf } from '../ingest/partition-of.ts'
 import type { Clock } from '../platform/clock.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
+import { joinedBytes } from '../platform/one-byte-text.ts'
 import type { LogWriter } from '../ports/log.ts'
 import { failStep } from '../platform/fail-point.ts'
 
@@ -61,7 +62,10 @@ interface Share {
  * it is settled, since a hung log still holds them.
  */
 interface PendingRecord {
+  /** What the request that is being handed in adds; afterwards in `pieces`, as bytes. */
   lines: string[]
+  lineBytes: number
+  pieces: Buffer[]
   events: number
   bytes: number
   readonly shares: Share[]
@@ -114,8 +118,7 @@ export class RecordGatherer {
    */
   async append(events: readonly GatheredEvent[]): Promise<Appended> {
     if (this.#closing) throw new MillraceError('closed', 'the collector is stopping', { retryable: true })
-    const sizes = events.map((event) => Buffer.byteLength(event.line))
-    this.#takeRoom(sizes.reduce((sum, bytes) => sum + bytes, 0))
+    this.#takeRoom(events.reduce((sum, { line }) => sum + line.length, 0))
     if (events.length === 0) return { storedIn: this.#storedIn(), failed: null }
     return new Promise((resolve) => {
       const ticket: Ticket = { open: 0, storedIn: 'log', failed: null, resolve }
@@ -124,10 +127,13 @@ export class RecordGatherer {
       events.forEach((event, index) => {
         const lane = this.#lanes[partitionOf(event.partitionKey, this.#lanes.length)]
         if (lane === undefined) throw new MillraceError('internal', 'an event has no partition')
-        this.#add({ lane, ticket, line: event.line, index, bytes: sizes[index] ?? 0 })
+        this.#add({ lane, ticket, line: event.line, index })
         touched.add(lane)
       })
-      for (const lane of touched) if (lane.sent.size === 0) this.#send(lane)
+      for (const lane of touched) {
+        if (lane.sent.size === 0) this.#send(lane)
+        else lane.waiting.forEach(packLines)
+      }
       this.#watch()
     })
   }
@@ -158,14 +164,16 @@ export class RecordGatherer {
     return this.#dependencies.log.readiness().storedIn ?? 'log'
   }
 
-  #add(item: { lane: Lane, ticket: Ticket, line: string, index: number, bytes: number }): void {
-    const { lane, ticket, line, index, bytes } = item
+  #add(item: { lane: Lane, ticket: Ticket, line: string, index: number }): void {
+    const { lane, ticket, line, index } = item
+    const bytes = line.length
     let record = lane.waiting.at(-1)
     if (record === undefined || record.events >= this.#bounds.recordEventsMax || record.bytes + bytes > this.#bounds.recordBytesMax) {
-      record = { lines: [], events: 0, bytes: 0, shares: [], since: this.#dependencies.clock.elapsed(), answered: false }
+      record = { lines: [], lineBytes: 0, pieces: [], events: 0, bytes: 0, shares: [], since: this.#dependencies.clock.elapsed(), answered: false }
       lane.waiting.push(record)
     }
     record.lines.push(line)
+    record.lineBytes += bytes
     record.events += 1
     record.bytes += bytes
     const share = record.shares.at(-1)
@@ -192,9 +200,11 @@ export class RecordGatherer {
   }
 
   async #appendRecord(partition: number, record: PendingRecord): Promise<void> {
-    const payload = Buffer.from(record.lines.join(''))
+    packLines(record)
+    const [first] = record.pieces
+    const payload = record.pieces.length === 1 && first !== undefined ? first : Buffer.concat(record.pieces, record.bytes)
     // From here on the payload is the only copy this side holds.
-    record.lines = []
+    record.pieces = []
     await failStep('edge.append', () => this.#dependencies.log.append(partition, payload, record.events))
   }
 
@@ -261,6 +271,14 @@ export class RecordGatherer {
       lane.waiting = lane.waiting.filter(({ answered }) => !answered)
     }
   }
+}
+
+/** While it waits a record is bytes: its lines would keep alive the whole bodies that they were cut from. */
+function packLines(record: PendingRecord): void {
+  if (record.lines.length === 0) return
+  record.pieces.push(joinedBytes(record.lines, record.lineBytes))
+  record.lines = []
+  record.lineBytes = 0
 }
 
 function outcomeOf(error: MillraceError | null): AppendOutcome {

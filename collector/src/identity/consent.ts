@@ -1,4 +1,4 @@
-import { instantOfNumber, instantOfText } from '@millrace/schemas'
+import { type EventType, instantOfNumber, instantOfText } from '@millrace/schemas'
 import { channelKinds, type ConsentChannel, consentChannels, type ConsentStatus, consentStatuses } from '../ports/consent.ts'
 import { addressOf } from './extract-identifiers.ts'
 import type { Identifier } from './identifier.ts'
@@ -37,6 +37,11 @@ const statusOfEvent: ReadonlyMap<string, readonly [ConsentChannel, ConsentStatus
   ['SMS Unsubscribed', ['sms', 'unsubscribed']], ['Unsubscribed from SMS Marketing', ['sms', 'unsubscribed']],
   ['WhatsApp Subscribed', ['whatsapp', 'subscribed']], ['WhatsApp Unsubscribed', ['whatsapp', 'unsubscribed']],
 ])
+
+/** Whether a call other than an identify says something about consent. */
+export function saysConsent(type: EventType, name: unknown): boolean {
+  return type === 'track' && typeof name === 'string' && statusOfEvent.has(name)
+}
 
 /**
  * The statements of an event, judged from the event alone: an identify with `traits.consent`, `{ "email": "unsubscribed",

@@ -2,6 +2,7 @@ import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { acceptEvents } from '../ingest/accept-events.ts'
 import { partitionOf } from '../ingest/partition-of.ts'
 import { envelopeOf } from '../ingest/read-envelope.ts'
+import { textOfOneByte } from '../platform/one-byte-text.ts'
 import type { Draft } from './draft.ts'
 import type { ImportRecord } from './import-lane.ts'
 import { type Reject, reject } from './reject.ts'
@@ -49,7 +50,7 @@ export function blockOf(drafts: readonly Draft[], { workspace, partitions, ident
     record.lines.push(line)
     byPartition.set(partition, record)
   })
-  const records = [...byPartition].map(([partition, { messageIds, lines }]) => ({ partition, messageIds, text: lines.join('') }))
+  const records = [...byPartition].map(([partition, { messageIds, lines }]) => ({ partition, messageIds, text: textOfOneByte(lines.join('')) }))
   return { records, rejects, repeats, events: accepted.length - rejects.length - repeats }
 }
 

@@ -6,13 +6,16 @@ import type { Identifier } from '../identity/identifier.ts'
 import type { IdentitySettings } from '../identity/identity-settings.ts'
 import { canonicalise } from './canonicalise.ts'
 import { type ClientAddress, draftEvent } from './draft-event.ts'
+import { addressMembers, type AddressMembers, draftSkimmed } from './draft-skimmed.ts'
 import { instantText } from '../platform/instant-text.ts'
+import { oneByteText } from '../platform/one-byte-text.ts'
 import { flag, flagCodesOf, type FlagSet, noFlags } from './flag-set.ts'
 import { isObject } from './is-object.ts'
 import { messageIdOf, type MessageIdSource } from './message-id.ts'
 import { quarantinedJson } from './quarantined-json.ts'
 import { BrokenItem, type Envelope } from './read-envelope.ts'
-import { clockReader, type ItemClock } from './request-clock.ts'
+import { clockReader, type ItemClock, type TimedItem } from './request-clock.ts'
+import { SkimmedEvent } from './skimmed-event.ts'
 
 /** What the edge knows of a request besides its body. */
 export interface AcceptContext extends MessageIdSource {
@@ -40,7 +43,7 @@ export interface AcceptedEvent {
   readonly flags: readonly FlagCode[]
   /** The same for every retry of an event. */
   readonly partitionKey: string
-  /** The record line. A duplicate has one too: the log counts everything that came. */
+  /** The record line as one-byte text. A duplicate has one too: the log counts everything that came. */
   readonly line: string
 }
 
@@ -48,8 +51,9 @@ interface Request {
   readonly envelope: Envelope
   readonly context: AcceptContext
   readonly client: ClientAddress
+  readonly address: AddressMembers
   readonly receivedAtText: string
-  readonly clockOf: (item: Readonly<Record<string, unknown>>) => ItemClock
+  readonly clockOf: (item: TimedItem) => ItemClock
   /** Flags that concern the whole body. */
   readonly flags: FlagSet
   /** Message ids that came, and the partition key of the first event with each. */
@@ -62,7 +66,7 @@ interface Verdict {
   readonly messageId: string
   readonly flags: FlagSet
   readonly reason: QuarantineReason | null
-  /** What the record line holds. */
+  /** What the record line holds, as one-byte text. */
   readonly json: string
   readonly identifier: Identifier | null
 }
@@ -76,14 +80,16 @@ const userAgentCharactersMax = 1024
 
 /** Judges every item of a request on its own. Whatever it is, it gets a result and a line for the log. */
 export function acceptEvents(envelope: Envelope, context: AcceptContext): AcceptedEvent[] {
+  const client: ClientAddress = {
+    ip: context.ip,
+    userAgent: context.userAgent?.slice(0, userAgentCharactersMax),
+    onlyIfDirect: context.trust === 'secret',
+  }
   const request: Request = {
     envelope,
     context,
-    client: {
-      ip: context.ip,
-      userAgent: context.userAgent?.slice(0, userAgentCharactersMax),
-      onlyIfDirect: context.trust === 'secret',
-    },
+    client,
+    address: addressMembers(client),
     receivedAtText: instantText(context.receivedAt),
     clockOf: clockReader(envelope, context.sentAtHeader, context.receivedAt),
     flags: (envelope.replacedUtf8 ? replacedUtf8 : noFlags) | (context.imported === true ? imported : noFlags),
@@ -94,7 +100,8 @@ export function acceptEvents(envelope: Envelope, context: AcceptContext): Accept
 }
 
 /** Judged once: merged into each of 2,500 items first, a few megabytes would keep the process busy for minutes. */
-function judgeShared({ context, integrations, plainText }: Envelope): QuarantineReason | null {
+function judgeShared({ context, integrations, plainText, shared: skimmed }: Envelope): QuarantineReason | null {
+  if (skimmed !== undefined) return null
   if (!isObject(context) && !isObject(integrations)) return null
   const shared = { context, integrations }
   return canonicalise(shared, { plainText }).reason ?? sizeReason(JSON.stringify(shared))
@@ -103,7 +110,8 @@ function judgeShared({ context, integrations, plainText }: Envelope): Quarantine
 /** A defect of ours that one item brings to light is that item's alone. */
 function judgeAlone(request: Request, item: unknown, index: number): Verdict {
   try {
-    return judge(request, item, index)
+    if (!(item instanceof SkimmedEvent)) return judge(request, item, index)
+    return judgeSkimmed(request, item, index) ?? judge(request, item.parsed(), index)
   } catch {
     const sentId = isObject(item) ? item['messageId'] : undefined
     return quarantinedRaw(request, { reason: 'internal_error', index, sentId })
@@ -127,6 +135,17 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
 /** For choosing a partition only: two identifiers may share a text. */
 function identifierText(identifier: Identifier | null): string | null {
   return identifier === null ? null : `${identifier.kind}:${identifier.namespace}:${identifier.value}`
+}
+
+/** Null where the event has to be parsed to be judged. */
+function judgeSkimmed(request: Request, event: SkimmedEvent, index: number): Verdict | null {
+  const { envelope: { shared }, context } = request
+  if (shared === undefined) return null
+  const draft = draftSkimmed({
+    event, shared, type: typeOf(request, event), clock: request.clockOf(event), receivedAtText: request.receivedAtText, address: request.address,
+    identity: context.identity, messageId: () => messageIdOf(event.messageId, index, context),
+  })
+  return draft === null ? null : { ...draft, flags: request.flags, reason: null }
 }
 
 function judge(request: Request, item: unknown, index: number): Verdict {
@@ -158,9 +177,9 @@ function judge(request: Request, item: unknown, index: number): Verdict {
   const flags = canonical.flags | draft.flags | request.flags
   if (reason === null) {
     const { ignored } = consentsOf(draft.event, request.context.identity)
-    return { messageId, flags: ignored ? flags | consentIgnored : flags, reason, json, identifier }
+    return { messageId, flags: ignored ? flags | consentIgnored : flags, reason, json: oneByteText(json), identifier }
   }
-  return { messageId, flags, reason, json: quarantinedJson(messageId, Buffer.from(json)), identifier }
+  return { messageId, flags, reason, json: oneByteText(quarantinedJson(messageId, Buffer.from(json))), identifier }
 }
 
 /** Each UTF-16 unit is at most three bytes, so most events need no counting. */
@@ -170,10 +189,10 @@ function sizeReason(json: string): 'event_too_large' | null {
 }
 
 /** A single route names the type; the items of a list may name their own. */
-function typeOf(request: Request, item: Readonly<Record<string, unknown>>): EventType | undefined {
+function typeOf(request: Request, item: { readonly type?: unknown }): EventType | undefined {
   const { route } = request.context
   if (route === 'batch') return undefined
-  return request.envelope.single || item['type'] === undefined ? route : undefined
+  return request.envelope.single || item.type === undefined ? route : undefined
 }
 
 function mergeEnvelope(item: Readonly<Record<string, unknown>>, envelope: Envelope): Readonly<Record<string, unknown>> {
@@ -199,7 +218,7 @@ interface RawInput {
 /** An item that cannot even be written as canonical JSON is kept as its bytes. */
 function quarantinedRaw(request: Request, input: RawInput): Verdict {
   const messageId = messageIdOf(input.sentId, input.index, request.context)
-  const json = quarantinedJson(messageId, request.envelope.rawOf(input.index))
+  const json = oneByteText(quarantinedJson(messageId, request.envelope.rawOf(input.index)))
   return { messageId, flags: request.flags, reason: input.reason, json, identifier: null }
 }
 

@@ -117,7 +117,7 @@ function absentOrBad(clientTime: unknown): number | null {
   return clientTime === undefined || clientTime === null ? null : NaN
 }
 
-function timestampText(time: EventTime, clientMs: number | null, clientTime: string | undefined): string {
+export function timestampText(time: EventTime, clientMs: number | null, clientTime: string | undefined): string {
   // Nearly every client writes its times as we do: then an uncorrected one is the text already there.
   if (time.time === clientMs && clientTime?.length === 24 && clientTime.endsWith('Z')) return clientTime
   return time.outcome === 'timestamp_out_of_range' ? new Date(time.time).toISOString() : instantText(time.time)

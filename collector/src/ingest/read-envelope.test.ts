@@ -38,7 +38,7 @@ describe('readEnvelope', () => {
     const body = '{"event":"A","batch":[1],"writeKey":"k","sentAt":"s","context":{"c":1}}'
     const envelope = readEnvelope(utf8(body), 'track')
     expect(envelope).toMatchObject({
-      items: [JSON.parse(body)],
+      items: [{ event: 'A', sentAt: 's', others: ['"batch":[1]'], context: { json: '{"c":1}' } }],
       writeKey: 'k',
       sentAt: 's',
       single: true,

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { isEventType } from '@millrace/schemas'
 import { describe, expect, it } from 'vitest'
 import { defaultIdentitySettings } from '../identity/identity-settings.ts'
+import { textOfOneByte } from '../platform/one-byte-text.ts'
 import { acceptEvents } from './accept-events.ts'
 import { decodeBody } from './decode-body.ts'
 import { isObject } from './is-object.ts'
@@ -26,7 +27,7 @@ describe('recorded bodies', () => {
         result,
         reason: reason ?? null,
         partitionKey,
-        line,
+        line: textOfOneByte(line),
       }))
       if (rewrite) writeFileSync(path, `${JSON.stringify({ ...fixture, accepted: actual }, null, 2)}\n`)
       else expect(actual).toEqual(fixture['accepted'])

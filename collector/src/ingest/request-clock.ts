@@ -10,13 +10,20 @@ export interface ItemClock {
   readonly sentAt: string | undefined
 }
 
+/** The times of an item, as its client wrote them. */
+export interface TimedItem {
+  readonly timestamp?: unknown
+  readonly originalTimestamp?: unknown
+  readonly sentAt?: unknown
+}
+
 /**
  * The client's `sentAt` is the envelope's, else the `SentAt` header's, else the item's own: items keep an old one
  * over retries. One that equals the timestamp in every item was never set at sending, and corrects nothing.
  */
 export function clockReader(
   envelope: Envelope, sentAtHeader: string | undefined, receivedAt: number,
-): (item: Readonly<Record<string, unknown>>) => ItemClock {
+): (item: TimedItem) => ItemClock {
   const shared = firstInstant([envelope.sentAt, sentAtHeader])
   if (shared !== null) {
     const corrects = differsSomewhere(envelope.items, () => shared)
@@ -24,20 +31,20 @@ export function clockReader(
     return () => clock
   }
   const none: ItemClock = { clock: { receivedAt, sentAt: null }, sentAt: undefined }
-  const corrects = differsSomewhere(envelope.items, (item) => firstInstant([item['sentAt']]))
+  const corrects = differsSomewhere(envelope.items, (item) => firstInstant([item.sentAt]))
   return (item) => {
-    const own = firstInstant([item['sentAt']])
+    const own = firstInstant([item.sentAt])
     return own === null ? none : { clock: { receivedAt, sentAt: corrects ? own : null }, sentAt: instantText(own) }
   }
 }
 
 /** The client's own time of an event, under RudderStack's name or Segment's. */
-function clientTimeOf(item: Readonly<Record<string, unknown>>): unknown {
-  return item['originalTimestamp'] ?? item['timestamp']
+function clientTimeOf(item: TimedItem): unknown {
+  return item.originalTimestamp ?? item.timestamp
 }
 
 function differsSomewhere(
-  items: readonly unknown[], sentAtOf: (item: Readonly<Record<string, unknown>>) => number | null,
+  items: readonly unknown[], sentAtOf: (item: TimedItem) => number | null,
 ): boolean {
   return items.some((item) => {
     if (!isObject(item)) return false
