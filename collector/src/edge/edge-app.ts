@@ -83,7 +83,7 @@ export function createEdgeApp(dependencies: EdgeDependencies): EdgeApp {
   const app = new Hono<{ Bindings: EdgeBindings }>({ strict: false })
   const { metrics, random, report, settings, clock, draining } = dependencies
   const idCookie = new IdCookie(settings.idCookieOrigins)
-  const refusals = new HeldRefusals(clock)
+  const refusals = new HeldRefusals(clock, random)
   const answering: Answering = { metrics, random, report, draining, refusals, idCookie }
   const ingest = ingestDependencies(dependencies, { idCookie, refusals })
   const paths = ingestPaths(settings.ingestPath)

@@ -80,12 +80,9 @@ export class EdgeMetrics {
     for (const { flags } of events) for (const flag of flags) this.#flags.add(flag, '', 1)
   }
 
-  answered(results: readonly EventResult[]): void {
-    let ok = 0
-    for (const { result, reason } of results) {
-      if (result === 'ok') ok += 1
-      else this.#events.add(result, reason ?? '', 1)
-    }
+  /** `ok`: how many were; `others`: the rest, of which some may be ok too. */
+  answered(ok: number, others: readonly Pick<EventResult, 'result' | 'reason'>[]): void {
+    for (const { result, reason } of others) this.#events.add(result, reason ?? '', 1)
     if (ok > 0) this.#events.add('ok', '', ok)
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 
 export interface HeldRefusalsBounds {
-  /** As long as the answer asks the sender to wait. */
+  /** As long as the answer asks the sender to wait; up to twice that, so that a crowd that came as one does not come back as one. */
   readonly holdMs: number
   /** Refusals held at once; above, they go out as they come. */
   readonly heldMax: number
@@ -18,13 +18,16 @@ const defaults: HeldRefusalsBounds = Object.freeze({ holdMs: 1_000, heldMax: 2_0
 export class HeldRefusals {
   readonly #clock: Pick<Clock, 'sleep' | 'elapsed'>
   readonly #bounds: HeldRefusalsBounds
+  readonly #random: () => number
   #held = 0
   #lastKey: string | null = null
   /** When a request came of another key than the one before. */
   #changedAt = Number.NEGATIVE_INFINITY
 
-  constructor(clock: Pick<Clock, 'sleep' | 'elapsed'>, bounds: Partial<HeldRefusalsBounds> = {}) {
+  /** @param random between 0 and 1. */
+  constructor(clock: Pick<Clock, 'sleep' | 'elapsed'>, random: () => number, bounds: Partial<HeldRefusalsBounds> = {}) {
     this.#clock = clock
+    this.#random = random
     this.#bounds = { ...defaults, ...bounds }
   }
 
@@ -38,13 +41,18 @@ export class HeldRefusals {
     this.#lastKey = key
   }
 
+  /** Whether keys have taken turns lately, so that one of them can be in the way of another. */
+  get severalSend(): boolean {
+    return this.#clock.elapsed() - this.#changedAt <= this.#bounds.holdMs
+  }
+
   async hold({ discardBody }: { readonly discardBody: () => void }): Promise<void> {
     const { holdMs, heldMax } = this.#bounds
-    if (this.#held >= heldMax || this.#clock.elapsed() - this.#changedAt > holdMs) return
+    if (this.#held >= heldMax || !this.severalSend) return
     this.#held += 1
     try {
       discardBody()
-      await this.#clock.sleep(holdMs)
+      await this.#clock.sleep(holdMs * (1 + this.#random()))
     } finally {
       this.#held -= 1
     }

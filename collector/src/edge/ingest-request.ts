@@ -42,30 +42,33 @@ export interface IngestDependencies {
   newMessageId(): string
 }
 
-/** A key whose requests would wait longer sends more than its share of what the process can do: refusing costs less than keeping. */
-const waitMsMax = 250
+/**
+ * A key whose requests would wait longer sends more than its share of what the process can do: refusing costs less than
+ * keeping, the more so where what waits is in the way of others.
+ */
+const waitMsMax = { alone: 250, besideOthers: 40 }
 
 /** Takes one ingest request from its headers to its answer; every refusal comes as early as it can be known. */
 export async function ingestRequest(dependencies: IngestDependencies, request: EdgeRequest, route: IngestRoute): Promise<Answer> {
-  const { admission, clock, idCookie, inFlight, log, metrics, refusals, senders, turns } = dependencies
+  const { admission, clock, inFlight, metrics, refusals, senders, turns } = dependencies
   const receivedAt = clock.now()
   refuseIfBusy(dependencies)
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
   const early = senders.of(request)
   refusals.seen(early?.id ?? '')
   if (early !== undefined) admission.check(early, receivedAt)
-  if (turns.expectedWaitMs(early?.id ?? '') > waitMsMax) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
+  const longest = refusals.severalSend ? waitMsMax.besideOthers : waitMsMax.alone
+  if (turns.expectedWaitMs(early?.id ?? '') > longest) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
   // A client that does not say how long its body is may send as much as it may.
   const lease = inFlight.open(declared ?? limits.bodyBytesMax, early?.id)
   try {
     const wire = await readBody(dependencies, request, lease)
-    const { sender, envelope, events } = await turns.run(early?.id ?? '', wire.length, () => judge(dependencies, request, { wire, early, lease, route, receivedAt }))
-    const appended = await log.append(events)
+    const taken = await turns.run(early?.id ?? '', wire.length, () => take(dependencies, request, { wire, early, lease, route, receivedAt }))
+    const appended = await taken.appended
     failPlace('edge.answer')
-    admission.refund(sender, appended.failed?.size ?? 0, receivedAt)
-    const answer = answerOf(metrics, events, { appended, wantResults: envelope.wantResults })
-    const cookie = idCookie.setFor(request, envelope.items)
-    return cookie === undefined ? answer : { ...answer, headers: { 'Set-Cookie': cookie } }
+    admission.refund(taken.sender, appended.failed?.size ?? 0, receivedAt)
+    const answer = answerOf(metrics, taken, appended)
+    return taken.cookie === undefined ? answer : { ...answer, headers: { 'Set-Cookie': taken.cookie } }
   } finally {
     lease.close()
   }
@@ -80,15 +83,25 @@ interface Undecoded {
   readonly receivedAt: number
 }
 
-interface Judged {
+/**
+ * What is left of a request while its events become durable. It is little on purpose: a request that has waited is old to the
+ * garbage collector, which keeps alive, and copies each time, whatever hangs on something old: a body and all its events.
+ */
+interface Taken {
   readonly sender: Sender
-  readonly envelope: Envelope
-  readonly events: readonly AcceptedEvent[]
+  readonly wantResults: boolean
+  readonly events: number
+  /** The JSON of every event's result, if all become durable. */
+  readonly results: string
+  /** Those that are not simply ok. */
+  readonly others: readonly EventResult[]
+  readonly cookie: string | undefined
+  readonly appended: Promise<Appended>
 }
 
 /** From the bytes to the records of their events, at one go. */
-function judge(dependencies: IngestDependencies, request: EdgeRequest, { wire, early, lease, route, receivedAt }: Undecoded): Judged {
-  const { admission, metrics } = dependencies
+function take(dependencies: IngestDependencies, request: EdgeRequest, { wire, early, lease, route, receivedAt }: Undecoded): Taken {
+  const { admission, idCookie, log, metrics } = dependencies
   const body = decodeBody(wire, request.header('content-encoding'))
   lease.hold(body === wire ? wire.length : wire.length + body.length)
   metrics.read(wire.length, body.length)
@@ -100,7 +113,12 @@ function judge(dependencies: IngestDependencies, request: EdgeRequest, { wire, e
   metrics.accepted(events)
   // The body is done with; what waits for the log are the records.
   lease.hold(events.reduce((sum, { line }) => sum + line.length, 0))
-  return { sender, envelope, events }
+  const results = events.map(resultOf)
+  return {
+    sender, wantResults: envelope.wantResults, events: events.length, results: JSON.stringify(results),
+    others: results.filter(({ result }) => result !== 'ok'),
+    cookie: idCookie.setFor(request, envelope.items), appended: log.append(events),
+  }
 }
 
 /** Reads what a client sends to be polite to it, and keeps nothing. */
@@ -176,22 +194,20 @@ function acceptContext(
  * A client that does not read results would take a 200 for all of its events, so for it one event that is not
  * durable fails the request; those that are come back as duplicates and vanish. So does a request of which nothing is durable.
  */
-function answerOf(
-  metrics: EdgeMetrics, events: readonly AcceptedEvent[], outcome: { appended: Appended, wantResults: boolean },
-): Answer {
-  const { failed, storedIn } = outcome.appended
-  const results = events.map((event, index) => failed?.has(index) === true ? retryResult(event) : resultOf(event))
-  metrics.answered(results)
-  const [firstError] = failed?.values() ?? []
-  if (firstError !== undefined && (!outcome.wantResults || failed?.size === events.length)) throw firstError
+function answerOf(metrics: EdgeMetrics, taken: Taken, { failed, storedIn }: Appended): Answer {
+  if (failed === null) {
+    metrics.answered(taken.events - taken.others.length, taken.others)
+    return { status: 200, body: `{"success":true,"stored":"${storedIn}","results":${taken.results}}` }
+  }
+  const all: readonly EventResult[] = JSON.parse(taken.results)
+  const results = all.map((result, index): EventResult => (failed.has(index) ? { messageId: result.messageId, result: 'retry' } : result))
+  metrics.answered(0, results)
+  const [firstError] = failed.values()
+  if (firstError !== undefined && (!taken.wantResults || failed.size === all.length)) throw firstError
   const body: IngestResponse = { success: true, stored: storedIn, results }
   return { status: 200, body: JSON.stringify(body) }
 }
 
 function resultOf({ messageId, result, reason }: AcceptedEvent): EventResult {
   return reason === undefined || result === 'duplicate' ? { messageId, result } : { messageId, result, reason }
-}
-
-function retryResult({ messageId }: AcceptedEvent): EventResult {
-  return { messageId, result: 'retry' }
 }

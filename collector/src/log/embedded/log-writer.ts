@@ -143,9 +143,11 @@ export class EmbeddedLogWriter implements LogWriter {
   }
 
   async #drain(): Promise<void> {
-    // The rest of the caller's turn may append more; all of it goes into the first group.
-    await Promise.resolve()
-    while (this.#queue.length + this.#trims.length > 0) {
+    for (;;) {
+      // Whoever was waiting for the last group may have more, and all of it goes into the next: where each partition has one record under
+      // way, two halves of them would otherwise go in turns, and a record would wait for the other half's sync as well.
+      await settled()
+      if (this.#queue.length + this.#trims.length === 0) break
       this.#rollForTrims()
       if (this.#queue.length === 0) continue
       const appends = this.#takeGroup()
@@ -253,6 +255,11 @@ export class EmbeddedLogWriter implements LogWriter {
       return new MillraceError('outcome_unknown', `${reason}; it could not be undone either`, { retryable: true, cause })
     }
   }
+}
+
+/** Once everything that hangs on what has just been resolved has run; no turn of the event loop lies between. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
 }
 
 /** What a write leaves that is torn: some of its bytes, of which a power loss may take any. */
