@@ -119,6 +119,7 @@ async function sendOne(exchange: Exchange, index: number, { seed, surface, tally
     if (answers.length === 0 && request.framed) answers = await exchange.send(request)
     if (answers.length === 0 && request.framed) tally.defect(`request ${index}: no answer`)
     tally.count(answers)
+    if (answers.length === 0) tally.doubt(request.bytes)
     for (const answer of answers) {
       const fault = surface.faultOf(answer, request.method)
       if (fault !== null) tally.defect(`request ${index}: ${fault}`)
@@ -134,6 +135,7 @@ class Tally {
   readonly results = new Map<string, number>()
   readonly defects: string[] = []
   readonly #ok = new Set<string>()
+  /** Also those that nobody was told of. */
   readonly #quarantined = new Set<string>()
   /** Results of any kind: each is an event in the log. */
   events = 0
@@ -145,6 +147,11 @@ class Tally {
 
   defect(text: string): void {
     this.defects.push(text)
+  }
+
+  /** Nobody was told what became of this request's events: one may have been quarantined under the id of another request's. */
+  doubt(bytes: Buffer): void {
+    for (const [, id] of bytes.toString('latin1').matchAll(/"messageId":"([^"]*)"/g)) if (id !== undefined) this.#quarantined.add(id)
   }
 
   count(answers: readonly HttpAnswer[]): void {
