@@ -26,6 +26,8 @@ const readsMax = 3
 const waitingMax = 256
 /** Memory that must be free for a further thread of a query; the engine's own default, a gigabyte, leaves one thread to an engine of that size. */
 const threadBytes = 67_108_864
+/** Characters; below, no statement comes near the engine's own bound of 256 KiB, however it is quoted. */
+const longStatement = 65_536
 /** Directory of the rows of inserts under way, beside the engine's own. */
 const insertFiles = 'inserts'
 /** A killed predecessor may hold the directory until the system has cleaned up after it. */
@@ -76,7 +78,7 @@ export class EngineSessions {
     return turns.take(async () => {
       const session = new Session(this.#directory)
       try {
-        if (insert === null) await checkStatement(session, request.sql)
+        if (insert === null) await checkStatement(session, request)
         await prepare(session, request, insert === null)
         return insert === null ? await runStatement(session, request) : await runInsert(session, insert, { settings: request.settings, path: this.#nextFile() })
       } catch (error) {
@@ -115,8 +117,11 @@ async function prepare(session: Session, { database, params, settings }: EngineR
  * A server takes one statement a request and writes no file of the client's; the embedded engine, made for a command
  * line, does both. Its own formatter says what it understood, so that nothing hides in a comment or a string.
  */
-async function checkStatement(session: Session, sql: string): Promise<void> {
+async function checkStatement(session: Session, { sql, settings }: EngineRequest): Promise<void> {
   if (/^\s*insert\b/i.test(sql)) return
+  // The statement stands in one that asks about it, in twice as many bytes at most.
+  const bytesMax = Number(settings.get('max_query_size') ?? Number.NaN)
+  if (sql.length > longStatement && Number.isSafeInteger(bytesMax)) await session.queryAsync(`SET max_query_size = ${bytesMax * 2 + 1_024}`)
   let formatted: string
   try {
     formatted = (await session.queryAsync(`SELECT formatQuerySingleLine(${quotedText(sql)})`, { format: 'TabSeparatedRaw' })).text()

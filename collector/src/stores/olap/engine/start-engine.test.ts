@@ -46,4 +46,16 @@ describe('startEngine', () => {
     await engine.stop()
     await expect(fetch(`${engine.url}/ping`)).rejects.toThrow()
   })
+
+  it('takes a statement as long as its request allows, and no longer one by itself', async () => {
+    const engine = await startEngine({ directory, memoryBytesMax: 536_870_912, clock: systemClock, logger })
+    const client = createClient({ url: engine.url, username: 'any', password: engine.password })
+    const query = `SELECT length(['${"a\\'".repeat(100_000)}'])`
+    const ask = async (bytesMax: string | null): Promise<string> =>
+      (await client.query({ query, format: 'CSV', clickhouse_settings: { readonly: '1', ...(bytesMax === null ? {} : { max_query_size: bytesMax }) } })).text()
+    await expect(ask(null)).rejects.toThrow(/max query size/i)
+    expect(await ask('1000000')).toBe('1\n')
+    await client.close()
+    await engine.stop()
+  })
 })
