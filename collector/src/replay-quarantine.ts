@@ -5,7 +5,7 @@ import { partitionOf } from './ingest/partition-of.ts'
 import { envelopeOf } from './ingest/read-envelope.ts'
 import { messageOf } from './platform/errors.ts'
 import type { Clock } from './platform/clock.ts'
-import { bytesOf } from './platform/one-byte-text.ts'
+import { joinedBytes } from './platform/one-byte-text.ts'
 import type { LogWriter } from './ports/log.ts'
 import type { QuarantineRow, StatusReader } from './ports/oltp.ts'
 
@@ -44,7 +44,7 @@ export async function replayQuarantine({ workspace, reason }: ReplayRequest, { r
     const rows: readonly QuarantineRow[] = await reader.quarantine({ workspace, reason, after, limit: pageRows })
     const judged = judgeAgain(rows, { workspace, clock, identityOf })
     const records = Map.groupBy(judged.filter(({ result }) => result === 'ok'), ({ partitionKey }) => partitionOf(partitionKey, log.partitions))
-    await Promise.all([...records].map(([partition, events]) => log.append(partition, bytesOf(events.map(({ line }) => line).join('')), events.length)))
+    await Promise.all([...records].map(([partition, events]) => log.append(partition, joinedBytes(events.map(({ line }) => line)), events.length)))
     replayed += judged.filter(({ result }) => result === 'ok').length
     for (const { result, reason: why } of judged) if (result === 'quarantined') refused.set(String(why), (refused.get(String(why)) ?? 0) + 1)
     const unreadable = rows.length - judged.length

@@ -64,7 +64,6 @@ interface Share {
 interface PendingRecord {
   /** What the request that is being handed in adds; afterwards in `pieces`, as bytes. */
   lines: string[]
-  lineBytes: number
   pieces: Buffer[]
   events: number
   bytes: number
@@ -169,11 +168,10 @@ export class RecordGatherer {
     const bytes = line.length
     let record = lane.waiting.at(-1)
     if (record === undefined || record.events >= this.#bounds.recordEventsMax || record.bytes + bytes > this.#bounds.recordBytesMax) {
-      record = { lines: [], lineBytes: 0, pieces: [], events: 0, bytes: 0, shares: [], since: this.#dependencies.clock.elapsed(), answered: false }
+      record = { lines: [], pieces: [], events: 0, bytes: 0, shares: [], since: this.#dependencies.clock.elapsed(), answered: false }
       lane.waiting.push(record)
     }
     record.lines.push(line)
-    record.lineBytes += bytes
     record.events += 1
     record.bytes += bytes
     const share = record.shares.at(-1)
@@ -276,9 +274,8 @@ export class RecordGatherer {
 /** While it waits a record is bytes: its lines would keep alive the whole bodies that they were cut from. */
 function packLines(record: PendingRecord): void {
   if (record.lines.length === 0) return
-  record.pieces.push(joinedBytes(record.lines, record.lineBytes))
+  record.pieces.push(joinedBytes(record.lines))
   record.lines = []
-  record.lineBytes = 0
 }
 
 function outcomeOf(error: MillraceError | null): AppendOutcome {

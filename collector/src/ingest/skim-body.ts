@@ -16,6 +16,7 @@ export interface SkimmedBody {
 const quote = 0x22
 const comma = 0x2c
 const openBracket = 0x5b
+const backslash = 0x5c
 const closeBracket = 0x5d
 const letterN = 0x6e
 const letterT = 0x74
@@ -65,9 +66,17 @@ function nameOf<Name extends string>({ bytes, keyStart, keyEnd, keyHash: hash }:
 }
 
 /** The value that stands there, as JSON.parse gives it. */
-function valueOf({ bytes, oneByte }: SkimmedText, { start, end, escaped }: { readonly start: number; readonly end: number; readonly escaped: boolean }): unknown {
-  const isPlain = bytes[start] === quote && !escaped && isAsciiWithin(bytes, start, end)
-  return isPlain ? oneByte.slice(start + 1, end - 1) : JSON.parse(bytes.toString('utf8', start, end))
+function valueOf({ bytes, oneByte }: SkimmedText, start: number, end: number): unknown {
+  return bytes[start] === quote && isPlain(bytes, start, end) ? oneByte.slice(start + 1, end - 1) : JSON.parse(bytes.toString('utf8', start, end))
+}
+
+/** Whether a text stands for itself: ASCII without escapes. */
+function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let index = start; index < end; index += 1) {
+    const byte = bytes[index] ?? 0
+    if (byte >= 0x80 || byte === backslash) return false
+  }
+  return true
 }
 
 /** The object around a list of events. */
@@ -99,10 +108,9 @@ class BatchReader implements Watch {
     const name = nameOf(scan, bodyNames)
     if (name === 'batch') return this.#readEvents(at)
     if ((name === 'context' || name === 'integrations') && scan.bytes[at] === openBrace) return this.#readShared(scan, at, { name, depth: depth + 1 })
-    const { escapes } = scan
     const end = scan.value(at, depth)
     if (end === no || scan.odd) return no
-    if (name !== undefined) this.#head[name] = valueOf(this.#text, { start: at, end, escaped: scan.escapes !== escapes })
+    if (name !== undefined) this.#head[name] = valueOf(this.#text, at, end)
     return end
   }
 
@@ -222,9 +230,8 @@ class EventReader implements Watch {
   }
 
   #readAsked(scan: JsonScan, at: number, { name, depth }: { readonly name: string; readonly depth: number }): number {
-    const { escapes } = scan
     const end = scan.value(at, depth)
-    if (end !== no) this.asked[name] = valueOf(this.#text, { start: at, end, escaped: scan.escapes !== escapes })
+    if (end !== no) this.asked[name] = valueOf(this.#text, at, end)
     return end
   }
 
@@ -234,7 +241,7 @@ class EventReader implements Watch {
     if (end === no) return no
     if (scan.bytes[at] !== quote || scan.escapes !== escapes) {
       scan.odd = true
-    } else if (isAsciiWithin(scan.bytes, at, end)) {
+    } else if (isPlain(scan.bytes, at, end)) {
       this.#event[name] = this.#text.oneByte.slice(at + 1, end - 1)
     } else {
       this.#event[name] = this.#text.bytes.toString('utf8', at + 1, end - 1)
@@ -242,11 +249,6 @@ class EventReader implements Watch {
     }
     return end
   }
-}
-
-function isAsciiWithin(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let index = start; index < end; index += 1) if ((bytes[index] ?? 0) >= 0x80) return false
-  return true
 }
 
 /** Digits before the point of what certainly fits a column of money. */

@@ -7,19 +7,14 @@ export function oneByteText(text: string): string {
   return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1')
 }
 
-/** The bytes of such a text. */
-export function bytesOf(oneByte: string): Buffer<ArrayBuffer> {
-  return Buffer.from(oneByte, 'latin1')
-}
-
 /** The text that the bytes of such a text say in UTF-8. */
 export function textOfOneByte(oneByte: string): string {
-  return Buffer.byteLength(oneByte) === oneByte.length ? oneByte : bytesOf(oneByte).toString('utf8')
+  return Buffer.byteLength(oneByte) === oneByte.length ? oneByte : Buffer.from(oneByte, 'latin1').toString('utf8')
 }
 
-/** The bytes of several, `bytes` in all; without the text between, which would be a large object of its own. */
-export function joinedBytes(oneByte: readonly string[], bytes: number): Buffer<ArrayBuffer> {
-  const joined = Buffer.allocUnsafe(bytes)
+/** The bytes of several such texts, without the text of all between, which would be a large object of its own. */
+export function joinedBytes(oneByte: readonly string[]): Buffer<ArrayBuffer> {
+  const joined = Buffer.allocUnsafe(oneByte.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const text of oneByte) at += joined.write(text, at, 'latin1')
   return joined
