@@ -84,7 +84,7 @@ test('a damaged page of the OLTP stops the deciding and nothing else; a backup a
   database.exec(`VACUUM INTO '${join(directory, 'backup.db')}'`)
   database.close()
   await collector.stop()
-  spoilTable(oltp, 'timeline')
+  spoilTable(oltp, 'activity')
   await collector.start()
   expect(await send('after')).toBe(200)
   await untilMetric(/millrace_pump_decide_retries_total\{cause="corrupt"\} [2-9]/)

@@ -29,7 +29,7 @@ export async function beginRebuild(session: Session): Promise<void> {
   await session.run('DROP TEMPORARY TABLE IF EXISTS rebuild_before, rebuild_version')
   await session.run('CREATE TEMPORARY TABLE rebuild_before (PRIMARY KEY (workspace, identifier_key)) AS SELECT workspace, identifier_key, profile_id, version FROM identifier')
   await session.run('CREATE TEMPORARY TABLE rebuild_version AS SELECT IFNULL(MAX(version), 0) AS version FROM profile')
-  for (const table of rebuiltTables) await session.run(`DELETE FROM ${table}`)
+  for (const table of ['timeline', 'identifier_metric', ...rebuiltTables]) await session.run(`DELETE FROM ${table}`)
 }
 
 /** After it, still inside. */

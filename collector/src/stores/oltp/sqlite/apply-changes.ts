@@ -1,20 +1,26 @@
 import { messageKey, uuidBytes } from '../../../platform/uuid.ts'
 import type { EdgeRow, IdentifierRow, IdentityChanges, ProfileRow } from '../../../ports/identity.ts'
-import type { BatchRow, DecideChanges, MetricDelta, PeopleChanges, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
-import type { TimelineRow } from '../../../ports/profile-reader.ts'
+import type { BatchRow, DecideChanges, PeopleChanges, QuarantineRow, RegisterRow } from '../../../ports/oltp.ts'
 import { compositionText } from '../identity-rows.ts'
 import { consentColumns, consentsByKey, consentValues } from '../consent-rows.ts'
+import { addMetric, putEvent, putSighting } from './activity.ts'
 import type { Connection } from './connection.ts'
-import { shapesOf } from './property-shapes.ts'
+import type { GivenEdges } from './given-edges.ts'
 import { putErasure } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
 import { putResolves, putSettings } from './workspace-settings.ts'
 
+export interface PeopleTarget {
+  readonly connection: Connection
+  readonly given: GivenEdges
+}
+
 /** Writes a batch's change set in one fixed order of tables, rows sorted by key: neighbours in the tree are written together. */
-export function applyChanges(connection: Connection, periods: EventPeriods, changes: DecideChanges): void {
+export function applyChanges(target: PeopleTarget, periods: EventPeriods, changes: DecideChanges): void {
+  const { connection } = target
   const { batch } = changes
   periods.claim(changes.claims, batch.partition, batch.batch)
-  applyPeople(connection, changes, batch)
+  applyPeople(target, changes, batch)
   for (const row of changes.quarantine) putQuarantine(connection, row)
   for (const erasure of changes.erasures) putErasure(connection, erasure)
   putSettings(connection, changes.settings)
@@ -25,8 +31,9 @@ export function applyChanges(connection: Connection, periods: EventPeriods, chan
 }
 
 /** The part of {@link applyChanges} that is about people. */
-export function applyPeople(connection: Connection, changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): void {
-  applyIdentity(connection, changes.identity, from)
+export function applyPeople(target: PeopleTarget, changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): void {
+  const { connection } = target
+  applyIdentity(target, changes.identity, from)
   touchProfiles(connection, changes)
   for (const row of byKey(changes.registers)) putRegisters(connection, row)
   // A message id that comes again after the duplicate window says the same of the same moment.
@@ -35,17 +42,20 @@ export function applyPeople(connection: Connection, changes: PeopleChanges, from
       ON CONFLICT DO UPDATE SET trusted = MAX(trusted, excluded.trusted)`, ...consentValues(row))
   }
   for (const row of byKey(changes.metrics)) addMetric(connection, row)
-  for (const row of byKey(changes.timeline)) putTimeline(connection, row)
+  for (const row of byKey(changes.timeline)) putEvent(connection, row)
 }
 
 function byKey<T extends { readonly workspace: number; readonly identifierKey: string }>(rows: readonly T[]): readonly T[] {
   return rows.toSorted((a, b) => a.workspace - b.workspace || (a.identifierKey < b.identifierKey ? -1 : a.identifierKey > b.identifierKey ? 1 : 0))
 }
 
-function applyIdentity(connection: Connection, identity: IdentityChanges, batch: Pick<BatchRow, 'partition' | 'batch'>): void {
+function applyIdentity({ connection, given }: PeopleTarget, identity: IdentityChanges, batch: Pick<BatchRow, 'partition' | 'batch'>): void {
   for (const row of identity.identifiers.toSorted((a, b) => (a.key < b.key ? -1 : 1))) putIdentifier(connection, row)
   for (const row of identity.profiles.toSorted((a, b) => (a.id < b.id ? -1 : 1))) putProfile(connection, row)
-  for (const row of identity.edges.toSorted((a, b) => (a.a + a.b < b.a + b.b ? -1 : 1))) putEdge(connection, row)
+  for (const row of identity.edges.toSorted((a, b) => (a.a + a.b < b.a + b.b ? -1 : 1))) {
+    if (given.isOnlySeen(row)) putSighting(connection, row)
+    else putEdge(connection, row)
+  }
   for (const [line, merge] of identity.merges.entries()) {
     connection.run(`INSERT INTO merge_log (workspace, partition, batch, line, from_profile, to_profile, identifier_keys,
       cause_message_id, cause_metric, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -111,18 +121,6 @@ function touchProfiles(connection: Connection, { touched, identity }: PeopleChan
 function putRegisters(connection: Connection, row: RegisterRow): void {
   connection.run(`INSERT INTO identifier_register (workspace, identifier_key, registers) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET registers = excluded.registers`, row.workspace, uuidBytes(row.identifierKey), row.registers)
-}
-
-function addMetric(connection: Connection, row: MetricDelta): void {
-  connection.run(`INSERT INTO identifier_metric (workspace, identifier_key, metric, count, first_at, last_at) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count, first_at = min(first_at, excluded.first_at),
-    last_at = max(last_at, excluded.last_at)`, row.workspace, uuidBytes(row.identifierKey), row.metric, row.count, row.firstAt, row.lastAt)
-}
-
-function putTimeline(connection: Connection, row: TimelineRow): void {
-  // A message id that comes again after the duplicate window is stored again, but it is the same moment of the same person.
-  connection.run('INSERT OR IGNORE INTO timeline (workspace, identifier_key, metric, time, message_id, properties) VALUES (?, ?, ?, ?, ?, ?)',
-    row.workspace, uuidBytes(row.identifierKey), row.metric, row.time, row.messageId, shapesOf(connection).pack(row.properties, row.identifierKey))
 }
 
 function putQuarantine(connection: Connection, row: QuarantineRow): void {

@@ -3,14 +3,11 @@ import type { PeopleChanges, RebuildTransaction, RebuiltPeople } from '../../../
 import { overrideRow } from '../identity-rows.ts'
 import { rebuiltTables } from '../rebuilt-tables.ts'
 import { bytesOf, numberOf } from '../row.ts'
-import { applyPeople } from './apply-changes.ts'
 import type { Connection } from './connection.ts'
 import { allSettings } from './workspace-settings.ts'
 
 /** What a rebuild reads is what it wrote itself. */
-export function rebuildTransaction(
-  connection: Connection, reader: IdentityReader & Pick<RebuildTransaction, 'registers'>,
-): RebuildTransaction {
+export function rebuildTransaction(connection: Connection, reader: IdentityReader & Pick<RebuildTransaction, 'registers' | 'replay'>): RebuildTransaction {
   return {
     identifiers: (workspace, keys) => reader.identifiers(workspace, keys),
     edges: (workspace, ends) => reader.edges(workspace, ends),
@@ -19,7 +16,7 @@ export function rebuildTransaction(
     profiles: (workspace, ids) => reader.profiles(workspace, ids),
     registers: (workspace, keys) => reader.registers(workspace, keys),
     allSettings: async () => allSettings(connection),
-    replay: async (changes, from) => applyPeople(connection, withoutPast(changes), from),
+    replay: (changes, from) => reader.replay(withoutPast(changes), from),
   }
 }
 
@@ -31,7 +28,7 @@ function withoutPast(changes: PeopleChanges): PeopleChanges {
 export function beginRebuild(connection: Connection): void {
   connection.exec('CREATE TABLE rebuild_before AS SELECT workspace, identifier_key, profile_id, version FROM identifier')
   connection.exec('CREATE TABLE rebuild_version AS SELECT ifnull(max(version), 0) AS version FROM profile')
-  for (const table of rebuiltTables) connection.exec(`DELETE FROM ${table}`)
+  for (const table of ['activity', ...rebuiltTables]) connection.exec(`DELETE FROM ${table}`)
 }
 
 /** After it, still inside. */

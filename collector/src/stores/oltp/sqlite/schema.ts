@@ -208,4 +208,16 @@ CREATE TABLE IF NOT EXISTS claim_mark (id INTEGER PRIMARY KEY CHECK (id = 1), ma
   `
 CREATE TABLE IF NOT EXISTS property_shape (shape INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE) STRICT;
 `,
+  // What is counted joins the events that it counts: activity.ts. The views are for those who look.
+  `
+ALTER TABLE timeline RENAME TO activity;
+ALTER TABLE activity ADD COLUMN count INTEGER;
+ALTER TABLE activity ADD COLUMN first_at INTEGER;
+ALTER TABLE activity ADD COLUMN last_at INTEGER;
+INSERT INTO activity (workspace, identifier_key, metric, time, message_id, properties, count, first_at, last_at)
+  SELECT workspace, identifier_key, metric, -9007199254740991, '', '', count, first_at, last_at FROM identifier_metric;
+DROP TABLE identifier_metric;
+CREATE VIEW timeline AS SELECT workspace, identifier_key, metric, time, message_id, properties FROM activity WHERE time > -9007199254740991;
+CREATE VIEW identifier_metric AS SELECT workspace, identifier_key, metric, count, first_at, last_at FROM activity WHERE time = -9007199254740991 AND metric <> '';
+`,
 ]

@@ -1,14 +1,16 @@
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { Component, EdgeEnds, EdgeRow, IdentifierRow, ProfileRow } from '../../../ports/identity.ts'
 import type { Suppression } from '../../../ports/erasure-store.ts'
-import type { DecideChanges, DecideTransaction, EventRef, PartitionRow } from '../../../ports/oltp.ts'
-import { applyChanges } from './apply-changes.ts'
+import type { BatchRow, DecideChanges, DecideTransaction, EventRef, PartitionRow, PeopleChanges } from '../../../ports/oltp.ts'
+import { seenEdgeRow, seenEdges } from './activity.ts'
+import { applyChanges, applyPeople, type PeopleTarget } from './apply-changes.ts'
+import { GivenEdges } from './given-edges.ts'
 import type { ResolveProgress, ResolveRow, SettingsRow } from '../../../ports/workspace-settings.ts'
 import type { Connection } from './connection.ts'
 import { textOf } from '../row.ts'
 import { suppressionsOf } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
-import { edgeRow, identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
+import { identifierRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { newestOf, openResolve, putResolves } from './workspace-settings.ts'
 
 /** The open transaction of one batch. A loop over a prepared statement is SQLite's cheapest batch read: there is no round trip to save. */
@@ -16,6 +18,7 @@ export class SqliteDecideTransaction implements DecideTransaction {
   readonly partition: PartitionRow
   readonly #connection: Connection
   readonly #periods: EventPeriods
+  readonly #given = new GivenEdges()
 
   constructor(connection: Connection, periods: EventPeriods, partition: PartitionRow) {
     this.#connection = connection
@@ -70,22 +73,25 @@ export class SqliteDecideTransaction implements DecideTransaction {
   }
 
   async edges(workspace: number, ends: readonly EdgeEnds[]): Promise<readonly EdgeRow[]> {
-    const statement = this.#connection.statement('SELECT * FROM identity_edge WHERE workspace = ? AND a = ? AND b = ?')
+    const statement = this.#connection.statement(`${seenEdges} WHERE edge.workspace = ? AND edge.a = ? AND edge.b = ?`)
     return ends.flatMap(({ a, b }) => {
       const row = statement.get(workspace, uuidBytes(a), uuidBytes(b))
-      return row === undefined ? [] : [edgeRow(row)]
+      if (row === undefined) return []
+      const edge = seenEdgeRow(row)
+      this.#given.add(edge)
+      return [edge]
     })
   }
 
   async components(workspace: number, labels: readonly string[]): Promise<Component> {
     const members = this.#connection.statement('SELECT * FROM identifier WHERE workspace = ? AND component = ?')
     const identifiers = labels.flatMap((label) => members.all(workspace, uuidBytes(label)).map(identifierRow))
-    const edges = this.#connection.statement(`SELECT * FROM identity_edge WHERE workspace = ? AND a = ? AND state <> 'inert'`)
+    const edges = this.#connection.statement(`${seenEdges} WHERE edge.workspace = ? AND edge.a = ? AND edge.state <> 'inert'`)
     const vetoes = this.#connection.statement('SELECT * FROM identity_veto WHERE workspace = ? AND a = ?')
     const keys = identifiers.map((identifier) => uuidBytes(identifier.key))
     return {
       identifiers,
-      liveEdges: keys.flatMap((key) => edges.all(workspace, key).map(edgeRow)),
+      liveEdges: keys.flatMap((key) => edges.all(workspace, key).map(seenEdgeRow)),
       vetoes: keys.flatMap((key) => vetoes.all(workspace, key).map(vetoRow)),
     }
   }
@@ -93,9 +99,9 @@ export class SqliteDecideTransaction implements DecideTransaction {
   async edgesOf(workspace: number, keys: readonly string[]): Promise<readonly EdgeRow[]> {
     const found = new Map<string, EdgeRow>()
     for (const end of ['a', 'b']) {
-      const statement = this.#connection.statement(`SELECT * FROM identity_edge WHERE workspace = ? AND ${end} = ?`)
+      const statement = this.#connection.statement(`${seenEdges} WHERE edge.workspace = ? AND edge.${end} = ?`)
       for (const row of keys.flatMap((key) => statement.all(workspace, uuidBytes(key)))) {
-        const edge = edgeRow(row)
+        const edge = seenEdgeRow(row)
         found.set(edge.a + edge.b, edge)
       }
     }
@@ -112,7 +118,17 @@ export class SqliteDecideTransaction implements DecideTransaction {
   }
 
   async apply(changes: DecideChanges): Promise<void> {
-    applyChanges(this.#connection, this.#periods, changes)
+    applyChanges(this.#target, this.#periods, changes)
+  }
+
+  /** The part of {@link apply} that is about people, for as many batches as a rebuild has. */
+  async replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void> {
+    applyPeople(this.#target, changes, from)
+    this.#given.clear()
+  }
+
+  get #target(): PeopleTarget {
+    return { connection: this.#connection, given: this.#given }
   }
 }
 

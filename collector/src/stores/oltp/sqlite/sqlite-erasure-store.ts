@@ -4,6 +4,7 @@ import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { ErasureRow, ErasureStore, NewErasure, QuarantinedTrace, RewrittenObject, Suppression } from '../../../ports/erasure-store.ts'
 import { bareTextCharactersMin, erasureRow, modeOf, quotedInQuarantine } from '../erasure-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
+import { removeCounts, removeEvents } from './activity.ts'
 import type { Connection } from './connection.ts'
 import type { EventPeriods } from './event-periods.ts'
 
@@ -125,6 +126,8 @@ export class SqliteErasureStore implements ErasureStore {
       removed.set(table, (removed.get(table) ?? 0) + count)
     }
     for (const key of keys.map(uuidBytes)) {
+      removed.set('identifier_metric', (removed.get('identifier_metric') ?? 0) + removeCounts(this.#connection, workspace, key))
+      removed.set('timeline', (removed.get('timeline') ?? 0) + removeEvents(this.#connection, workspace, key))
       for (const table of keyedTables) remove(table, 'identifier_key = ?', key)
       for (const table of ['identity_edge', 'identity_veto']) {
         for (const end of ['a', 'b']) remove(table, `${end} = ?`, key)
@@ -144,7 +147,7 @@ export class SqliteErasureStore implements ErasureStore {
 
 /** Tables with a row, or many, of each identifier. */
 const keyedTables: readonly string[] = [
-  'timeline', 'identifier_metric', 'identifier_register', 'consent', 'identity_override', 'identity_override_change', 'identity_pointing_change',
+  'identifier_register', 'consent', 'identity_override', 'identity_override_change', 'identity_pointing_change',
   'cart', 'identifier',
 ]
 

@@ -51,7 +51,7 @@ oltpConcurrencyContract('SQLite', open, 40)
 automationContract('SQLite', open)
 
 /** Tables that grow with events or people. */
-const large = 'timeline|identifier|identifier_metric|identifier_register|identity_edge|profile|merge_log|consent|batch|load|archive_object|source_register'
+const large = 'activity|identifier|identifier_register|identity_edge|profile|merge_log|consent|batch|load|archive_object|source_register'
 
 describe('the statements of all contracts', () => {
   it('read of a large table only what they ask for', async () => {

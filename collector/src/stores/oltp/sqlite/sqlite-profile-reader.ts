@@ -3,8 +3,9 @@ import { type ConsentAddress, type ConsentHistoryQuery, type ConsentRow, strictn
 import type { EdgeRow, IdentifierRow, MergeRow, ProfileRow, VetoRow } from '../../../ports/identity.ts'
 import type { MetricTotal, ProfileReader, TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
 import { consentRow, currentConsentQuery, currentConsentValues } from '../consent-rows.ts'
-import { edgeRow, identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
+import { identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
+import { metricsOf, seenEdgeRow, seenEdges } from './activity.ts'
 import type { Connection } from './connection.ts'
 import { identifiersOf } from './sqlite-decide-transaction.ts'
 import { readTimeline } from './timeline.ts'
@@ -67,9 +68,8 @@ export class SqliteProfileReader implements ProfileReader {
 
   async metricTotals(workspace: number, identifierKeys: readonly string[]): Promise<readonly MetricTotal[]> {
     const totals = new Map<string, MetricTotal>()
-    const statement = this.#connection.statement('SELECT * FROM identifier_metric WHERE workspace = ? AND identifier_key = ?')
     for (const key of identifierKeys) {
-      for (const row of statement.all(workspace, uuidBytes(key))) {
+      for (const row of metricsOf(this.#connection, workspace, uuidBytes(key))) {
         const metric = textOf(row, 'metric')
         const before = totals.get(metric)
         totals.set(metric, {
@@ -90,10 +90,10 @@ export class SqliteProfileReader implements ProfileReader {
   async edgesOf(workspace: number, identifierKeys: readonly string[], limit: number): Promise<readonly EdgeRow[]> {
     const edges = new Map<string, EdgeRow>()
     for (const end of ['a', 'b']) {
-      const statement = this.#connection.statement(`SELECT * FROM identity_edge WHERE workspace = ? AND ${end} = ? LIMIT ?`)
+      const statement = this.#connection.statement(`${seenEdges} WHERE edge.workspace = ? AND edge.${end} = ? LIMIT ?`)
       for (const key of identifierKeys) {
         for (const row of statement.all(workspace, uuidBytes(key), limit)) {
-          const edge = edgeRow(row)
+          const edge = seenEdgeRow(row)
           if (edges.size < limit) edges.set(`${edge.a}/${edge.b}`, edge)
         }
       }

@@ -1,7 +1,8 @@
 import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
+import { metricOf, metricsOf } from './activity.ts'
 import type { Connection } from './connection.ts'
-import { bytesOf, numberOf, textOf } from '../row.ts'
+import { numberOf, textOf } from '../row.ts'
 import { shapesOf } from './property-shapes.ts'
 
 /** One clustered range that can hold events of the page. */
@@ -29,11 +30,11 @@ export function readTimeline(connection: Connection, query: TimelineQuery): read
 }
 
 function ranges(connection: Connection, query: TimelineQuery, { before, after }: { before: number; after: number }): readonly Range[] {
-  const statement = connection.statement('SELECT * FROM identifier_metric WHERE workspace = ? AND identifier_key = ?')
-  return query.identifierKeys
-    .flatMap((key) => statement.all(query.workspace, uuidBytes(key)))
-    .filter((row) => (query.metric === undefined || row.metric === query.metric) && numberOf(row, 'first_at') < before && numberOf(row, 'last_at') > after)
-    .map((row) => ({ key: bytesOf(row, 'identifier_key'), metric: textOf(row, 'metric'), lastAt: numberOf(row, 'last_at') }))
+  const { workspace, metric } = query
+  return query.identifierKeys.map(uuidBytes)
+    .flatMap((key) => (metric === undefined ? metricsOf(connection, workspace, key) : metricOf(connection, { workspace, key, metric })).map((row) => ({ key, row })))
+    .filter(({ row }) => numberOf(row, 'first_at') < before && numberOf(row, 'last_at') > after)
+    .map(({ key, row }) => ({ key, metric: textOf(row, 'metric'), lastAt: numberOf(row, 'last_at') }))
     .toSorted((a, b) => b.lastAt - a.lastAt)
 }
 
@@ -42,7 +43,7 @@ function readRange(
 ): TimelineRow[] {
   const cursorTime = query.cursor?.time ?? Number.MAX_SAFE_INTEGER
   const cursorId = query.cursor?.messageId ?? ''
-  return connection.all(`SELECT * FROM timeline WHERE workspace = ? AND identifier_key = ? AND metric = ? AND time < ? AND time > ?
+  return connection.all(`SELECT time, message_id, properties FROM activity WHERE workspace = ? AND identifier_key = ? AND metric = ? AND time < ? AND time > ?
       AND (time, message_id) < (?, ?) ORDER BY time DESC, message_id DESC LIMIT ?`,
   query.workspace, range.key, range.metric, before, after, cursorTime, cursorId, query.limit).map((row) => ({
     workspace: query.workspace, identifierKey: uuidText(range.key), metric: range.metric,
