@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { debianProgram } from './debian-program.ts'
+import { installing } from './installing.ts'
 import { freePort, startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
@@ -43,7 +44,7 @@ interface Ports {
 export async function startKafka({ frontPort }: KafkaSettings = {}): Promise<StartedKafka | MissingEngine> {
   const java = debianProgram('java', 'openjdk-17-jre-headless')
   if (typeof java !== 'string') return java
-  const jars = jarsOnce()
+  const jars = installing(jarsOnce)
   if (typeof jars !== 'string') return jars
   const behindFront = await freePort()
   const ports = { behindFront, front: frontPort ?? behindFront, controller: await freePort(), password: await freePort(), tls: await freePort() }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { installing } from './installing.ts'
 import { startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
@@ -12,7 +13,7 @@ const version = '5.2.5'
  * any signature, so it is never the only one. Installed once a version into the user's cache directory.
  */
 export async function startMoto(): Promise<StartedEngine | MissingEngine> {
-  const program = installOnce()
+  const program = installing(installOnce)
   if (typeof program !== 'string') return program
   return await startServer({
     program,

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { installing } from './installing.ts'
 import { startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
@@ -13,7 +14,7 @@ const suite = 'sid'
  * directory, nothing is installed; binary log on, as in production. `root` has no password.
  */
 export async function startMysql(): Promise<StartedEngine | MissingEngine> {
-  const root = unpackOnce()
+  const root = installing(unpackOnce)
   if (typeof root !== 'string') return root
   const libraries = join(root, 'usr/lib/x86_64-linux-gnu')
   const program = join(libraries, 'ld-linux-x86-64.so.2')

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mavenJars } from './maven-jars.ts'
+import { installing } from './installing.ts'
 import { freePort, startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
@@ -41,7 +42,7 @@ export interface StartedPulsar extends StartedEngine {
 
 /** One real broker of Apache Pulsar with its storage, deduplication on, every write synced. */
 export async function startPulsar({ tokens = false, settings = {} }: PulsarSettings = {}): Promise<StartedPulsar | MissingEngine> {
-  const jars = mavenJars({ name: `pulsar-${version}`, artifact: `org.apache.pulsar:pulsar-broker:${version}`, aligned })
+  const jars = installing(() => mavenJars({ name: `pulsar-${version}`, artifact: `org.apache.pulsar:pulsar-broker:${version}`, aligned }))
   if (typeof jars !== 'string') return jars
   const ports = { broker: await freePort(), bookie: await freePort(), tls: await freePort(), brokerTls: await freePort() }
   let httpPort = 0

@@ -78,16 +78,22 @@ async function startProcess(server: ServerProgram, port: number, directory: stri
   return child
 }
 
-/** Free a moment ago; the operating system gives the same one out again only after all others. */
+/** A port that nobody listens on, and that nobody in this process was given before: the system may name one twice until it is taken. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    server.close()
+    await once(server, 'close')
+    if (address === null || typeof address === 'string') throw new Error('no free port')
+    if (given.has(address.port)) continue
+    given.add(address.port)
+    return address.port
+  }
 }
+
+const given = new Set<number>()
 
 function takesConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { installing } from './installing.ts'
 import { startServer } from './server-process.ts'
 import type { MissingEngine, StartedEngine } from './started-engine.ts'
 
@@ -13,7 +14,7 @@ export const versitygwAccount = Object.freeze({ accessKeyId: 'millrace-test', se
 
 /** The S3 gateway of Versity over a directory, with one bucket `archive`. The Go tool builds it once a version. */
 export async function startVersitygw(): Promise<StartedEngine | MissingEngine> {
-  const program = buildOnce()
+  const program = installing(buildOnce)
   if (typeof program !== 'string') return program
   return await startServer({
     program,
