@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BatchRow, DecideChanges, Fence } from '../../src/ports/oltp.ts'
 import { batchRow, t0 } from './batch-row.ts'
 import type { OltpUnderTest } from './oltp-contract.ts'
-import { applying, identifier, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
+import { applying, changes, identifier, noIdentity, objectRow, profile, timelineRow, uuid } from './oltp-rows.ts'
 
 /** How every OLTP driver forgets. */
 export function oltpErasureContract(name: string, open: () => Promise<OltpUnderTest>): void {
@@ -65,6 +65,29 @@ export function oltpErasureContract(name: string, open: () => Promise<OltpUnderT
       expect(await under.oltp.erasures.openErasures()).toEqual([])
       expect(await under.reader.erasures.erasure(1, erasure.id)).toMatchObject({ erasedEvents: 3, replacedObjects: ['raw/v1/1'], report: '{"done":true}' })
       expect(await under.reader.erasures.erasedEvents()).toBe(3)
+    })
+
+    it('forgets how often an edge to somebody who stays was seen', async () => {
+      const edge = (count: number) => ({
+        workspace: 1, a: uuid(3), b: uuid(2), rank: 1, firstSeenSecret: null, firstSeenPublic: t0, lastSeen: t0 + count, count,
+        cause: { messageId: 'm', metric: 'identify' }, state: 'rejected', witness: { rule: 'limit', kind: 'email', a: uuid(3), b: uuid(2) },
+      }) as const
+      const seen = (batch: number, count: number): Promise<void> => under.oltp.decide(fence, async (transaction) => {
+        const [given] = await transaction.edges(1, [{ a: uuid(3), b: uuid(2) }])
+        // As identity does: what is unchanged is the same object.
+        const row = given === undefined ? edge(count) : { ...given, count, lastSeen: t0 + count }
+        await transaction.apply(changes(batchRow(batch), { identity: { ...noIdentity, edges: [row] } }))
+      })
+      await decide(batchRow(1), { identity: { ...noIdentity, identifiers: [identifier(2), identifier(3, { profileId: uuid(300) })], profiles: [profile(100), profile(300)] } })
+      await seen(2, 1)
+      await seen(3, 4)
+      await seen(4, 9)
+      for (const key of [uuid(2), uuid(3)]) expect(await under.reader.edgesOf(1, [key], 10)).toEqual([edge(9)])
+      await decide(batchRow(5), { erasures: [{ workspace: 1, id: 'operator:1', at: t0, mode: 'anew', identifierKeys: [uuid(2)] }] })
+      await under.oltp.erasures.collectErasure(1, 'operator:1', t0 + 50)
+      expect(await under.reader.edgesOf(1, [uuid(3)], 10)).toEqual([])
+      await seen(6, 1)
+      expect(await under.reader.edgesOf(1, [uuid(3)], 10)).toEqual([edge(1)])
     })
   })
 }
