@@ -12,7 +12,7 @@ const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 /** Half of the time of all. Both halves mostly wait, for disks, kills and restarts; more at once would take more than a machine of two cores has. */
 const besideOthers = [
   'scripts/chaos.engines.test.ts', 'scripts/packed-install.engines.test.ts', 'scripts/container.engines.test.ts',
-  'sdk-browser/test/browser.engines.test.ts', 'console/test/console.engines.test.ts', 'collector/test/web-shop.engines.test.ts',
+  'sdk-browser/test/browser.engines.test.ts', 'console/test/console.engines.test.ts', 'collector/test/web-shop.engines.test.ts', 'collector/test/disk-full.engines.test.ts',
 ]
 
 interface Ended {
