@@ -10,9 +10,9 @@ import { shapesOf } from './property-shapes.ts'
 /**
  * What is counted of an identifier lies in one tree with its events: before the first event of a metric its totals, before all of them when each of
  * its edges was last seen. An event then writes one page of its person and not one of each table, and of many people nearly every row has a page
- * to itself. Rows that count have a time that no event can have; those of an edge stand under the empty metric, which is the name of none.
+ * to itself. Rows that count have this time, which no event can have: the least number that is exact in JavaScript, as a text of SQL. Those of an edge
+ * stand under the empty metric, which is the name of none.
  */
-/** The least number that is exact in JavaScript, as a text of SQL. */
 const countedAt = '-9007199254740991'
 
 const columns = 'workspace, identifier_key, metric, time, message_id, properties, count, first_at, last_at'

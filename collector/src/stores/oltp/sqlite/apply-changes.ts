@@ -10,6 +10,7 @@ import { putErasure } from './sqlite-erasure-store.ts'
 import type { EventPeriods } from './event-periods.ts'
 import { putResolves, putSettings } from './workspace-settings.ts'
 
+/** Where changes of people go, and what the transaction was given of it before. */
 export interface PeopleTarget {
   readonly connection: Connection
   readonly given: GivenEdges
@@ -43,6 +44,7 @@ export function applyPeople(target: PeopleTarget, changes: PeopleChanges, from: 
   }
   for (const row of byKey(changes.metrics)) addMetric(connection, row)
   for (const row of byKey(changes.timeline)) putEvent(connection, row)
+  target.given.clear()
 }
 
 function byKey<T extends { readonly workspace: number; readonly identifierKey: string }>(rows: readonly T[]): readonly T[] {

@@ -124,7 +124,6 @@ export class SqliteDecideTransaction implements DecideTransaction {
   /** The part of {@link apply} that is about people, for as many batches as a rebuild has. */
   async replay(changes: PeopleChanges, from: Pick<BatchRow, 'partition' | 'batch'>): Promise<void> {
     applyPeople(this.#target, changes, from)
-    this.#given.clear()
   }
 
   get #target(): PeopleTarget {
