@@ -20,19 +20,21 @@ interface Ended {
   readonly counts: { readonly passed: number; readonly failed: number; readonly skipped: number }
 }
 
-/** Runs vitest; what it says is shown while it runs where `shown`. */
+/** Runs vitest; what it says is shown at once where `shown`. */
 async function run(words: readonly string[], shown: boolean): Promise<Ended> {
   const child = spawn(process.execPath, [vitest, 'run', '--config', 'vitest.engines.config.ts', ...words], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-      if (shown) process.stdout.write(text)
-    })
+  const say = (text: string): void => {
+    output += text
+    if (shown) process.stdout.write(text)
   }
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', say)
   await once(child, 'close')
   const line = [...output.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1)
-  if (line === undefined) return { output: `${output}vitest ended by ${child.signalCode ?? `code ${child.exitCode}`} without a count\n`, counts: { passed: 0, failed: 1, skipped: 0 } }
+  if (line === undefined) {
+    say(`vitest ended by ${child.signalCode ?? `code ${child.exitCode}`} without a count\n`)
+    return { output, counts: { passed: 0, failed: 1, skipped: 0 } }
+  }
   const [, passed, failed, skipped] = line.map(Number)
   return { output, counts: { passed: passed ?? 0, failed: child.exitCode !== 0 && failed === 0 ? 1 : failed ?? 0, skipped: skipped || 0 } }
 }

@@ -24,7 +24,7 @@ export function addMetric(connection: Connection, row: MetricDelta): void {
 }
 
 /** `metric`, `count`, `first_at` and `last_at` of each metric that the identifier has events of, in order of metrics. */
-export function metricsOf(connection: Connection, workspace: number, identifierKey: Buffer): readonly Row[] {
+export function totalsOf(connection: Connection, workspace: number, identifierKey: Buffer): readonly Row[] {
   const next = connection.statement(`SELECT metric, count, first_at, last_at FROM activity
     WHERE workspace = ? AND identifier_key = ? AND metric > ? AND time = ${countedAt} ORDER BY metric LIMIT 1`)
   const rows: Row[] = []
@@ -34,7 +34,7 @@ export function metricsOf(connection: Connection, workspace: number, identifierK
 }
 
 /** The same of one metric, if there are events of it. */
-export function metricOf(connection: Connection, { workspace, key, metric }: { readonly workspace: number; readonly key: Buffer; readonly metric: string }): readonly Row[] {
+export function totalsOfMetric(connection: Connection, { workspace, key, metric }: { readonly workspace: number; readonly key: Buffer; readonly metric: string }): readonly Row[] {
   return connection.all(`SELECT metric, count, first_at, last_at FROM activity
     WHERE workspace = ? AND identifier_key = ? AND metric = ? AND time = ${countedAt} AND message_id = ''`, workspace, key, metric)
 }

@@ -121,13 +121,15 @@ export class SqliteErasureStore implements ErasureStore {
     readonly quarantined: readonly QuarantinedTrace[]
   }): Readonly<Record<string, number>> {
     const removed = new Map<string, number>()
+    const count = (table: string, rows: number): void => {
+      removed.set(table, (removed.get(table) ?? 0) + rows)
+    }
     const remove = (table: string, condition: string, ...values: readonly (string | Buffer)[]): void => {
-      const count = this.#connection.run(`DELETE FROM ${table} WHERE workspace = ? AND ${condition}`, workspace, ...values)
-      removed.set(table, (removed.get(table) ?? 0) + count)
+      count(table, this.#connection.run(`DELETE FROM ${table} WHERE workspace = ? AND ${condition}`, workspace, ...values))
     }
     for (const key of keys.map(uuidBytes)) {
-      removed.set('identifier_metric', (removed.get('identifier_metric') ?? 0) + removeCounts(this.#connection, workspace, key))
-      removed.set('timeline', (removed.get('timeline') ?? 0) + removeEvents(this.#connection, workspace, key))
+      count('identifier_metric', removeCounts(this.#connection, workspace, key))
+      count('timeline', removeEvents(this.#connection, workspace, key))
       for (const table of keyedTables) remove(table, 'identifier_key = ?', key)
       for (const table of ['identity_edge', 'identity_veto']) {
         for (const end of ['a', 'b']) remove(table, `${end} = ?`, key)

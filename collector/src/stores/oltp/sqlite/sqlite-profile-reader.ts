@@ -5,7 +5,7 @@ import type { MetricTotal, ProfileReader, TimelineQuery, TimelineRow } from '../
 import { consentRow, currentConsentQuery, currentConsentValues } from '../consent-rows.ts'
 import { identifierRow, mergeRow, profileRow, vetoRow } from '../identity-rows.ts'
 import { numberOf, textOf } from '../row.ts'
-import { metricsOf, seenEdgeRow, seenEdges } from './activity.ts'
+import { seenEdgeRow, seenEdges, totalsOf } from './activity.ts'
 import type { Connection } from './connection.ts'
 import { identifiersOf } from './sqlite-decide-transaction.ts'
 import { readTimeline } from './timeline.ts'
@@ -69,7 +69,7 @@ export class SqliteProfileReader implements ProfileReader {
   async metricTotals(workspace: number, identifierKeys: readonly string[]): Promise<readonly MetricTotal[]> {
     const totals = new Map<string, MetricTotal>()
     for (const key of identifierKeys) {
-      for (const row of metricsOf(this.#connection, workspace, uuidBytes(key))) {
+      for (const row of totalsOf(this.#connection, workspace, uuidBytes(key))) {
         const metric = textOf(row, 'metric')
         const before = totals.get(metric)
         totals.set(metric, {

@@ -1,6 +1,6 @@
 import { uuidBytes, uuidText } from '../../../platform/uuid.ts'
 import type { TimelineQuery, TimelineRow } from '../../../ports/profile-reader.ts'
-import { metricOf, metricsOf } from './activity.ts'
+import { totalsOf, totalsOfMetric } from './activity.ts'
 import type { Connection } from './connection.ts'
 import { numberOf, textOf } from '../row.ts'
 import { shapesOf } from './property-shapes.ts'
@@ -32,7 +32,7 @@ export function readTimeline(connection: Connection, query: TimelineQuery): read
 function ranges(connection: Connection, query: TimelineQuery, { before, after }: { before: number; after: number }): readonly Range[] {
   const { workspace, metric } = query
   return query.identifierKeys.map(uuidBytes)
-    .flatMap((key) => (metric === undefined ? metricsOf(connection, workspace, key) : metricOf(connection, { workspace, key, metric })).map((row) => ({ key, row })))
+    .flatMap((key) => (metric === undefined ? totalsOf(connection, workspace, key) : totalsOfMetric(connection, { workspace, key, metric })).map((row) => ({ key, row })))
     .filter(({ row }) => numberOf(row, 'first_at') < before && numberOf(row, 'last_at') > after)
     .map(({ key, row }) => ({ key, metric: textOf(row, 'metric'), lastAt: numberOf(row, 'last_at') }))
     .toSorted((a, b) => b.lastAt - a.lastAt)
