@@ -14,13 +14,13 @@ const { values } = parseArgs({
   args: process.argv.slice(2),
   options: {
     part: { type: 'string', multiple: true, default: ['solver', 'decide', 'stored'] }, stored: { type: 'string', default: '200000' },
-    merges: { type: 'string', default: '60' }, live: { type: 'string', default: '100000' },
+    batch: { type: 'string', default: '1000' }, merges: { type: 'string', default: '60' }, live: { type: 'string', default: '100000' },
   },
 })
 const parts: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   solver: solverCosts,
   decide: decideCosts,
-  stored: () => storedCosts(Number(values.stored)),
+  stored: () => storedCosts(Number(values.stored), Number(values.batch)),
   merge: () => mergeLag(Number(values.merges)),
   import: () => importUnderLive(Number(values.live)),
 }

@@ -1,6 +1,7 @@
 /**
  * The edge under three times its capacity from one key, beside a quiet key: what is refused, what is kept, the quiet
- * key's latency against its idle one, and memory. `pnpm bench overload [seconds a phase] [connections]`. Edge, flood and
+ * key's latency against its idle one, and memory. `pnpm bench overload [seconds idle and seconds of flood] [connections]`. Both in turns of
+ * two seconds: a disk has bad moments of its own, and in turns they meet both. Edge, flood and
  * quiet sender are processes of their own; the edge has the real embedded log, synced to disk. Connections are open
  * before: Node accepts one new connection each time around its loop.
  */
@@ -15,6 +16,7 @@ const eventsPerRequest = 50
 const inFlightBytesMax = 64 * 1024 * 1024
 const quietPerSecond = 100
 const quietConnections = 50
+const turnMs = 2_000
 
 /** Sends single events at a steady rate and answers how long each took. */
 async function beQuiet(port: number): Promise<void> {
@@ -100,31 +102,53 @@ class Flood {
 
 function message(child: ChildProcess): Promise<object> {
   return new Promise((resolve, reject) => {
-    child.once('message', (value) => resolve(Object(value)))
-    child.once('exit', (code) => reject(new Error(`a process ended with ${code}`)))
+    const ended = (code: number | null): void => reject(new Error(`a process ended with ${code}`))
+    child.once('exit', ended)
+    child.once('message', (value) => {
+      child.off('exit', ended)
+      resolve(Object(value))
+    })
   })
 }
 
-interface QuietFigures {
-  readonly count: number
-  readonly refused: number
-  readonly p50: number
-  readonly p99: number
-}
+/** What the quiet key was answered, since it was asked for the last time or in several such spans. */
+class QuietAnswers {
+  readonly taken: number[] = []
+  refused = 0
 
-async function quietFigures(child: ChildProcess): Promise<QuietFigures> {
-  const answer = message(child)
-  child.send('report')
-  const { taken, refused } = { taken: [], refused: 0, ...await answer }
-  return { count: taken.length, refused, p50: percentile(taken, 0.5), p99: percentile(taken, 0.99) }
+  async add(child: ChildProcess): Promise<void> {
+    const answer = message(child)
+    child.send('report')
+    const { taken, refused } = { taken: new Array<number>(), refused: 0, ...await answer }
+    this.taken.push(...taken)
+    this.refused += refused
+  }
+
+  get p99(): number {
+    return percentile(this.taken, 0.99)
+  }
+
+  get text(): string {
+    return `p50 ${percentile(this.taken, 0.5).toFixed(2)} ms, p99 ${this.p99.toFixed(2)} ms (${this.taken.length} answered ok, ${this.refused} not)`
+  }
 }
 
 function show(name: string, text: string): void {
   process.stdout.write(`${name.padEnd(22)} ${text}\n`)
 }
 
-function quietText({ count, refused, p50, p99 }: QuietFigures): string {
-  return `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms (${count} answered ok, ${refused} not)`
+/** Idle and beside a flood in turns. */
+async function inTurns(quiet: ChildProcess, flood: Flood, { turns, perSecond, most }: { turns: number; perSecond: number; most: number }): Promise<readonly [QuietAnswers, QuietAnswers]> {
+  const [idle, busy, between] = [new QuietAnswers(), new QuietAnswers(), new QuietAnswers()]
+  for (let turn = 0; turn < turns; turn += 1) {
+    await between.add(quiet)
+    await sleep(turnMs)
+    await idle.add(quiet)
+    await flood.run(turnMs, { perSecond, most })
+    await busy.add(quiet)
+    await flood.finish()
+  }
+  return [idle, busy]
 }
 
 async function measure(phaseMs: number, connections: number): Promise<void> {
@@ -146,30 +170,27 @@ async function measure(phaseMs: number, connections: number): Promise<void> {
   show('capacity', `${Math.round(capacity * eventsPerRequest).toLocaleString('en')} events/s in requests of ${eventsPerRequest} on 16 connections`)
   const quiet = fork(import.meta.filename, ['quiet', String(port)])
   await sleep(2_000)
-  await quietFigures(quiet)
-  await sleep(phaseMs)
-  const idle = await quietFigures(quiet)
-  show('quiet key, idle', quietText(idle))
   const before = { taken: flood.count(200), refused: flood.refused, memory: memory.length }
   flood.tookMs.clear()
-  await flood.run(phaseMs, { perSecond: 3 * capacity, most: connections })
-  const busy = await quietFigures(quiet)
-  await flood.finish()
+  const [idle, busy] = await inTurns(quiet, flood, { turns: Math.ceil(phaseMs / turnMs), perSecond: 3 * capacity, most: connections })
+  show('quiet key, idle', idle.text)
   const taken = flood.count(200) - before.taken
   const refused = flood.refused - before.refused
   show('noisy key, threefold', `${Math.round((taken + refused + flood.unsent) / phaseMs * 1_000)} requests/s wanted, ${Math.round((taken + refused) / phaseMs * 1_000)} sent on ${connections} connections, `
     + `${taken} ok, ${flood.count(429)} with 429, ${flood.count(503)} with 503, ${flood.count(0)} cut off`)
   show('', `ok after p50 ${percentile(flood.tookMs.get(200) ?? [], 0.5).toFixed(0)} ms, p99 ${percentile(flood.tookMs.get(200) ?? [], 0.99).toFixed(0)} ms; refused after p50 ${percentile(flood.tookMs.get(429) ?? [], 0.5).toFixed(0)} ms`)
-  show('quiet key, beside it', `${quietText(busy)}: p99 ${(busy.p99 / idle.p99).toFixed(1)} times the idle one`)
+  show('quiet key, beside it', `${busy.text}: p99 ${(busy.p99 / idle.p99).toFixed(1)} times the idle one`)
   const highest = Math.max(...memory.slice(before.memory))
   const half = memory.slice(before.memory).slice(Math.floor((memory.length - before.memory) / 2))
   show('memory', `${mebibytes(highest)} at most; second half of the flood ${mebibytes(Math.min(...half))} to ${mebibytes(Math.max(...half))}`)
   await sleep(1_000)
-  await quietFigures(quiet)
+  await new QuietAnswers().add(quiet)
   const refusedBefore = flood.refused
   await flood.run(phaseMs, { perSecond: capacity / 4, most: connections })
   await flood.finish()
-  show('afterwards', `at a quarter of the capacity ${flood.refused - refusedBefore} refused; quiet ${quietText(await quietFigures(quiet))}`)
+  const after = new QuietAnswers()
+  await after.add(quiet)
+  show('afterwards', `at a quarter of the capacity ${flood.refused - refusedBefore} refused; quiet ${after.text}`)
   const quietTotal = message(quiet)
   quiet.send('report')
   await quietTotal

@@ -109,8 +109,9 @@ export async function decideCosts(): Promise<readonly string[]> {
 }
 
 /** Batches of as many people each, drawn from few and from many. */
-export async function storedCosts(many: number): Promise<readonly string[]> {
-  const [few, batchPeople, batches] = [1_000, 1_000, 40]
+export async function storedCosts(many: number, batchPeople: number): Promise<readonly string[]> {
+  const few = 1_000
+  const batches = Math.ceil(40_000 / batchPeople)
   const stages = await Promise.all([few, many].map(async (people) => ({ people, stage: await stageWith(people), costs: new Array<EventCost>(), random: randomFrom(7) })))
   // In turns, so that whatever else the machine does meets both.
   for (let batch = 0; batch < batches; batch += 1) {

@@ -21,12 +21,12 @@ export interface ReplayRequest {
 export interface ReplayReport {
   /** Sent again; those that were sent again before are dropped as duplicates. */
   readonly replayed: number
-  /** Refused for the same or another reason, by reason. */
+  /** Refused for the same or another reason, by reason; also those that were not kept whole, or whose mended event is stored under their id. */
   readonly refused: Readonly<Record<string, number>>
 }
 
 export interface ReplayDependencies {
-  readonly reader: Pick<StatusReader, 'quarantine'>
+  readonly reader: Pick<StatusReader, 'quarantine' | 'claimOf'>
   readonly log: LogWriter
   readonly clock: Clock
   readonly identityOf: SettingsOf
@@ -42,17 +42,27 @@ export async function replayQuarantine({ workspace, reason }: ReplayRequest, { r
   const refused = new Map<string, number>()
   for (let after: string | null = null, more = true; more;) {
     const rows: readonly QuarantineRow[] = await reader.quarantine({ workspace, reason, after, limit: pageRows })
-    const judged = judgeAgain(rows, { workspace, clock, identityOf })
+    const open = await notStored(rows, workspace, reader)
+    const judged = judgeAgain(open, { workspace, clock, identityOf })
     const records = Map.groupBy(judged.filter(({ result }) => result === 'ok'), ({ partitionKey }) => partitionOf(partitionKey, log.partitions))
     await Promise.all([...records].map(([partition, events]) => log.append(partition, joinedBytes(events.map(({ line }) => line)), events.length)))
     replayed += judged.filter(({ result }) => result === 'ok').length
     for (const { result, reason: why } of judged) if (result === 'quarantined') refused.set(String(why), (refused.get(String(why)) ?? 0) + 1)
-    const unreadable = rows.length - judged.length
-    if (unreadable > 0) refused.set('not_kept_whole', (refused.get('not_kept_whole') ?? 0) + unreadable)
+    for (const [why, count] of [['not_kept_whole', open.length - judged.length], ['stored_since', rows.length - open.length]] as const) {
+      if (count > 0) refused.set(why, (refused.get(why) ?? 0) + count)
+    }
     after = rows.at(-1)?.messageId ?? null
     more = rows.length === pageRows
   }
   return { replayed, refused: Object.fromEntries(refused) }
+}
+
+/** Without those whose senders mended them, and sent them again under the same message id. */
+async function notStored(
+  rows: readonly QuarantineRow[], workspace: number, reader: ReplayDependencies['reader'],
+): Promise<readonly QuarantineRow[]> {
+  const claims = await Promise.all(rows.map(({ messageId }) => reader.claimOf(workspace, messageId)))
+  return rows.filter((_, index) => (claims[index]?.identifierKey ?? null) === null)
 }
 
 function judgeAgain(

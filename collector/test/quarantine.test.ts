@@ -47,3 +47,36 @@ test('what is in quarantine is shown, and sent again once what refused it is men
     rmSync(directory, { recursive: true })
   }
 })
+
+test('what its sender mends and sends again under the same message id is stored, once, and not by a replay as well', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-mended-'))
+  const data = join(directory, 'data')
+  const collector = new CollectorProcess(data, ['--object-delay-ms', '50', '--load-delay-ms', '50'])
+  const bad = { type: 'track', messageId: 'order-1', userId: 'c-1' }
+  const good = { ...bad, event: 'Order Completed', timestamp: '2026-01-02T03:04:05.000Z' }
+  const send = async (batch: readonly object[]): Promise<readonly string[]> => {
+    const answer = await fetch(`${collector.url}/v1/batch`, { method: 'POST', body: JSON.stringify({ batch }), headers: { 'content-type': 'application/json', 'x-write-key': testKeys.writeKey } })
+    const results: unknown = Reflect.get(Object(await answer.json()), 'results')
+    return Array.isArray(results) ? results.map((each: unknown) => String(Reflect.get(Object(each), 'result'))) : []
+  }
+  const atRest = (accepted: number): ReturnType<typeof untilAtRest> => untilAtRest(() => collector.url, testKeys.secretKey, { accepted, withinMs: 30_000 })
+  const receipt = async (): Promise<unknown> => (await readJson(collector.url, '/v1/receipts/order-1', testKeys.secretKey)).body
+  try {
+    await collector.start()
+    expect(await send([bad, bad])).toEqual(['quarantined', 'duplicate'])
+    expect(await atRest(2)).toMatchObject({ totals: { stored: 0, dropped: { quarantined: 1, duplicate: 1 } } })
+    expect(await receipt()).toMatchObject({ state: 'dropped', reason: 'missing_event_name' })
+    expect(await send([bad])).toEqual(['quarantined'])
+    expect(await send([good])).toEqual(['ok'])
+    expect(await atRest(4)).toMatchObject({ agree: true, totals: { stored: 1, archived: 1, loaded: 1, dropped: { quarantined: 1, duplicate: 2 } } })
+    expect(await receipt()).toMatchObject({ state: 'loaded' })
+    await send([good])
+    await send([bad])
+    expect(await atRest(6)).toMatchObject({ agree: true, totals: { stored: 1, archived: 1, loaded: 1, dropped: { quarantined: 1, duplicate: 4 } } })
+    expect(execFileSync(process.execPath, [fileURLToPath(new URL('../src/main.ts', import.meta.url)), 'quarantine', 'replay', '--data', data], { encoding: 'utf8' }))
+      .toBe('sent again: 0; still refused: stored_since 1\n')
+  } finally {
+    await collector.stop()
+    rmSync(directory, { recursive: true })
+  }
+})

@@ -119,7 +119,6 @@ async function sendOne(exchange: Exchange, index: number, { seed, surface, tally
     if (answers.length === 0 && request.framed) answers = await exchange.send(request)
     if (answers.length === 0 && request.framed) tally.defect(`request ${index}: no answer`)
     tally.count(answers)
-    if (answers.length === 0) tally.doubt(request.bytes)
     for (const answer of answers) {
       const fault = surface.faultOf(answer, request.method)
       if (fault !== null) tally.defect(`request ${index}: ${fault}`)
@@ -134,24 +133,13 @@ class Tally {
   readonly statuses = new Map<number, number>()
   readonly results = new Map<string, number>()
   readonly defects: string[] = []
-  readonly #ok = new Set<string>()
-  /** Also those that nobody was told of. */
-  readonly #quarantined = new Set<string>()
+  /** Message ids of events that were answered `ok`. */
+  readonly ok = new Set<string>()
   /** Results of any kind: each is an event in the log. */
   events = 0
 
-  /** Message ids of events that were answered `ok`, but for those that came in an event that can never be stored, too: the first decided counts. */
-  get ok(): ReadonlySet<string> {
-    return new Set([...this.#ok].filter((id) => !this.#quarantined.has(id)))
-  }
-
   defect(text: string): void {
     this.defects.push(text)
-  }
-
-  /** Nobody was told what became of this request's events: one may have been quarantined under the id of another request's. */
-  doubt(bytes: Buffer): void {
-    for (const [, id] of bytes.toString('latin1').matchAll(/"messageId":"([^"]*)"/g)) if (id !== undefined) this.#quarantined.add(id)
   }
 
   count(answers: readonly HttpAnswer[]): void {
@@ -167,9 +155,7 @@ class Tally {
       const result = String(Reflect.get(Object(entry), 'result'))
       this.results.set(result, (this.results.get(result) ?? 0) + 1)
       this.events += 1
-      const id = String(Reflect.get(Object(entry), 'messageId'))
-      if (result === 'ok') this.#ok.add(id)
-      else if (result === 'quarantined') this.#quarantined.add(id)
+      if (result === 'ok') this.ok.add(String(Reflect.get(Object(entry), 'messageId')))
     }
   }
 }

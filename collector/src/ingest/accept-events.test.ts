@@ -106,6 +106,15 @@ describe('message ids', () => {
     expect(accepted[1]?.line).toBe(accepted[0]?.line)
   })
 
+  it('takes what comes mended under the id of one that can never be stored, and then knows its repeats', () => {
+    const [good, bad] = [{ type: 'page', userId: 'u', messageId: 'm' }, { type: '?', userId: 'v', messageId: 'm' }]
+    const accepted = accept(JSON.stringify({ batch: [bad, bad, good, good, bad] }))
+    expect(accepted.map(({ result }) => result)).toEqual(['quarantined', 'duplicate', 'ok', 'duplicate', 'duplicate'])
+    const [first, , mended, again, last] = accepted.map(({ partitionKey }) => partitionKey)
+    expect([again, last]).toEqual([mended, mended])
+    expect(mended).not.toBe(first)
+  })
+
   it('puts a repeated id behind its first, whoever it says it is of: elsewhere it might be decided before', () => {
     const accepted = accept(JSON.stringify({ batch: [
       { type: 'page', userId: 'u', messageId: 'm' }, { type: '?', messageId: 'm' }, { type: 'page', userId: 'v', messageId: 'm' }, 7,

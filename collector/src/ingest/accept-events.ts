@@ -1,4 +1,5 @@
 import { type EventType, limits, type FlagCode, type QuarantineReason } from '@millrace/schemas'
+import { droppedId } from '../ports/dropped-id.ts'
 import { encodeRecordLine, type Trust } from '../ports/record.ts'
 import { consentsOf } from '../identity/consent.ts'
 import { strongestIdentifier } from '../identity/extract-identifiers.ts'
@@ -56,7 +57,7 @@ interface Request {
   readonly clockOf: (item: TimedItem) => ItemClock
   /** Flags that concern the whole body. */
   readonly flags: FlagSet
-  /** Message ids that came, and the partition key of the first event with each. */
+  /** Message ids that came, and dropped ids, with the partition key of the first event with each. */
   readonly seen: Map<string, string>
   /** The limit that what the items share breaks by itself. */
   readonly sharedReason: QuarantineReason | null
@@ -122,11 +123,11 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
   const { workspace, receivedAt, trust } = request.context
   const { messageId, reason, json } = verdict
   const flags = flagCodesOf(verdict.flags)
-  const first = request.seen.get(messageId)
+  const first = request.seen.get(messageId) ?? (reason === null ? undefined : request.seen.get(droppedId(messageId)))
   const duplicate = first !== undefined
   // Behind the first with its id, whatever else the later one says: in another partition it might be decided before it.
   const partitionKey = first ?? `${workspace}:${identifierText(verdict.identifier) ?? `message:${messageId}`}`
-  if (!duplicate) request.seen.set(messageId, partitionKey)
+  if (!duplicate) request.seen.set(reason === null ? messageId : droppedId(messageId), partitionKey)
   const line = encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json })
   if (reason === null) return { messageId, result: duplicate ? 'duplicate' : 'ok', flags, partitionKey, line }
   return { messageId, result: duplicate ? 'duplicate' : 'quarantined', reason, flags, partitionKey, line }

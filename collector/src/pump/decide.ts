@@ -12,11 +12,12 @@ import type { Identifier } from '../identity/identifier.ts'
 import type { Evidence, VetoChange } from '../identity/gather-evidence.ts'
 import { type Resolution, resolveBatch } from '../identity/resolve-batch.ts'
 import type { ConsentRow } from '../ports/consent.ts'
+import { droppedId } from '../ports/dropped-id.ts'
 import { eventRow, eventRowVersion, propertiesOf } from '../ports/event-row.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Control } from '../ports/record.ts'
 import type {
-  BatchRow, DecideChanges, DecideTransaction, MetricDelta, NewClaim, PeopleChanges, ProfileRef, QuarantineRow, RegisterRow,
+  BatchRow, DecideChanges, DecideTransaction, EventRef, MetricDelta, NewClaim, PeopleChanges, ProfileRef, QuarantineRow, RegisterRow,
 } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
 import { suppressedJson, writeArchiveLine } from './archive-line.ts'
@@ -90,7 +91,8 @@ export async function decideBatch(transaction: DecideTransaction, { records, eve
     const fate = isSuppressed(logged) ? { dropped: 'suppressed' } as const : readEvent(logged, { settingsOf, evidence })
     const { workspace, messageId, receivedAt } = logged
     claims.push({
-      workspace, messageId, receivedAt, identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
+      workspace, messageId: claimRef(logged).messageId, receivedAt,
+      identifierKey: 'dropped' in fate ? null : fate.identifierKey, sourced: logged.flags.includes('imported'),
     })
     if ('dropped' in fate) quarantine.push(fate.dropped === 'suppressed'
       ? { workspace, messageId, receivedAt, reason: fate.dropped, event: suppressedJson(messageId) }
@@ -148,14 +150,35 @@ export async function peopleChanges(
 }
 
 async function duplicates(transaction: DecideTransaction, events: readonly LoggedEvent[]): Promise<readonly boolean[]> {
-  const claimed = await transaction.claimed(events)
+  const refused = events.filter(isRefused)
+  const claimed = await transaction.claimed([...events, ...refused.map(claimRef)])
   const seen = new Set<string>()
+  let nextRefused = events.length
   return events.map((event, index) => {
-    const id = `${event.workspace}/${event.messageId}`
-    if (claimed[index] === true || seen.has(id)) return true
-    seen.add(id)
-    return false
+    const own = idOf(claimRef(event))
+    let known = claimed[index] === true || seen.has(idOf(event)) || seen.has(own)
+    if (isRefused(event)) {
+      known ||= claimed[nextRefused] === true
+      nextRefused += 1
+    }
+    seen.add(own)
+    return known
   })
+}
+
+function idOf({ workspace, messageId }: EventRef): string {
+  return `${workspace}/${messageId}`
+}
+
+/** Before it was asked whom it is of: whatever the answer, it can never be stored. */
+function isRefused({ body }: LoggedEvent): boolean {
+  return 'reason' in body
+}
+
+/** What the event takes in the duplicate window. */
+function claimRef(event: LoggedEvent): EventRef {
+  const { workspace, messageId, receivedAt } = event
+  return isRefused(event) ? { workspace, messageId: droppedId(messageId), receivedAt } : event
 }
 
 /** An operator's decision; sent twice it counts once. */

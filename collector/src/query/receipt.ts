@@ -1,4 +1,5 @@
 import { MillraceError } from '../platform/errors.ts'
+import { droppedId } from '../ports/dropped-id.ts'
 import type { ProfileReader } from '../ports/profile-reader.ts'
 import type { StatusReader } from '../ports/oltp.ts'
 import { liveProfileId } from './find-profile.ts'
@@ -21,7 +22,7 @@ export interface Receipt {
  * `loaded` means archived and loaded. Fails with `not_found` too for a message id older than the duplicate window.
  */
 export async function receipt(workspace: number, messageId: string, reader: StatusReader & ProfileReader): Promise<Receipt> {
-  const claim = await reader.claimOf(workspace, messageId)
+  const claim = await reader.claimOf(workspace, messageId) ?? await reader.claimOf(workspace, droppedId(messageId))
   const batch = claim === null ? null : await reader.batch(claim.partition, claim.batch)
   if (claim === null || batch === null) {
     throw new MillraceError('not_found', `no event with messageId ${JSON.stringify(messageId)} is decided yet`, { retryable: true })

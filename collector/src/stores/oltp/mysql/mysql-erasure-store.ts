@@ -1,8 +1,9 @@
 import { MillraceError } from '../../../platform/errors.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
+import { droppedId } from '../../../ports/dropped-id.ts'
 import type { ErasureRow, ErasureStore, NewErasure, QuarantinedTrace, RewrittenObject, Suppression } from '../../../ports/erasure-store.ts'
 import { bareTextCharactersMin, erasureRow, modeOf, quotedInQuarantine } from '../erasure-rows.ts'
-import { bytesOf, numberOf, textOf } from '../row.ts'
+import { bytesOf, numberOf, type Row, textOf } from '../row.ts'
 import type { Session, Value } from './session.ts'
 
 type Transaction = <T>(work: (session: Session) => Promise<T>) => Promise<T>
@@ -110,7 +111,9 @@ async function quarantinedWith(session: Session, workspace: number, values: read
   }
   const traces: QuarantinedTrace[] = []
   for (const messageId of found) {
-    const row = await session.get('SELECT `partition`, batch FROM event_key WHERE workspace = ? AND message_key = ?', workspace, messageKey(messageId))
+    const rowOf = (id: string): Promise<Row | undefined> =>
+      session.get('SELECT `partition`, batch FROM event_key WHERE workspace = ? AND message_key = ?', workspace, messageKey(id))
+    const row = await rowOf(droppedId(messageId)) ?? await rowOf(messageId)
     traces.push({ messageId, place: row === undefined ? null : { partition: numberOf(row, 'partition'), batch: numberOf(row, 'batch') } })
   }
   return traces

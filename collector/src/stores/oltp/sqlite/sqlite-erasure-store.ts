@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../../platform/errors.ts'
 import { messageKey, uuidBytes, uuidText } from '../../../platform/uuid.ts'
+import { droppedId } from '../../../ports/dropped-id.ts'
 import type { ErasureRow, ErasureStore, NewErasure, QuarantinedTrace, RewrittenObject, Suppression } from '../../../ports/erasure-store.ts'
 import { bareTextCharactersMin, erasureRow, modeOf, quotedInQuarantine } from '../erasure-rows.ts'
 import { bytesOf, numberOf, textOf } from '../row.ts'
@@ -109,7 +110,7 @@ export class SqliteErasureStore implements ErasureStore {
       }
     }
     return [...found].map((messageId) => {
-      const claim = this.#periods.find(workspace, messageId)
+      const claim = this.#periods.find(workspace, droppedId(messageId)) ?? this.#periods.find(workspace, messageId)
       return { messageId, place: claim === null ? null : { partition: claim.partition, batch: claim.batch } }
     })
   }
