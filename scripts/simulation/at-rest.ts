@@ -1,3 +1,4 @@
+import { droppedId } from '../../collector/src/ports/dropped-id.ts'
 import { generationSetting } from '../../collector/src/ports/generation-setting.ts'
 import { decodeObject, sha256 } from '../../collector/src/pump/archive-object.ts'
 import { readDecidedLine } from '../../collector/src/pump/read-archive-line.ts'
@@ -21,6 +22,8 @@ interface Rested {
 interface ArchivedLine {
   readonly workspace: number
   readonly messageId: string
+  /** As of the item. */
+  readonly claimedId: string
   readonly partition: number
   readonly batch: number
   readonly profileId: string | null
@@ -30,16 +33,16 @@ interface ArchivedLine {
 export async function checkAtRest(world: World, rested: Rested): Promise<void> {
   const { stores, input, plan } = rested
   const { tables } = stores.oltp
-  // Of one message id sent for two events either may be stored.
-  const items = new Map(input.items.map((item) => [rowKey(item.workspace, item.messageId), item]))
+  // Of one message id sent for two events either may be stored, and what can never be stored only counts while nothing else has come under its id.
+  const items = new Map(input.items.map((item) => [rowKey(item.workspace, item.claimedId), item]))
+  const optional = new Set([...items].filter(([key, { workspace, messageId }]) => key !== rowKey(workspace, messageId) && items.has(rowKey(workspace, messageId))).map(([key]) => key))
   const wrong = (what: string): void => world.violated(what)
   for (let partition = 0; partition < plan.partitions; partition += 1) checkBatches(partition, stores, wrong)
   const archived = await archivedLines(stores, wrong)
   if (world.violations.length > 0) return
-  once('the archive', archived.map(({ workspace, messageId }) => rowKey(workspace, messageId)), { items, wrong })
-  if (plan.conflicts) {
-    once('the duplicate window', [...tables.claims.values()].map(({ workspace, messageId }) => rowKey(workspace, messageId)), { items, wrong })
-  } else {
+  once('the archive', archived.map(({ workspace, claimedId }) => rowKey(workspace, claimedId)), { items, optional, wrong })
+  once('the duplicate window', [...tables.claims.values()].map(({ workspace, messageId }) => rowKey(workspace, messageId)), { items, optional, wrong })
+  if (!plan.conflicts) {
     checkFates(rested, { items, wrong })
     const context = { settings: defaultIdentitySettings, identityKey, clock: { now: () => beginMs, elapsed: () => 0, sleep: async () => {} } }
     const expected = await undisturbed(stores.log.everything(), context)
@@ -51,14 +54,21 @@ export async function checkAtRest(world: World, rested: Rested): Promise<void> {
 
 type Wrong = (what: string) => void
 
-function once(where: string, keys: readonly string[], { items, wrong }: { readonly items: ReadonlyMap<string, unknown>; readonly wrong: Wrong }): void {
+interface Expected {
+  readonly items: ReadonlyMap<string, unknown>
+  /** May be missing. */
+  readonly optional?: ReadonlySet<string>
+  readonly wrong: Wrong
+}
+
+function once(where: string, keys: readonly string[], { items, optional, wrong }: Expected): void {
   const seen = new Set<string>()
   for (const key of keys) {
     if (seen.has(key)) wrong(`${where} has ${key} twice`)
     if (!items.has(key)) wrong(`${where} has ${key}, which nobody sent`)
     seen.add(key)
   }
-  for (const key of items.keys()) if (!seen.has(key)) wrong(`${where} has lost ${key}`)
+  for (const key of items.keys()) if (!seen.has(key) && optional?.has(key) !== true) wrong(`${where} has lost ${key}`)
 }
 
 /** Batches cover the log without gap and overlap, and count what is in it. */
@@ -110,17 +120,18 @@ function linesOf(content: Buffer, row: BatchRow | undefined, wrong: Wrong): read
     const decided = line === '' ? null : readDecidedLine(line)
     if (decided === null) return []
     const { workspace, messageId, outcome } = decided
-    return [{ workspace, messageId, partition: row.partition, batch: row.batch, profileId: 'profileId' in outcome ? outcome.profileId : null }]
+    const claimedId = 'dropped' in outcome && outcome.dropped === 'bad_json' ? droppedId(messageId) : messageId
+    return [{ workspace, messageId, claimedId, partition: row.partition, batch: row.batch, profileId: 'profileId' in outcome ? outcome.profileId : null }]
   })
 }
 
 /** In the OLTP each item is what it had to become. */
 function checkFates({ stores: { oltp: { tables } } }: Rested, { items, wrong }: { readonly items: ReadonlyMap<string, Item>; readonly wrong: Wrong }): void {
-  const withFate = (fate: Item['fate']): ReadonlyMap<string, Item> => new Map([...items].filter(([, item]) => item.fate === fate))
+  const withFate = (fate: Item['fate']): ReadonlyMap<string, Item> =>
+    new Map([...items.values()].filter((item) => item.fate === fate).map((item) => [rowKey(item.workspace, item.messageId), item]))
   const keysOf = (rows: Iterable<{ readonly workspace: number; readonly messageId: string }>): readonly string[] => [...rows].map(({ workspace, messageId }) => rowKey(workspace, messageId))
   once('the timeline', keysOf(tables.timeline.values()), { items: withFate('stored'), wrong })
   once('the quarantine', keysOf(tables.quarantine.values()), { items: withFate('quarantined'), wrong })
-  once('the duplicate window', keysOf(tables.claims.values()), { items, wrong })
 }
 
 /** The OLAP has a row for each stored line of the archive, under the person that the line names and that the identifier points at now. */

@@ -2,6 +2,7 @@ import type { CanonicalEvent } from '@millrace/schemas'
 import { defaultIdentitySettings } from '../../collector/src/identity/identity-settings.ts'
 import { strongestIdentifier } from '../../collector/src/identity/extract-identifiers.ts'
 import { partitionOf } from '../../collector/src/ingest/partition-of.ts'
+import { droppedId } from '../../collector/src/ports/dropped-id.ts'
 import { encodeRecordLine, type Trust } from '../../collector/src/ports/record.ts'
 import type { Choices } from '../fuzz/random.ts'
 import { refusedMark } from './simulated-olap.ts'
@@ -13,6 +14,8 @@ export interface Item {
   readonly messageId: string
   readonly partition: number
   readonly fate: 'stored' | 'quarantined'
+  /** What stands for it in the duplicate window. */
+  readonly claimedId: string
   /** The OLAP takes no row of it. */
   readonly refused: boolean
   /** One line of a record, as the edge writes it when it has the item at that instant. */
@@ -77,7 +80,7 @@ function itemOf(choices: Choices, plan: InputPlan, index: number): Item {
   const bad = choices.chance(0.02)
   return {
     workspace, messageId, partition: partitionOf(key, plan.partitions), refused: refused && identifier !== null && !bad,
-    fate: identifier === null || bad ? 'quarantined' : 'stored',
+    fate: identifier === null || bad ? 'quarantined' : 'stored', claimedId: bad ? droppedId(messageId) : messageId,
     line: (receivedAt) => bad
       ? encodeRecordLine({ workspace, receivedAt, trust, reason: 'bad_json', flags: [], json: JSON.stringify({ messageId, encoding: 'utf8', raw: '{', truncated: false }) })
       : encodeRecordLine({ workspace, receivedAt, trust, reason: null, flags: [], json: JSON.stringify({ ...event, messageId, receivedAt: new Date(receivedAt).toISOString() }) }),
