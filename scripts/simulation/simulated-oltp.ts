@@ -1,7 +1,7 @@
 import type { AutomationStore } from '../../collector/src/ports/automation-store.ts'
 import type { ErasureStore } from '../../collector/src/ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../collector/src/ports/identity.ts'
-import { type GenerationSwap, generationSetting } from '../../collector/src/ports/generation-setting.ts'
+import { generationAfter, type GenerationSwap, generationSetting, newestGenerationSetting, type NewGeneration } from '../../collector/src/ports/generation-setting.ts'
 import type { LoadOutcome } from '../../collector/src/ports/load-outcome.ts'
 import {
   type BatchRow, type Claimed, type DecideTransaction, type Fence, type LoadRow, type MemberRow, type ObjectRow, type Oltp, type PartitionRole, type PartitionRow, partitionRoles,
@@ -52,6 +52,15 @@ export class SimulatedOltp implements Oltp {
   setSetting(name: string, value: string): Promise<void> {
     return this.#session.statement('setSetting', () => {
       this.#tables.settings.set(name, value)
+    })
+  }
+
+  newGeneration(): Promise<NewGeneration> {
+    return this.#session.statement('newGeneration', () => {
+      const { settings } = this.#tables
+      const given = generationAfter(settings.get(generationSetting) ?? null, settings.get(newestGenerationSetting) ?? null)
+      settings.set(newestGenerationSetting, String(given.generation))
+      return given
     })
   }
 
@@ -140,6 +149,10 @@ export class SimulatedOltp implements Oltp {
   objectOf(partition: number, batch: number): Promise<ObjectRow | null> {
     return this.#session.statement('objectOf', () =>
       this.#tables.objectsOf(partition).find(({ firstBatch, lastBatch }) => lastBatch >= batch && firstBatch <= batch) ?? null)
+  }
+
+  requireOwned(fence: Fence): Promise<void> {
+    return this.#write(fence, 'requireOwned', () => () => {})
   }
 
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {

@@ -4,7 +4,7 @@ import type { ConsentRow } from './consent.ts'
 import type { ErasureReader, ErasureStore, NewErasure, Suppression } from './erasure-store.ts'
 import type { DecidedPointing, IdentityChanges, IdentityOverride, IdentityPointing, IdentityReader } from './identity.ts'
 import type { KeyRow, KeyStore } from './key.ts'
-import type { GenerationSwap } from './generation-setting.ts'
+import type { GenerationSwap, NewGeneration } from './generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from './load-outcome.ts'
 import type { LogPosition } from './log.ts'
 import type { ProfileReader, TimelineRow } from './profile-reader.ts'
@@ -275,10 +275,13 @@ export interface Oltp extends KeyStore, SettingsStore {
   /** The planned object that is not finished, if any. */
   openObject(partition: number): Promise<ObjectRow | null>
   objectOf(partition: number, batch: number): Promise<ObjectRow | null>
-
+  /** Behind every transaction that holds the partition. Fails with `epoch_lost` where the fence is not the newest. */
+  requireOwned(fence: Fence): Promise<void>
   /** All loads of one run. As {@link planObject}. */
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void>
   finishLoad(fence: Fence, row: LoadRow, outcome: LoadOutcome): Promise<void>
+  /** A number for a rebuild of the OLAP, stored with all that were given before. */
+  newGeneration(): Promise<NewGeneration>
   /** Stores {@link generationSetting}, and the refusals in the place of all there were, in one transaction with a check of the fences, each of another partition. */
   swapGeneration(fences: readonly Fence[], swap: GenerationSwap): Promise<void>
   openLoads(partition: number): Promise<readonly LoadRow[]>

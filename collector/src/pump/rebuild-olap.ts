@@ -1,4 +1,5 @@
 import { MillraceError } from '../platform/errors.ts'
+import type { NewGeneration } from '../ports/generation-setting.ts'
 import type { Olap } from '../ports/olap.ts'
 import type { IdentityOverride, IdentityPointing } from '../ports/identity.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -17,8 +18,7 @@ export interface RebuildPlan {
   readonly source: BatchSource
   readonly clock: Clock
   readonly partitions: number
-  /** The live generation; the new one is the next. */
-  readonly generation: number
+  readonly given: NewGeneration
   /** Runs `fill` with live loads paused, then makes the generation with what it refuses the live one. */
   swap(fill: () => Promise<readonly LoadRefusal[]>, generation: number): Promise<void>
 }
@@ -37,11 +37,8 @@ export interface RebuildReport {
  * generation is dropped only after the new one holds as many rows as the loads say.
  */
 export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: RebuildPlan): Promise<RebuildReport> {
-  const generation = plan.generation + 1
-  // A rebuild that died half way left a table under this name, whose tokens would block the new rows.
-  await olap.dropGeneration(generation)
-  // One that failed behind its swap left the one before.
-  await olap.dropGeneration(plan.generation - 1)
+  const { live, generation } = plan.given
+  await dropLeftGenerations(olap, plan.given)
   await olap.createGeneration(generation)
   const done = new Map<number, number>()
   let loads = 0
@@ -69,8 +66,21 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
     if (counted !== rows) throw new MillraceError('corrupt', `the rebuilt OLAP holds ${counted} rows where the loads hold ${rows}; the old one stays`)
     return refusals
   }, generation)
-  await failStep('rebuild.drop', () => olap.dropGeneration(plan.generation))
+  await failStep('rebuild.drop', () => olap.dropGeneration(live))
   return { generation, loads, rows, refused: refusals.reduce((sum, refusal) => sum + refusal.rows.length, 0) }
+}
+
+/** So many of the last ones may have been left; whoever left one long ago has been followed by a rebuild since. */
+const leftGenerationsMax = 32
+
+/**
+ * Drops what other rebuilds left below the generation: one that died half way, or behind its swap. One that still runs, in a process that lost its
+ * partitions meanwhile, fails: it could not have been swapped in. The number it was given is lower than that of whoever came later, so it drops nothing of theirs.
+ */
+export async function dropLeftGenerations(olap: Pick<Olap, 'dropGeneration'>, { live, generation }: NewGeneration): Promise<void> {
+  for (let left = Math.max(1, generation - leftGenerationsMax); left < generation; left += 1) {
+    if (left !== live) await olap.dropGeneration(left)
+  }
 }
 
 /** Where everybody points now. The batches that made it so are not known any more: what is put is true at any position. */

@@ -17,7 +17,7 @@ import { PartitionOwner } from './partition-owner.ts'
 import { PartitionPump, type PumpBounds } from './partition-pump.ts'
 import type { PumpReports } from './pump-metrics.ts'
 import { rebuildProfiles, type RebuildProfilesReport } from './rebuild-profiles.ts'
-import { putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
+import { dropLeftGenerations, putAllPointings, rebuildOlap, type RebuildReport } from './rebuild-olap.ts'
 import { failStep } from '../platform/fail-point.ts'
 
 export interface WorkerDependencies {
@@ -117,7 +117,7 @@ export class WorkerService {
       await olap.createGeneration(shown)
       await olap.useGeneration(shown)
       // A rebuild that died behind its swap left the one before.
-      await olap.dropGeneration(shown - 1)
+      await dropLeftGenerations(olap, { live: shown, generation: shown })
     }
   }
 
@@ -173,20 +173,20 @@ export class WorkerService {
     if (pumps === null) {
       throw new MillraceError('unavailable', 'other processes load too and would write into the old generation; stop all processes with the load role but this one')
     }
-    const live = await this.#liveGeneration()
+    const given = await this.#dependencies.oltp.newGeneration()
     return rebuildOlap(this.#dependencies, {
       source: this.#source,
       clock: this.#dependencies.clock,
       partitions: this.#dependencies.log.partitions,
-      generation: live,
+      given,
       swap: async (fill, generation) => {
-        let next = live
+        let next = given.live
         try {
           const fences: Fence[] = []
           for (const pump of pumps) {
             const fence = await pump.pauseLoads()
             // A load whose end was committed and not answered yet still holds its partition: behind it, everything that is loaded is seen.
-            await this.#dependencies.oltp.planLoads(fence, [])
+            await this.#dependencies.oltp.requireOwned(fence)
             fences.push(fence)
           }
           await this.#useGeneration(fences, { generation, refusals: await fill() })
@@ -212,6 +212,8 @@ export class WorkerService {
     try {
       await oltp.swapGeneration(fences, swap)
       await failStep('rebuild.swap', () => olap.useGeneration(swap.generation))
+      // Another process may have taken over and made the OLAP anew since the swap was stored.
+      if (await this.#liveGeneration() !== swap.generation) await this.#showLiveGeneration()
     } catch (error) {
       const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
       if (!overtaken) this.#failed(error)

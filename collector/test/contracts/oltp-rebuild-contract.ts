@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { generationSetting } from '../../src/ports/generation-setting.ts'
 import type { PeopleChanges, RebuildTransaction } from '../../src/ports/oltp.ts'
 import { batchRow } from './batch-row.ts'
 import type { OltpUnderTest } from './oltp-contract.ts'
@@ -47,6 +48,24 @@ export function oltpRebuildContract(name: string, open: () => Promise<OltpUnderT
       expect(await under.reader.registersOf(1, [uuid(1)])).toEqual(['["new"]'])
       expect(await under.oltp.overrides(null, 10)).toEqual([{ workspace: 1, identifierKey: uuid(2), profileId: uuid(200), version: 6 }])
       expect(await under.oltp.rebuildProfiles(replay)).toMatchObject({ moved: [] })
+    })
+
+    it('tells an owner that was overtaken from the one that was not', async () => {
+      const { fence: first } = await under.oltp.claimPartition(0, 'load')
+      await under.oltp.requireOwned(first)
+      const { fence: second } = await under.oltp.claimPartition(0, 'load')
+      await under.oltp.requireOwned(second)
+      await expect(under.oltp.requireOwned(first)).rejects.toMatchObject({ code: 'epoch_lost' })
+    })
+
+    it('gives no two rebuilds one generation, whether or not the first was swapped in', async () => {
+      await under.oltp.settingOnce(generationSetting, '1')
+      const before = await under.oltp.newGeneration()
+      const { fence: load } = await under.oltp.claimPartition(0, 'load')
+      await under.oltp.swapGeneration([load], { generation: before.generation, refusals: [] })
+      const given = await Promise.all([1, 2, 3].map(() => under.oltp.newGeneration()))
+      expect(given.map(({ live }) => live - before.generation)).toEqual([0, 0, 0])
+      expect(given.map(({ generation }) => generation - before.generation).toSorted((a, b) => a - b)).toEqual([1, 2, 3])
     })
 
     it('leaves everybody as he was where it does not end', async () => {

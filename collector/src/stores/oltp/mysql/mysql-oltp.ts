@@ -6,7 +6,7 @@ import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { ErasureStore } from '../../../ports/erasure-store.ts'
 import type { DecidedPointing, IdentityOverride, IdentityPointing } from '../../../ports/identity.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import { type GenerationSwap, generationSetting } from '../../../ports/generation-setting.ts'
+import { generationAfter, type GenerationSwap, generationSetting, newestGenerationSetting, type NewGeneration } from '../../../ports/generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft, SegmentRow, WorkspaceRow,
@@ -134,6 +134,10 @@ class MysqlOltp implements Oltp {
     return readObjectOf(this.#session, partition, batch)
   }
 
+  async requireOwned(fence: Fence): Promise<void> {
+    await this.#fenced(fence, async () => {})
+  }
+
   async planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
     await this.#fenced(fence, async (session) => {
       const [first] = rows
@@ -154,6 +158,17 @@ class MysqlOltp implements Oltp {
       await session.run('UPDATE `load` SET `rows` = ?, loaded_at = ? WHERE `partition` = ? AND `load` = ?', rows, loadedAt, row.partition, row.load)
       if (!row.closesRun) return
       await session.run('UPDATE `partition` SET loaded_batch = GREATEST(loaded_batch, ?) WHERE `partition` = ?', row.lastBatch, row.partition)
+    })
+  }
+
+  async newGeneration(): Promise<NewGeneration> {
+    return this.#transaction(async (session) => {
+      // Whoever asks at the same time waits here.
+      const live = await session.get('SELECT value FROM setting WHERE name = ? FOR UPDATE', generationSetting)
+      const newest = await session.get('SELECT value FROM setting WHERE name = ?', newestGenerationSetting)
+      const given = generationAfter(live === undefined ? null : textOf(live, 'value'), newest === undefined ? null : textOf(newest, 'value'))
+      await putSetting(session, newestGenerationSetting, String(given.generation))
+      return given
     })
   }
 

@@ -4,7 +4,7 @@ import { Mutex } from '../../../platform/mutex.ts'
 import { uuidBytes } from '../../../platform/uuid.ts'
 import type { AutomationStore } from '../../../ports/automation-store.ts'
 import type { KeyLimits, KeyRow } from '../../../ports/key.ts'
-import { type GenerationSwap, generationSetting } from '../../../ports/generation-setting.ts'
+import { generationAfter, type GenerationSwap, generationSetting, newestGenerationSetting, type NewGeneration } from '../../../ports/generation-setting.ts'
 import type { LoadOutcome, LoadRefusal } from '../../../ports/load-outcome.ts'
 import type {
   BatchRow, Claimed, DecideTransaction, Fence, LoadRow, MemberRow, NewSegment, ObjectRow, Oltp, PartitionRole, PartitionRow, RebuildTransaction, RebuiltPeople, SegmentDraft,
@@ -65,6 +65,10 @@ export class SqliteOltp implements Oltp {
   }
 
   async setting(name: string): Promise<string | null> {
+    return this.#settingOf(name)
+  }
+
+  #settingOf(name: string): string | null {
     const row = this.#connection.get('SELECT value FROM setting WHERE name = ?', name)
     return row === undefined ? null : textOf(row, 'value')
   }
@@ -152,6 +156,12 @@ export class SqliteOltp implements Oltp {
     return objectOf(this.#connection, partition, batch)
   }
 
+  requireOwned(fence: Fence): Promise<void> {
+    return this.#write(() => {
+      this.#fenced(fence)
+    })
+  }
+
   planLoads(fence: Fence, rows: readonly LoadRow[]): Promise<void> {
     return this.#write(() => {
       this.#fenced(fence)
@@ -174,6 +184,14 @@ export class SqliteOltp implements Oltp {
       this.#connection.run('UPDATE load SET rows = ?, loaded_at = ? WHERE partition = ? AND load = ?', rows, loadedAt, row.partition, row.load)
       if (!row.closesRun) return
       this.#connection.run('UPDATE partition SET loaded_batch = max(loaded_batch, ?) WHERE partition = ?', row.lastBatch, row.partition)
+    })
+  }
+
+  newGeneration(): Promise<NewGeneration> {
+    return this.#write(() => {
+      const given = generationAfter(this.#settingOf(generationSetting), this.#settingOf(newestGenerationSetting))
+      this.#putSetting(newestGenerationSetting, String(given.generation))
+      return given
     })
   }
 
