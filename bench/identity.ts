@@ -2,7 +2,7 @@
  * What identity costs, the goal beside each figure: the solver alone, the decide stage on SQLite, one event's cost by how many
  * people are stored, the time until ClickHouse shows a merge, and history imported under live people.
  * `--part solver|decide|stored|merge|import` (all but the last two unless told), `--stored N` people for `stored` (200,000; the
- * goal names 1,000,000), `--merges N` (60), `--live N` people for `import` (100,000).
+ * goal names 1,000,000) in batches of `--batch N` (1,000), `--merges N` (60), `--live N` people for `import` (100,000).
  */
 import { parseArgs } from 'node:util'
 import { decideCosts, storedCosts } from './identity/decide-costs.ts'
