@@ -5,7 +5,7 @@ import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
-import { type GenerationSwap, generationSetting } from '../ports/generation-setting.ts'
+import { type GenerationSwap, generationSetting, newestGenerationSetting } from '../ports/generation-setting.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
@@ -144,7 +144,12 @@ export class WorkerService {
   carryOutErasure(erasure: { readonly workspace: number; readonly id: string }): Promise<ErasureReport> {
     return this.#exclusive.run(async () => {
       await this.#prepared
-      return carryOutErasure(erasure, { ...this.#dependencies, generation: await this.#liveGeneration() }, this.#stop.signal)
+      const { oltp, olap } = this.#dependencies
+      const live = await this.#liveGeneration()
+      // A rebuild that failed half way left rows of whoever is forgotten; one that another process is about would bring them back.
+      const newest = await oltp.setting(newestGenerationSetting)
+      await dropLeftGenerations(olap, { live, generation: Math.max(live, Number(newest ?? live + 1)) + 1 })
+      return carryOutErasure(erasure, { ...this.#dependencies, generation: live }, this.#stop.signal)
     })
   }
 
