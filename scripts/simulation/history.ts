@@ -33,8 +33,8 @@ interface Plan {
   /** Faults that no request draws: processes that die, stand still or are renewed, and stores that are away. */
   readonly strikes: number
   readonly carts: boolean
-  /** When somebody has the OLAP made anew, virtual milliseconds; null: nobody does. */
-  readonly rebuildAt: number | null
+  /** When somebody has the OLAP made anew, virtual milliseconds; whoever is asked may still be about the one before, and so may another. */
+  readonly rebuildsAt: readonly number[]
 }
 
 /** Time in which everything has to come to rest once the storm is over. */
@@ -71,7 +71,7 @@ async function happen(world: World, { seed, sabotage }: HistoryOptions): Promise
   }
   const owners = plan.owners.map((one, index) => new Owner(`owner${index + 1}`, { world, weather, stores, plan: one }))
   for (let strike = 0; strike < plan.strikes; strike += 1) world.after(world.choices.below(plan.stormMs), () => strikeAt(world, { weather, owners, stores }))
-  if (plan.rebuildAt !== null) world.after(plan.rebuildAt, () => rebuild(world, owners))
+  for (const at of plan.rebuildsAt) world.after(at, () => rebuild(world, owners))
   await world.runUntil(plan.stormMs)
   weather.end()
   await comeToRest(world, stores, plan)
@@ -112,7 +112,7 @@ function usualPlan({ choices }: World): Plan {
       partitions, items: 10 + choices.below(110), withinMs: choices.of([500, 2_000, stormMs]), people: choices.of([2, 5, 20]), days: choices.of([1, 60, 600, 4_000]),
       again: choices.of([0, 5, 20, 50]), refused: choices.of([0, 0, 0, 0, 3]), conflicts: choices.chance(0.1),
     },
-    stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3), rebuildAt: choices.chance(0.2) ? choices.below(stormMs) : null,
+    stormMs, strikes: choices.of([0, 1, 3, 6, 12]), carts: choices.chance(0.3), rebuildsAt: choices.chance(0.25) ? Array.from({ length: choices.of([1, 2, 4]) }, () => choices.below(stormMs)) : [],
   }
 }
 
