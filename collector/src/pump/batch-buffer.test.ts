@@ -42,7 +42,7 @@ it('lets go of what a step finished without hearing of it', async () => {
   }
   const oltp = {
     openObject: async () => null, openLoads: async () => [], partition: async () => atRest, objectOf: async () => null,
-    batches: unused, planObject: unused, finishObject: unused, requireOwned: unused, planLoads: unused, finishLoad: unused, overridesOf: unused, pointingsOf: unused,
+    batches: unused, planObject: unused, finishObject: unused, planLoads: unused, finishLoad: unused, overridesOf: unused, pointingsOf: unused,
   }
   const source = new BatchSource({ oltp, objects: { get: unused }, log: { open: unused } })
   const archiver = new Archiver({ partition: 0, role: 'pump', epoch: 1 }, { oltp, objects: { put: unused, delete: unused }, log: { acknowledge: unused }, source, clock }, { objectBytesMax: 1, objectDelayMs: 50 })

@@ -170,7 +170,7 @@ function idOf({ workspace, messageId }: EventRef): string {
   return `${workspace}/${messageId}`
 }
 
-/** Before it was asked whom it is of: whatever the answer, it can never be stored. */
+/** By the edge, or as the one that fails its batch: as it is, it can never be stored. */
 function isRefused({ body }: LoggedEvent): boolean {
   return 'reason' in body
 }

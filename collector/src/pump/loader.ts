@@ -19,7 +19,7 @@ const loadBytesMax = 67_108_864
 const refusalsMax = 3
 
 export interface LoaderDependencies {
-  readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'requireOwned' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf' | 'pointingsOf'>
+  readonly oltp: Pick<Oltp, 'openLoads' | 'batches' | 'planLoads' | 'finishLoad' | 'partition' | 'overridesOf' | 'pointingsOf'>
   readonly olap: Pick<Olap, 'insert' | 'heldRows' | 'putOverrides' | 'putPointings'>
   readonly source: BatchSource
   readonly clock: Clock
@@ -55,16 +55,6 @@ export class Loader {
 
   /** As {@link Archiver.step}. */
   async step(buffer: BatchBuffer | undefined, force: boolean): Promise<number> {
-    try {
-      return await this.#step(buffer, force)
-    } catch (error) {
-      // The generation of an owner who was overtaken may be dropped: it would fail there for ever and never come to its fence.
-      const lost = await this.#dependencies.oltp.requireOwned(this.#fence).then(() => null, epochLost)
-      throw lost ?? error
-    }
-  }
-
-  async #step(buffer: BatchBuffer | undefined, force: boolean): Promise<number> {
     const { oltp, clock } = this.#dependencies
     const { partition } = this.#fence
     const open = await oltp.openLoads(partition)
@@ -200,9 +190,4 @@ async function insertOf(
 
 function monthsOf(batch: BatchRow): readonly string[] {
   return batch.months === '' ? [] : batch.months.split(',')
-}
-
-/** Null for any other error. */
-function epochLost(error: unknown): MillraceError | null {
-  return error instanceof MillraceError && error.code === 'epoch_lost' ? error : null
 }

@@ -8,6 +8,7 @@ import { AutomationFeed, type ClaimedConsumer } from './automation-feed.ts'
 import type { TakenEvents } from '../automation/take-events.ts'
 import { Archiver, type ArchiverBounds, type ArchiverDependencies } from './archiver.ts'
 import { BatchBuffer } from './batch-buffer.ts'
+import { causeOfFailure } from './cause-of-failure.ts'
 import type { DecideContext, DecidedBatch } from './decide.ts'
 import { decideCarefully } from './decide-carefully.ts'
 import { Loader, type LoaderBounds, type LoaderDependencies } from './loader.ts'
@@ -42,6 +43,7 @@ interface ClaimedPump {
 interface Step {
   readonly name: 'archive' | 'load' | 'automation'
   readonly signal: Signal
+  readonly fence: Fence
   run(force: boolean): Promise<number>
 }
 
@@ -113,14 +115,14 @@ export class PartitionPump {
     const feed = new AutomationFeed(consumer, { ...this.#dependencies, store: this.#dependencies.oltp.automations })
     return [
       this.#decideLoop(pump),
-      this.#stepLoop({ name: 'archive', signal: this.#archive, run: (force) => archiver.step(this.#buffer, force) }),
-      this.#stepLoop({ name: 'automation', signal: this.#automation, run: () => feed.step(this.#buffer) }),
+      this.#stepLoop({ name: 'archive', signal: this.#archive, fence: pump.fence, run: (force) => archiver.step(this.#buffer, force) }),
+      this.#stepLoop({ name: 'automation', signal: this.#automation, fence: pump.fence, run: () => feed.step(this.#buffer) }),
     ]
   }
 
   #loadLoop({ fence }: Claimed, buffer: BatchBuffer | undefined): Promise<void> {
     const loader = new Loader(fence, { ...this.#dependencies, generation: () => this.#generation }, this.#bounds)
-    return this.#stepLoop({ name: 'load', signal: this.#load, run: (force) => this.#loading.run(() => loader.step(buffer, force)) })
+    return this.#stepLoop({ name: 'load', signal: this.#load, fence, run: (force) => this.#loading.run(() => loader.step(buffer, force)) })
   }
 
   /** Ends the loops after the step each is in; what was decided is archived and loaded by the next start. */
@@ -246,7 +248,7 @@ export class PartitionPump {
   }
 
   async #stepLoop(step: Step): Promise<void> {
-    const { clock, metrics } = this.#dependencies
+    const { clock, metrics, oltp } = this.#dependencies
     let attempt = 0
     while (!this.#stop.signal.aborted) {
       try {
@@ -257,7 +259,8 @@ export class PartitionPump {
         if (waitMs > 0) await step.signal.wait(waitMs)
         // Batches come faster than they are worth a step: look again when one is due, not at each.
         if (waitMs > 0 && !this.#stop.signal.aborted) await clock.sleep(Math.min(waitMs, 50), this.#stop.signal)
-      } catch (error) {
+      } catch (failure) {
+        const error = await causeOfFailure(failure, step.fence, oltp)
         metrics.stepFailed(step.name, error)
         if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
         if (attempt === 0) this.#failing += 1

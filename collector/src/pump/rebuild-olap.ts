@@ -18,6 +18,7 @@ export interface RebuildPlan {
   readonly source: BatchSource
   readonly clock: Clock
   readonly partitions: number
+  /** Its own, and the one that is live when it begins. */
   readonly given: NewGeneration
   /** Runs `fill` with live loads paused, then makes the generation with what it refuses the live one. */
   swap(fill: () => Promise<readonly LoadRefusal[]>, generation: number): Promise<void>
