@@ -139,9 +139,9 @@ function show(name: string, text: string): void {
 
 /** Idle and beside a flood in turns. */
 async function inTurns(quiet: ChildProcess, flood: Flood, { turns, perSecond, most }: { turns: number; perSecond: number; most: number }): Promise<readonly [QuietAnswers, QuietAnswers]> {
-  const [idle, busy, between] = [new QuietAnswers(), new QuietAnswers(), new QuietAnswers()]
+  const [idle, busy] = [new QuietAnswers(), new QuietAnswers()]
   for (let turn = 0; turn < turns; turn += 1) {
-    await between.add(quiet)
+    await new QuietAnswers().add(quiet)
     await sleep(turnMs)
     await idle.add(quiet)
     await flood.run(turnMs, { perSecond, most })
@@ -172,11 +172,13 @@ async function measure(phaseMs: number, connections: number): Promise<void> {
   await sleep(2_000)
   const before = { taken: flood.count(200), refused: flood.refused, memory: memory.length }
   flood.tookMs.clear()
-  const [idle, busy] = await inTurns(quiet, flood, { turns: Math.ceil(phaseMs / turnMs), perSecond: 3 * capacity, most: connections })
+  const turns = Math.ceil(phaseMs / turnMs)
+  const floodSeconds = turns * turnMs / 1_000
+  const [idle, busy] = await inTurns(quiet, flood, { turns, perSecond: 3 * capacity, most: connections })
   show('quiet key, idle', idle.text)
   const taken = flood.count(200) - before.taken
   const refused = flood.refused - before.refused
-  show('noisy key, threefold', `${Math.round((taken + refused + flood.unsent) / phaseMs * 1_000)} requests/s wanted, ${Math.round((taken + refused) / phaseMs * 1_000)} sent on ${connections} connections, `
+  show('noisy key, threefold', `${Math.round((taken + refused + flood.unsent) / floodSeconds)} requests/s wanted, ${Math.round((taken + refused) / floodSeconds)} sent on ${connections} connections, `
     + `${taken} ok, ${flood.count(429)} with 429, ${flood.count(503)} with 503, ${flood.count(0)} cut off`)
   show('', `ok after p50 ${percentile(flood.tookMs.get(200) ?? [], 0.5).toFixed(0)} ms, p99 ${percentile(flood.tookMs.get(200) ?? [], 0.99).toFixed(0)} ms; refused after p50 ${percentile(flood.tookMs.get(429) ?? [], 0.5).toFixed(0)} ms`)
   show('quiet key, beside it', `${busy.text}: p99 ${(busy.p99 / idle.p99).toFixed(1)} times the idle one`)
@@ -191,9 +193,6 @@ async function measure(phaseMs: number, connections: number): Promise<void> {
   const after = new QuietAnswers()
   await after.add(quiet)
   show('afterwards', `at a quarter of the capacity ${flood.refused - refusedBefore} refused; quiet ${after.text}`)
-  const quietTotal = message(quiet)
-  quiet.send('report')
-  await quietTotal
   quiet.send('stop')
   flood.close()
   clearInterval(watching)

@@ -123,11 +123,12 @@ function accepted(request: Request, verdict: Verdict): AcceptedEvent {
   const { workspace, receivedAt, trust } = request.context
   const { messageId, reason, json } = verdict
   const flags = flagCodesOf(verdict.flags)
-  const first = request.seen.get(messageId) ?? (reason === null ? undefined : request.seen.get(droppedId(messageId)))
+  const own = reason === null ? messageId : droppedId(messageId)
+  const first = request.seen.get(messageId) ?? (reason === null ? undefined : request.seen.get(own))
   const duplicate = first !== undefined
   // Behind the first with its id, whatever else the later one says: in another partition it might be decided before it.
   const partitionKey = first ?? `${workspace}:${identifierText(verdict.identifier) ?? `message:${messageId}`}`
-  if (!duplicate) request.seen.set(reason === null ? messageId : droppedId(messageId), partitionKey)
+  if (!duplicate) request.seen.set(own, partitionKey)
   const line = encodeRecordLine({ workspace, receivedAt, trust, reason, flags, json })
   if (reason === null) return { messageId, result: duplicate ? 'duplicate' : 'ok', flags, partitionKey, line }
   return { messageId, result: duplicate ? 'duplicate' : 'quarantined', reason, flags, partitionKey, line }

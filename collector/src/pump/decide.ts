@@ -150,18 +150,13 @@ export async function peopleChanges(
 }
 
 async function duplicates(transaction: DecideTransaction, events: readonly LoggedEvent[]): Promise<readonly boolean[]> {
-  const refused = events.filter(isRefused)
-  const claimed = await transaction.claimed([...events, ...refused.map(claimRef)])
-  const seen = new Set<string>()
-  let nextRefused = events.length
-  return events.map((event, index) => {
+  const asked: readonly EventRef[] = [...events, ...events.filter(isRefused).map(claimRef)]
+  const claimed = await transaction.claimed(asked)
+  const taken = new Set(asked.filter((_, index) => claimed[index] === true).map(idOf))
+  return events.map((event) => {
     const own = idOf(claimRef(event))
-    let known = claimed[index] === true || seen.has(idOf(event)) || seen.has(own)
-    if (isRefused(event)) {
-      known ||= claimed[nextRefused] === true
-      nextRefused += 1
-    }
-    seen.add(own)
+    const known = taken.has(own) || (isRefused(event) && taken.has(idOf(event)))
+    taken.add(own)
     return known
   })
 }

@@ -21,7 +21,7 @@ export interface RebuildPlan {
   /** Its own, and the one that is live when it begins. */
   readonly given: NewGeneration
   /** Runs `fill` with live loads paused, then makes the generation with what it refuses the live one. */
-  swap(fill: () => Promise<readonly LoadRefusal[]>, generation: number): Promise<void>
+  swap(fill: () => Promise<readonly LoadRefusal[]>): Promise<void>
 }
 
 export interface RebuildReport {
@@ -66,7 +66,7 @@ export async function rebuildOlap({ oltp, olap }: RebuildDependencies, plan: Reb
     const counted = await olap.countRows(generation)
     if (counted !== rows) throw new MillraceError('corrupt', `the rebuilt OLAP holds ${counted} rows where the loads hold ${rows}; the old one stays`)
     return refusals
-  }, generation)
+  })
   await failStep('rebuild.drop', () => olap.dropGeneration(live))
   return { generation, loads, rows, refused: refusals.reduce((sum, refusal) => sum + refusal.rows.length, 0) }
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../platform/logger.ts'
 import { MillraceError, messageOf } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
-import { type GenerationSwap, generationSetting, newestGenerationSetting } from '../ports/generation-setting.ts'
+import { generationAfter, type GenerationSwap, generationSetting, newestGenerationSetting } from '../ports/generation-setting.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
 import type { Olap } from '../ports/olap.ts'
@@ -145,10 +145,10 @@ export class WorkerService {
     return this.#exclusive.run(async () => {
       await this.#prepared
       const { oltp, olap } = this.#dependencies
-      const live = await this.#liveGeneration()
-      // A rebuild that failed half way left rows of whoever is forgotten; one that another process is about would bring them back.
-      const newest = await oltp.setting(newestGenerationSetting)
-      await dropLeftGenerations(olap, { live, generation: Math.max(live, Number(newest ?? live + 1)) + 1 })
+      // A rebuild that failed half way left rows of whoever is forgotten; one that another process is about would bring them back. An earlier
+      // version took the next number without storing it.
+      const { live, generation } = generationAfter(await oltp.setting(generationSetting), await oltp.setting(newestGenerationSetting))
+      await dropLeftGenerations(olap, { live, generation: generation + 1 })
       return carryOutErasure(erasure, { ...this.#dependencies, generation: live }, this.#stop.signal)
     })
   }
@@ -184,7 +184,7 @@ export class WorkerService {
       clock: this.#dependencies.clock,
       partitions: this.#dependencies.log.partitions,
       given,
-      swap: async (fill, generation) => {
+      swap: async (fill) => {
         let next = given.live
         try {
           const fences: Fence[] = []
@@ -194,8 +194,8 @@ export class WorkerService {
             await this.#dependencies.oltp.requireOwned(fence)
             fences.push(fence)
           }
-          await this.#useGeneration(fences, { generation, refusals: await fill() })
-          next = generation
+          await this.#useGeneration(fences, { generation: given.generation, refusals: await fill() })
+          next = given.generation
         } finally {
           for (const pump of pumps) pump.resumeLoads(next)
         }

@@ -60,8 +60,7 @@ class MysqlOltp implements Oltp {
   }
 
   async setting(name: string): Promise<string | null> {
-    const row = await this.#session.get('SELECT value FROM setting WHERE name = ?', name)
-    return row === undefined ? null : textOf(row, 'value')
+    return readSetting(this.#session, name)
   }
 
   async settingOnce(name: string, value: string): Promise<string> {
@@ -164,9 +163,8 @@ class MysqlOltp implements Oltp {
   async newGeneration(): Promise<NewGeneration> {
     return this.#transaction(async (session) => {
       // Whoever asks at the same time waits here.
-      const live = await session.get('SELECT value FROM setting WHERE name = ? FOR UPDATE', generationSetting)
-      const newest = await session.get('SELECT value FROM setting WHERE name = ?', newestGenerationSetting)
-      const given = generationAfter(live === undefined ? null : textOf(live, 'value'), newest === undefined ? null : textOf(newest, 'value'))
+      const live = await readSetting(session, generationSetting, 'FOR UPDATE')
+      const given = generationAfter(live, await readSetting(session, newestGenerationSetting))
       await putSetting(session, newestGenerationSetting, String(given.generation))
       return given
     })
@@ -332,6 +330,11 @@ async function readPartition(session: Session, partition: number, lock: '' | 'FO
   const row = await session.get(`SELECT * FROM \`partition\` WHERE \`partition\` = ? ${lock}`, partition)
   if (row === undefined) throw new MillraceError('not_found', `there is no partition ${partition}`)
   return partitionRow(row)
+}
+
+async function readSetting(session: Session, name: string, lock: '' | 'FOR UPDATE' = ''): Promise<string | null> {
+  const row = await session.get(`SELECT value FROM setting WHERE name = ? ${lock}`, name)
+  return row === undefined ? null : textOf(row, 'value')
 }
 
 async function putSetting(session: Session, name: string, value: string): Promise<void> {
