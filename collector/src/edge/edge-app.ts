@@ -19,6 +19,7 @@ import type { KeyRing } from './key-ring.ts'
 import { KnownSenders } from './known-senders.ts'
 import { answerNode, type NodeAnswer, plainPath } from './node-answer.ts'
 import { BodyInterrupted } from './read-body.ts'
+import { ReadTurns } from './read-turns.ts'
 import type { RecordGatherer } from './record-gatherer.ts'
 import { type Answer, errorAnswer, Refused } from './status.ts'
 
@@ -137,11 +138,14 @@ function ingestDependencies(dependencies: EdgeDependencies, shared: Pick<IngestD
     bytesMax: settings.inFlightBytesMax,
     keyBytesMax: limits.keyInFlightBytesMax,
   })
+  const turns = new FairTurns({ hasRoom: () => log.keepsUp || !shared.refusals.severalSend })
+  log.onRoom(() => turns.goOn())
   metrics.watchInFlight(() => inFlight.bytes)
   return {
     ...shared, log, keys, senders: new KnownSenders(keys, unknownKey), clock, metrics, inFlight, identityOf,
     admission: new Admission(settings.eventsPerSecondMax, usage),
-    turns: new FairTurns(),
+    turns,
+    reads: new ReadTurns(),
     bodyTimeoutMs: settings.bodyTimeoutMs,
     trustedProxies: settings.trustedProxies,
     draining: () => dependencies.draining(),

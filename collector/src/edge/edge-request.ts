@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { type BodyBounds, readIncoming, readRequest } from './read-body.ts'
+import type { Connection } from './read-turns.ts'
 
 /** Absent where no Node server is behind the app, as in `app.request(...)`. */
 export type EdgeBindings = Partial<HttpBindings>
@@ -14,7 +15,7 @@ export interface EdgeRequest {
   query(name: string): string | undefined
   readonly remoteAddress: string | undefined
   /** The same for all requests of one connection; undefined where that is not known. */
-  readonly connection: object | undefined
+  readonly connection: Connection | undefined
   readBody(bounds: BodyBounds): Promise<Uint8Array>
   /** Lets go of a body that nobody will read, as it comes. */
   discardBody(): void

@@ -5,8 +5,9 @@ import { FairTurns } from './fair-turns.ts'
 class ManualLoop {
   time = 0
   done: string[] = []
+  hasRoom = true
   #later: (() => void)[] = []
-  readonly turns = new FairTurns({ sliceMs: 2, now: () => this.time, later: (work) => void this.#later.push(work) })
+  readonly turns = new FairTurns({ sliceMs: 2, now: () => this.time, later: (work) => void this.#later.push(work), hasRoom: () => this.hasRoom })
 
   ask(key: string, ms: number, name = key): void {
     Promise.resolve(this.turns.run(key, ms * 1_000, () => {
@@ -86,6 +87,22 @@ describe('turns', () => {
     while (done.filter((name) => name === 'light').length < 100) done.push(...loop.turn())
     expect(done.filter((name) => name === 'heavy').length).toBeLessThanOrEqual(14)
     expect(done.filter((name) => name === 'heavy').length).toBeGreaterThanOrEqual(11)
+  })
+
+  it('stand while what comes behind has no room, but for one piece of work of each key', () => {
+    const loop = new ManualLoop()
+    loop.ask('noisy', 0.2, 'noisy, before')
+    loop.hasRoom = false
+    for (const name of ['noisy, its one', 'noisy 2', 'noisy 3']) loop.ask('noisy', 0.2, name)
+    loop.ask('quiet', 0.1)
+    expect(loop.done).toEqual(['noisy, before', 'noisy, its one', 'quiet'])
+    expect(loop.turn()).toEqual([])
+    // Nothing turns in vain until it is told so.
+    loop.hasRoom = true
+    expect(loop.turn()).toEqual([])
+    loop.turns.goOn()
+    expect(loop.turn()).toEqual(['noisy 2', 'noisy 3'])
+    expect(loop.turns.waiting).toBe(0)
   })
 
   it('keep the order of a key, and lose nothing', () => {

@@ -19,9 +19,11 @@ export interface FairTurnsOptions {
   readonly now: () => number
   /** Runs the work once the event loop has looked at its sockets. */
   readonly later: (work: () => void) => void
+  /** Whether what comes behind takes more; where it does not, lines stand until {@link FairTurns.goOn}. */
+  readonly hasRoom: () => boolean
 }
 
-const defaults: FairTurnsOptions = Object.freeze({ sliceMs: 0.5, now: () => performance.now(), later: (work: () => void) => void setImmediate(work) })
+const defaults: FairTurnsOptions = Object.freeze({ sliceMs: 0.5, now: () => performance.now(), later: (work: () => void) => void setImmediate(work), hasRoom: () => true })
 
 /** About so much of what was done last counts for what a byte costs. */
 const averagedBytes = 4 * 1024 * 1024
@@ -63,8 +65,9 @@ export class FairTurns {
   /** Does the work, which is on `bytes`, now or when it is the key's turn; fails as the work does. */
   run<T>(key: string, bytes: number, work: () => T): T | Promise<T> {
     this.#schedule()
-    if (this.#waiting === 0 && this.#usedMs < this.#options.sliceMs) return this.#timed(bytes, work)
-    if (this.#waiting > 0 && !this.#lines.has(key) && bytes * this.#msPerByte <= quantumMs) return this.#inAdvance(key, bytes, work)
+    const stands = this.#waiting > 0 || !this.#options.hasRoom()
+    if (!stands && this.#usedMs < this.#options.sliceMs) return this.#timed(bytes, work)
+    if (stands && !this.#lines.has(key) && bytes * this.#msPerByte <= quantumMs) return this.#inAdvance(key, bytes, work)
     return new Promise((resolve, reject) => {
       const run = (): void => {
         try {
@@ -81,6 +84,11 @@ export class FairTurns {
         line.bytes += bytes
       }
     })
+  }
+
+  /** There may be room again. */
+  goOn(): void {
+    if (this.#lines.size > 0) this.#schedule()
   }
 
   /** Its line stands behind those of all others, so that a key is served in advance once a round. */
@@ -113,14 +121,14 @@ export class FairTurns {
     this.#options.later(() => {
       this.#scheduled = false
       this.#usedMs = 0
-      if (this.#lines.size === 0) return
+      if (this.#lines.size === 0 || !this.#options.hasRoom()) return
       this.#schedule()
       this.#serve()
     })
   }
 
   #serve(): void {
-    while (this.#usedMs < this.#options.sliceMs) {
+    while (this.#usedMs < this.#options.sliceMs && this.#options.hasRoom()) {
       const next = this.#lines.entries().next()
       if (next.done === true) return
       const [key, line] = next.value

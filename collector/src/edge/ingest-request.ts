@@ -18,6 +18,7 @@ import type { InFlight, Lease } from './in-flight.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { KnownSenders, Sender } from './known-senders.ts'
 import { declaredLength } from './read-body.ts'
+import type { ReadTurns } from './read-turns.ts'
 import type { Appended, RecordGatherer } from './record-gatherer.ts'
 import { type Answer, Refused } from './status.ts'
 
@@ -32,6 +33,7 @@ export interface IngestDependencies {
   readonly inFlight: InFlight
   readonly admission: Admission
   readonly turns: FairTurns
+  readonly reads: ReadTurns
   readonly refusals: HeldRefusals
   readonly idCookie: IdCookie
   readonly bodyTimeoutMs: number
@@ -50,12 +52,13 @@ const waitMsMax = { alone: 250, besideOthers: 40 }
 
 /** Takes one ingest request from its headers to its answer; every refusal comes as early as it can be known. */
 export async function ingestRequest(dependencies: IngestDependencies, request: EdgeRequest, route: IngestRoute): Promise<Answer> {
-  const { admission, clock, inFlight, metrics, refusals, senders, turns } = dependencies
+  const { admission, clock, inFlight, metrics, reads, refusals, senders, turns } = dependencies
   const receivedAt = clock.now()
   refuseIfBusy(dependencies)
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
   const early = senders.of(request)
   refusals.seen(early?.id ?? '')
+  if (request.connection !== undefined) reads.came(request.connection, early?.id ?? '', refusals.severalSend)
   if (early !== undefined) admission.check(early, receivedAt)
   const longest = refusals.severalSend ? waitMsMax.besideOthers : waitMsMax.alone
   if (turns.expectedWaitMs(early?.id ?? '') > longest) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })

@@ -11,8 +11,12 @@ function listed(key: string, part: Partial<ListedKey> = {}): ListedKey {
   return { hash: hashKey(key), workspace: 1, kind: 'secret', id: key.slice(0, 7), revoked: false, limits: noLimits, ...part }
 }
 
-function request(connection: object | undefined, headers: Readonly<Record<string, string>>): EdgeRequest {
+function request(connection: EdgeRequest['connection'], headers: Readonly<Record<string, string>>): EdgeRequest {
   return { header: (name) => headers[name], query: () => undefined, remoteAddress: undefined, connection, readBody: async () => new Uint8Array(0), discardBody: () => {} }
+}
+
+function newConnection(): NonNullable<EdgeRequest['connection']> {
+  return { pause: () => {}, resume: () => {}, once: () => {} }
 }
 
 function basic(key: string): Readonly<Record<string, string>> {
@@ -22,8 +26,8 @@ function basic(key: string): Readonly<Record<string, string>> {
 it('knows a sender whatever its connection said before, and whatever others say on it', () => {
   const ring = new KeyRing([listed(one), listed(other, { workspace: 2 })])
   const senders = new KnownSenders(ring, () => new MillraceError('unauthorized', 'no'))
-  const connection = {}
-  for (const of of [connection, connection, undefined, {}]) {
+  const [connection, another] = [newConnection(), newConnection()]
+  for (const of of [connection, connection, undefined, another]) {
     expect(senders.of(request(of, basic(one)))).toMatchObject({ workspace: 1, trusted: true })
     expect(senders.of(request(of, basic(other)))).toMatchObject({ workspace: 2, trusted: true })
     expect(senders.of(request(of, { 'x-write-key': one }))).toMatchObject({ workspace: 1, trusted: false })
@@ -36,7 +40,7 @@ it('knows a sender whatever its connection said before, and whatever others say 
 it('hears of a key that is revoked, or changed, at the next request of a connection that is known', () => {
   const ring = new KeyRing([listed(one)])
   const senders = new KnownSenders(ring, () => new MillraceError('unauthorized', 'no'))
-  const connection = {}
+  const connection = newConnection()
   expect(senders.of(request(connection, basic(one)))?.workspace).toBe(1)
   ring.replace([listed(one, { workspace: 7 })])
   expect(senders.of(request(connection, basic(one)))?.workspace).toBe(7)

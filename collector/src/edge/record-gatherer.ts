@@ -5,6 +5,7 @@ import { MillraceError, messageOf } from '../platform/errors.ts'
 import { joinedBytes } from '../platform/one-byte-text.ts'
 import type { LogWriter } from '../ports/log.ts'
 import { failStep } from '../platform/fail-point.ts'
+import { LogWindow } from './log-window.ts'
 
 /** What the gatherer needs of an accepted event. */
 export type GatheredEvent = Pick<AcceptedEvent, 'partitionKey' | 'line'>
@@ -94,10 +95,13 @@ export class RecordGatherer {
   #watching = false
   #closing = false
   #drained: () => void = () => {}
+  #roomMade: () => void = () => {}
+  readonly #window: LogWindow
 
   constructor(dependencies: GathererDependencies, bounds: Partial<GathererBounds> = {}) {
     this.#dependencies = dependencies
     this.#bounds = { ...gathererDefaults, ...bounds }
+    this.#window = new LogWindow(() => dependencies.clock.elapsed())
     this.#lanes = Array.from({ length: dependencies.log.partitions }, (_, partition) => ({ partition, waiting: [], sent: new Set() }))
   }
 
@@ -109,6 +113,16 @@ export class RecordGatherer {
   /** Ask before parsing: false means that `append` would refuse. */
   get hasRoom(): boolean {
     return !this.#closing && Math.max(this.#pendingBytes, this.#dependencies.log.pendingBytes()) < this.#bounds.pendingBytesMax
+  }
+
+  /** False: what is appended now waits in the log behind what others appended, longer than its own write takes. */
+  get keepsUp(): boolean {
+    return this.#window.allows(this.#pendingBytes)
+  }
+
+  /** Has `told` called whenever {@link RecordGatherer.keepsUp} may have become true. */
+  onRoom(told: () => void): void {
+    this.#roomMade = told
   }
 
   /**
@@ -188,12 +202,15 @@ export class RecordGatherer {
     lane.waiting = []
     // All are in `sent` before the first can settle, so that nothing overtakes them.
     for (const record of records) lane.sent.add(record)
+    const pendingBytes = this.#pendingBytes
     for (const record of records) {
       const startedAt = performance.now()
-      this.#appendRecord(lane.partition, record).then(
-        () => this.#settle(lane, record, { error: null, ms: performance.now() - startedAt }),
-        (error: unknown) => this.#settle(lane, record, { error: asMillrace(error), ms: performance.now() - startedAt }),
-      )
+      const settle = (error: MillraceError | null): void => {
+        const ms = performance.now() - startedAt
+        if (error === null) this.#window.answered(ms, pendingBytes)
+        this.#settle(lane, record, { error, ms })
+      }
+      this.#appendRecord(lane.partition, record).then(() => settle(null), (error: unknown) => settle(asMillrace(error)))
     }
   }
 
@@ -213,6 +230,7 @@ export class RecordGatherer {
     this.#dependencies.metrics.appended(outcomeOf(error), ms)
     this.#answer(record, error)
     if (lane.sent.size === 0 && lane.waiting.length > 0) this.#send(lane)
+    this.#roomMade()
   }
 
   #answer(record: PendingRecord, error: MillraceError | null): void {
@@ -251,6 +269,7 @@ export class RecordGatherer {
     while (this.#openTickets > 0 && !this.#stop.signal.aborted) {
       await clock.sleep(stepMs, this.#stop.signal)
       this.#expire(clock.elapsed() - this.#bounds.appendTimeoutMs)
+      this.#roomMade()
     }
     this.#watching = false
   }
