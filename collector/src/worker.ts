@@ -11,6 +11,7 @@ import { identitySettingsFor } from './identity-settings-for.ts'
 import { Channel, type Handler } from './platform/channel.ts'
 import { systemClock } from './platform/clock.ts'
 import { MillraceError, messageOf } from './platform/errors.ts'
+import { giveWay } from './platform/give-way.ts'
 import { Lifecycle } from './platform/lifecycle.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { partitionRoles } from './ports/oltp.ts'
@@ -44,6 +45,8 @@ interface Running {
 const retryMs = 1_000
 
 armFailPoints(process.env)
+// An answer to somebody who waits goes before what becomes of events that are safe already.
+giveWay(3)
 
 const registry = new Registry()
 collectDefaultMetrics({ register: registry, prefix: 'millrace_worker_' })
