@@ -6,7 +6,7 @@ import {
 } from './compose.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './platform/clock.ts'
-import { MillraceError, messageOf } from './platform/errors.ts'
+import { hasCode, MillraceError, messageOf } from './platform/errors.ts'
 import { createLogger } from './platform/logger.ts'
 import type { Oltp } from './ports/oltp.ts'
 
@@ -101,7 +101,7 @@ async function commits(oltp: Oltp, fence: Parameters<Oltp['decide']>[0]): Promis
     await oltp.decide(fence, async () => undefined)
     return true
   } catch (error) {
-    if (error instanceof MillraceError && error.code === 'epoch_lost') return false
+    if (hasCode(error, 'epoch_lost')) return false
     throw error
   }
 }

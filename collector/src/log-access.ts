@@ -1,5 +1,5 @@
 import type { Clock } from './platform/clock.ts'
-import { MillraceError } from './platform/errors.ts'
+import { hasCode } from './platform/errors.ts'
 import type { LogCursor, LogHead, LogPosition, LogReader } from './ports/log.ts'
 
 /** A broker that takes longer counts as away. */
@@ -40,7 +40,7 @@ export class LogAccess {
     try {
       return await (await this.#opened()).open(partition, after)
     } catch (error) {
-      if (error instanceof MillraceError && error.code === 'log_gap') throw error
+      if (hasCode(error, 'log_gap')) throw error
       this.#reader = null
       throw error
     }

@@ -21,6 +21,11 @@ export class MillraceError extends Error {
   }
 }
 
+/** Whether what was thrown is a {@link MillraceError} of this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is MillraceError {
+  return error instanceof MillraceError && error.code === code
+}
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -1,5 +1,5 @@
 import { type Clock, restOfDelay } from '../platform/clock.ts'
-import { MillraceError } from '../platform/errors.ts'
+import { hasCode } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { Objects } from '../ports/objects.ts'
@@ -104,7 +104,7 @@ export class Archiver {
     try {
       await failStep('archive.finish', () => oltp.finishObject(this.#fence, row, clock.now()))
     } catch (error) {
-      if (error instanceof MillraceError && error.code === 'epoch_lost') await this.#takeBack(row)
+      if (hasCode(error, 'epoch_lost')) await this.#takeBack(row)
       throw error
     }
     buffer.archived(row.lastBatch)

@@ -1,4 +1,4 @@
-import { MillraceError } from '../platform/errors.ts'
+import { hasCode } from '../platform/errors.ts'
 import type { Fence, Oltp } from '../ports/oltp.ts'
 
 /**
@@ -10,6 +10,6 @@ export async function causeOfFailure(error: unknown, fence: Fence, oltp: Pick<Ol
     await oltp.requireOwned(fence)
     return error
   } catch (lost) {
-    return lost instanceof MillraceError && lost.code === 'epoch_lost' ? lost : error
+    return hasCode(lost, 'epoch_lost') ? lost : error
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
-import { MillraceError } from '../platform/errors.ts'
+import { hasCode, MillraceError } from '../platform/errors.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { Fence, Oltp } from '../ports/oltp.ts'
 import { decideBatch, type DecideContext, type DecidedBatch } from './decide.ts'
@@ -44,7 +44,7 @@ export async function decideCarefully(
     } catch (error) {
       if (error instanceof AlreadyDecided) return null
       failed(error)
-      if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
+      if (hasCode(error, 'epoch_lost')) throw error
       if ((await positionOf(oltp, fence)) >= end) return null
       suspicious = mayBeOfTheEvents(error) ? suspicious + 1 : 0
     }

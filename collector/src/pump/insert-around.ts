@@ -1,4 +1,4 @@
-import { MillraceError, messageOf } from '../platform/errors.ts'
+import { hasCode, messageOf } from '../platform/errors.ts'
 import { type Olap, type OlapInsert, rowKey } from '../ports/olap.ts'
 import type { RefusedRow } from '../ports/load-outcome.ts'
 
@@ -45,7 +45,7 @@ export async function insertAround(insert: OlapInsert, olap: Pick<Olap, 'insert'
 }
 
 export function isRefusal(error: unknown): boolean {
-  return error instanceof MillraceError && error.code === 'olap_refused'
+  return hasCode(error, 'olap_refused')
 }
 
 interface Line {

@@ -1,5 +1,5 @@
 import { type Clock, restOfDelay } from '../platform/clock.ts'
-import { MillraceError } from '../platform/errors.ts'
+import { hasCode } from '../platform/errors.ts'
 import type { Olap, OlapInsert } from '../ports/olap.ts'
 import type { BatchRow, Fence, LoadRow, Oltp } from '../ports/oltp.ts'
 import { runDigest } from './archive-object.ts'
@@ -151,7 +151,7 @@ export async function insertLoad(load: LoadRow, dependencies: Pick<LoaderDepende
   if (insert === null) return { rows: 0, refusal: null }
   const refusal = await failStep('load.insert', () => olap.insert(insert).then(() => null, async (error: unknown) => {
     if (isRefusal(error)) return insertAround(insert, olap)
-    if (!(error instanceof MillraceError && error.code === 'unavailable')) throw error
+    if (!hasCode(error, 'unavailable')) throw error
     await insertMissing(load, insert, dependencies)
     return null
   }))

@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
-import { MillraceError, messageOf } from '../platform/errors.ts'
+import { hasCode, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { MemberRow, Oltp, PartitionRole } from '../ports/oltp.ts'
 import { assignPartitions } from './assignment.ts'
@@ -118,7 +118,7 @@ export class PartitionOwner {
   }
 
   #lost(partition: number, pump: OwnedPump, error: unknown): void {
-    const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
+    const overtaken = hasCode(error, 'epoch_lost')
     if (!this.#settings.shared || !overtaken) {
       this.#failed(error)
       return

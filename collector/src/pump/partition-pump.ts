@@ -1,4 +1,4 @@
-import { MillraceError } from '../platform/errors.ts'
+import { hasCode, MillraceError } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { failStep } from '../platform/fail-point.ts'
 import { Mutex } from '../platform/mutex.ts'
@@ -239,7 +239,7 @@ export class PartitionPump {
       return atRest ? Infinity : 0
     } catch (error) {
       metrics.decideRetried(error)
-      if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
+      if (hasCode(error, 'epoch_lost')) throw error
       const restMs = Math.min(30_000, 20 * 2 ** Math.min(this.#walkFailures, 11))
       this.#walkAfterMs = clock.elapsed() + restMs
       this.#walkFailures += 1
@@ -262,7 +262,7 @@ export class PartitionPump {
       } catch (failure) {
         const error = await causeOfFailure(failure, step.fence, oltp)
         metrics.stepFailed(step.name, error)
-        if (error instanceof MillraceError && error.code === 'epoch_lost') throw error
+        if (hasCode(error, 'epoch_lost')) throw error
         if (attempt === 0) this.#failing += 1
         attempt += 1
         this.#room.wake()

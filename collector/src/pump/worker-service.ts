@@ -2,7 +2,7 @@ import type { AutomationService } from '../automation/automation-service.ts'
 import type { Clock } from '../platform/clock.ts'
 import { ClockWatch } from '../platform/clock-watch.ts'
 import type { Logger } from '../platform/logger.ts'
-import { MillraceError, messageOf } from '../platform/errors.ts'
+import { hasCode, MillraceError, messageOf } from '../platform/errors.ts'
 import type { Gzip } from '../platform/gzip.ts'
 import { Mutex } from '../platform/mutex.ts'
 import { generationAfter, type GenerationSwap, generationSetting, newestGenerationSetting } from '../ports/generation-setting.ts'
@@ -220,7 +220,7 @@ export class WorkerService {
       // Another process may have taken over and made the OLAP anew since the swap was stored.
       if (await this.#liveGeneration() !== swap.generation) await this.#showLiveGeneration()
     } catch (error) {
-      const overtaken = error instanceof MillraceError && error.code === 'epoch_lost'
+      const overtaken = hasCode(error, 'epoch_lost')
       if (!overtaken) this.#failed(error)
       throw error
     }

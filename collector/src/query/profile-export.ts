@@ -1,4 +1,4 @@
-import { MillraceError } from '../platform/errors.ts'
+import { hasCode, MillraceError } from '../platform/errors.ts'
 import type { ProfileRow } from '../ports/identity.ts'
 import type { OltpReader } from '../ports/oltp.ts'
 import type { TimelineRow } from '../ports/profile-reader.ts'
@@ -88,7 +88,7 @@ async function knownReceipt({ workspace, messageId }: TimelineRow, reader: OltpR
     const { messageId: _, profileId: __, ...known } = await receipt(workspace, messageId, reader)
     return known
   } catch (error) {
-    if (error instanceof MillraceError && error.code === 'not_found') return null
+    if (hasCode(error, 'not_found')) return null
     throw error
   }
 }

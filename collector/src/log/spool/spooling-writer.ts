@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts'
-import { MillraceError, messageOf } from '../../platform/errors.ts'
+import { hasCode, MillraceError, messageOf } from '../../platform/errors.ts'
 import type { LogPosition, LogReadiness, LogReader, LogRecord, LogWriter } from '../../ports/log.ts'
 import { failStep } from '../../platform/fail-point.ts'
 
@@ -239,7 +239,7 @@ function settle(lane: Lane): void {
 }
 
 function isUnknown(error: unknown): boolean {
-  return error instanceof MillraceError && error.code === 'outcome_unknown'
+  return hasCode(error, 'outcome_unknown')
 }
 
 function sizeOf(records: readonly LogRecord[]): number {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { Channel } from '../../../platform/channel.ts'
-import { MillraceError } from '../../../platform/errors.ts'
+import { hasCode, MillraceError } from '../../../platform/errors.ts'
 import { giveWay } from '../../../platform/give-way.ts'
 import { optionalPackage } from '../../../platform/optional-package.ts'
 import type * as Sessions from './engine-sessions.ts'
@@ -46,7 +46,7 @@ async function loadSessions(): Promise<typeof Sessions> {
   try {
     return await optionalPackage('embedded ClickHouse', 'chdb', () => import('./engine-sessions.ts'))
   } catch (error) {
-    if (!(error instanceof MillraceError && error.code === 'package_missing')) throw error
+    if (!hasCode(error, 'package_missing')) throw error
     throw new MillraceError('package_missing', `${error.message}, or name a ClickHouse server with --olap-url`, { cause: error })
   }
 }
