@@ -137,6 +137,24 @@ describe('durability', () => {
     expect((await sending).status).toBe(200)
   })
 
+  it('of more than the log keeps up with is waited for by whoever sends it, and by nobody else', async () => {
+    const app = edge()
+    const one = (key: string, messageId: string): Promise<Sent> => send(app, '/v1/track', { type: 'track', event: 'x', userId: 'u', messageId }, { authorization: basic(key) })
+    const large = Array.from({ length: 20 }, (_, index) => ({ type: 'track', event: 'x', userId: 'u', messageId: `large ${index}`, properties: { text: 'x'.repeat(15_000) } }))
+    expect((await one(secretKey, 'before')).status).toBe(200)
+    log.mode = 'by hand'
+    const sending = [send(app, '/v1/batch', { batch: large })]
+    while (log.waiting.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    for (const [key, messageId] of [[writeKey, 'its next'], [writeKey, 'the one after'], [secretKey, 'of another']] as const) {
+      sending.push(one(key, messageId))
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    }
+    log.mode = 'at once'
+    for (const { resolve } of log.waiting) resolve()
+    expect((await Promise.all(sending)).map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect(log.events().slice(21).map(({ messageId }) => messageId)).toEqual(['its next', 'of another', 'the one after'])
+  })
+
   it.each([
     ['log_full', 503], ['log_failed', 503], ['outcome_unknown', 503], ['unavailable', 503],
   ] as const)('that fails with %s is a %i with Retry-After', async (code, status) => {
