@@ -57,16 +57,17 @@ export async function ingestRequest(dependencies: IngestDependencies, request: E
   refuseIfBusy(dependencies)
   const declared = declaredLength(request.header('content-length'), limits.bodyBytesMax)
   const early = senders.of(request)
-  refusals.seen(early?.id ?? '')
-  if (request.connection !== undefined) reads.came(request.connection, early?.id ?? '', refusals.severalSend)
+  const key = early?.id ?? ''
+  refusals.seen(key)
+  const besideOthers = refusals.severalSend
+  if (request.connection !== undefined) reads.came(request.connection, key, besideOthers)
   if (early !== undefined) admission.check(early, receivedAt)
-  const longest = refusals.severalSend ? waitMsMax.besideOthers : waitMsMax.alone
-  if (turns.expectedWaitMs(early?.id ?? '') > longest) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
+  if (turns.expectedWaitMs(key) > (besideOthers ? waitMsMax.besideOthers : waitMsMax.alone)) throw new Refused('the key has too many requests in work', { code: 'rate_limited', reason: 'key_share', waitSeconds: 1 })
   // A client that does not say how long its body is may send as much as it may.
   const lease = inFlight.open(declared ?? limits.bodyBytesMax, early?.id)
   try {
     const wire = await readBody(dependencies, request, lease)
-    const taken = await turns.run(early?.id ?? '', wire.length, () => take(dependencies, request, { wire, early, lease, route, receivedAt }))
+    const taken = await turns.run(key, wire.length, () => take(dependencies, request, { wire, early, lease, route, receivedAt }))
     const appended = await taken.appended
     failPlace('edge.answer')
     admission.refund(taken.sender, appended.failed?.size ?? 0, receivedAt)

@@ -16,7 +16,7 @@ const defaults: LogWindowOptions = Object.freeze({ queuedBytesMax: 65_536, stepB
  * answer the part above that is line. The window gives way by a step for each answer that stood behind more than
  * `queuedBytesMax`, and takes a step back where it was in the way of more: a fast disk, a slow one and a broker far away each
  * get what keeps them busy. (After Brakmo and Peterson, "TCP Vegas", 1995.) A single late answer says little, so
- * one step is all that it costs.
+ * one step is all that it costs. It never grows by more than a step beyond what was pending.
  */
 export class LogWindow {
   readonly #options: LogWindowOptions

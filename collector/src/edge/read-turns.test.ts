@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { expect, it } from 'vitest'
 import { type Connection, ReadTurns } from './read-turns.ts'
 
@@ -129,4 +131,31 @@ it('knows a connection by the key of its last request', () => {
   loop.turn()
   loop.send(own, 'noisy')
   expect([proxy.isRead, own[0]?.isRead]).toEqual([true, false])
+})
+
+it('answers a crowd on real sockets to its last request', async () => {
+  const reads = new ReadTurns({ turnMs: 0, resumedPerTurn: 1 })
+  let mostUnread = 0
+  const server = createServer((incoming, outgoing) => {
+    reads.came(incoming.socket, String(incoming.headers['x-write-key']), true)
+    mostUnread = Math.max(mostUnread, reads.unread)
+    incoming.resume().once('end', () => outgoing.end())
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const body = 'x'.repeat(100_000)
+  const send = async (key: string): Promise<number> => {
+    const response = await fetch(`http://127.0.0.1:${port}`, { method: 'POST', body, headers: { 'x-write-key': key } })
+    await response.arrayBuffer()
+    return response.status
+  }
+  const statuses: number[] = []
+  await Promise.all(Array.from({ length: 30 }, async (_, sender) => {
+    for (let request = 0; request < 20; request += 1) statuses.push(await send(sender < 28 ? 'noisy' : 'quiet'))
+  }))
+  server.closeAllConnections()
+  server.close()
+  expect(statuses).toEqual(Array.from({ length: 600 }, () => 200))
+  expect(mostUnread).toBeGreaterThan(1)
 })

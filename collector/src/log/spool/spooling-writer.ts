@@ -147,7 +147,7 @@ export class SpoolingWriter implements LogWriter {
       lane.waiting += 1
       return null
     } catch (error) {
-      if (isUnknown(error)) lane.doubts += 1
+      if (hasCode(error, 'outcome_unknown')) lane.doubts += 1
       else lane.bytes -= payload.length
       throw error
     } finally {
@@ -236,10 +236,6 @@ function settle(lane: Lane): void {
   lane.settled = lane.doubts
   lane.waiting = 0
   lane.bytes = 0
-}
-
-function isUnknown(error: unknown): boolean {
-  return hasCode(error, 'outcome_unknown')
 }
 
 function sizeOf(records: readonly LogRecord[]): number {

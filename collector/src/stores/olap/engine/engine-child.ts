@@ -28,7 +28,7 @@ let sessions: Sessions.EngineSessions | null = null
 let server: Server | null = null
 
 async function start({ directory, memoryBytesMax, password, port }: EngineStart): Promise<number> {
-  // Loads and merges can wait where events and profiles cannot; all threads of the engine are made after this.
+  // Loads and merges can wait where events and profiles cannot.
   giveWay(5)
   const { EngineSessions } = await loadSessions()
   const opened = await EngineSessions.open({ directory, memoryBytesMax })
